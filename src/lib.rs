@@ -1,0 +1,13 @@
+//! Oddflow finds the odd flows in a network log.
+//!
+//! The library is the detector: no browser, no clock, no file, no thread, no global state. Bytes come in, scores and their
+//! reasons go out. `engine` is the boundary that the page's worker, the command-line program and the tests share.
+
+pub mod error;
+pub mod evaluate;
+pub mod protocol;
+pub mod rng;
+pub mod schema;
+pub mod table;
+
+pub use error::{Error, Place, Result};

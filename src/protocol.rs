@@ -1,0 +1,285 @@
+//! The messages between the page and its worker. Data only; how they travel is `web.rs`'s business.
+//!
+//! Small things travel as serde values, bulk (scores, orders, file bytes) beside them as [`Bulk`] buffers that are
+//! transferred, not copied. Every request carries a [`JobId`], and every reply the id of the request it answers.
+
+use crate::error::Error;
+use crate::evaluate::Curve;
+use crate::schema::{Kind, Layout, Role, Schema};
+use crate::table::BadRecord;
+use serde::{Deserialize, Serialize};
+
+/// Numbers the requests of one page, from 1; 0 is the worker speaking unasked.
+pub type JobId = u32;
+
+/// Which model pack to use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PackChoice {
+    /// The pack that was made for the file's layout, if there is one.
+    #[default]
+    Auto,
+    /// The forest fitted to the file itself.
+    None,
+    Named(String),
+}
+
+/// What the person can set for a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    pub pack: PackChoice,
+    /// Trees of the forest that is fitted to the file.
+    pub n_estimators: u32,
+    /// Rows that each of these trees sees.
+    pub max_samples: u32,
+    /// The share of rows to flag, in (0, 0.5]; `None` is the detector's own threshold.
+    pub contamination: Option<f64>,
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // 100 trees of 256 rows: Liu 2008, section 4.
+        Self { pack: PackChoice::Auto, n_estimators: 100, max_samples: 256, contamination: None, seed: 0 }
+    }
+}
+
+/// A role that the person gave to a column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleChange {
+    /// Index into the table's columns.
+    pub column: u32,
+    pub role: Role,
+}
+
+/// What the records are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SortKey {
+    /// The place in the file.
+    Record,
+    Score,
+    ForestScore,
+    DnnProbability,
+    /// A column of the table, by index.
+    Column(u32),
+}
+
+/// What the page asks of the worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Makes a model pack known. Bulk: the bytes of its manifest, forest and network, in this order.
+    AddPack { name: String },
+    /// Reads a file. A `File` or `Blob` travels beside this message. → [`Reply::Opened`]
+    Open { name: String },
+    /// Reads the built-in sample: `rows` generated flow records. → [`Reply::Opened`]
+    OpenSample { rows: u32, seed: u64 },
+    /// Scores the open file. → [`Reply::Analyzed`]
+    Analyze { settings: Settings, roles: Vec<RoleChange> },
+    /// Sorts and filters the scored records. A record passes if its text contains `filter`, whatever the case, and, with
+    /// `at_least`, if its score is that high. → [`Reply::Arranged`]
+    Arrange { sort: SortKey, descending: bool, filter: String, at_least: Option<f32> },
+    /// The cells of these rows. → [`Reply::Rows`]
+    Rows { rows: Vec<u32> },
+    /// Scores one record, given as one text for each column of the table. → [`Reply::Checked`]
+    Check { cells: Vec<String> },
+    /// Writes the annotated file, with the verdicts of this threshold. → [`Reply::Exported`]
+    Export { threshold: f32 },
+    /// Ends a job at its next step. The cancelled job answers [`Reply::Cancelled`]; this message has no answer of its own.
+    Cancel { job: JobId },
+}
+
+/// How far a job is. `total` is 0 where it is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub stage: Stage,
+    pub done: u64,
+    pub total: u64,
+    /// Records seen so far.
+    pub rows: u64,
+}
+
+/// What a job is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// In bytes.
+    Reading,
+    /// In steps.
+    Fitting,
+    /// In rows.
+    Scoring,
+    /// In rows.
+    Arranging,
+    /// In rows.
+    Writing,
+}
+
+/// What was found out about a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    pub name: String,
+    pub facts: FileFacts,
+    pub schema: Schema,
+    /// One for each column.
+    pub summaries: Vec<ColumnSummary>,
+    pub n_rows: u64,
+    pub n_bad: u64,
+    /// The first of the bad records.
+    pub bad: Vec<BadRecord>,
+    /// The packs that could be used on this file, the best first, with the reason if one cannot be used.
+    pub packs: Vec<PackOffer>,
+}
+
+/// How a file is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// In words, such as `NSL-KDD records` or `Table`.
+    pub format: String,
+    pub layout: Option<Layout>,
+    /// As stored, before decompression.
+    pub bytes: u64,
+    pub compression: Option<String>,
+    /// `UTF-8`, `UTF-16LE`, `UTF-16BE` or `windows-1252`.
+    pub encoding: String,
+    pub delimiter: char,
+    pub has_header: bool,
+    /// `LF`, `CRLF` or `CR`.
+    pub line_end: String,
+    pub warnings: Vec<String>,
+}
+
+/// The values of one column in brief.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ColumnSummary {
+    pub missing: u64,
+    pub numbers: u64,
+    pub infinite: u64,
+    /// Distinct texts; `None` where there are too many to count.
+    pub texts: Option<u64>,
+    /// Of the finite numbers.
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    /// Up to three values as they stand in the file.
+    pub examples: Vec<String>,
+}
+
+/// A pack as the page offers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackOffer {
+    pub name: String,
+    /// One sentence from its manifest.
+    pub summary: String,
+    /// Why it cannot be used on this file, if it cannot.
+    pub unfit: Option<String>,
+}
+
+/// The result of a run. Bulk, in this order: forest score (f32 per row, NaN where unscored), network probability (the same;
+/// empty without a pack), score (the same), label (u8 per row: 0 normal, 1 anomaly, 2 unknown; empty without labels), and the
+/// rows by falling score, the unscored last (u32 per row).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// The pack in use.
+    pub pack: Option<String>,
+    /// In plain words: which detector spoke and why.
+    pub explanation: String,
+    /// In plain words: what a score of this run means.
+    pub score_meaning: String,
+    pub n_rows: u64,
+    pub n_scored: u64,
+    pub n_features: u32,
+    /// A row is flagged if its score is at least this.
+    pub threshold: f32,
+    /// In plain words: where the threshold comes from.
+    pub threshold_origin: String,
+    pub settings: Settings,
+    pub schema: Schema,
+    pub quality: Option<Quality>,
+    pub warnings: Vec<String>,
+}
+
+/// What the labels say about the scores, at no particular threshold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    pub label_column: String,
+    pub normal: u64,
+    pub anomalies: u64,
+    pub forest: StageQuality,
+    pub dnn: Option<StageQuality>,
+    /// The score that decides.
+    pub hybrid: StageQuality,
+}
+
+/// The threshold-free quality of one stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageQuality {
+    pub roc_auc: f64,
+    pub pr_auc: f64,
+    /// Counts at each of some hundred thresholds, for "at the same number of flagged rows".
+    pub curve: Curve,
+}
+
+/// One record as the table shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowView {
+    pub row: u32,
+    /// One for each column; fewer or more where the record is ragged.
+    pub cells: Vec<String>,
+    /// Why it is not scored, if it is not.
+    pub unscored: Option<String>,
+}
+
+/// The scores of one record that was checked by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checked {
+    pub forest_score: f32,
+    pub dnn_probability: Option<f32>,
+    pub score: f32,
+    /// The share of the open file's records that score lower, 0 to 1.
+    pub rank: f64,
+}
+
+/// What the worker answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// The worker has loaded. `build` must be the page's own.
+    Ready {
+        build: String,
+    },
+    PackAdded {
+        name: String,
+    },
+    Progress(Progress),
+    Opened(Box<Opened>),
+    Analyzed(Box<Analysis>),
+    /// Bulk: the rows to show, in order (u32).
+    Arranged,
+    Rows(Vec<RowView>),
+    Checked(Checked),
+    /// A `Blob` travels beside this message.
+    Exported {
+        name: String,
+    },
+    Cancelled,
+    Failed(Error),
+}
+
+/// A buffer that travels beside a message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bulk {
+    U8(Vec<u8>),
+    U32(Vec<u32>),
+    F32(Vec<f32>),
+}
+
+/// Names the kind as the page and the reports print it.
+#[must_use]
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Number => "number",
+        Kind::Category => "category",
+        Kind::Time => "time",
+        Kind::Address => "address",
+        Kind::Port => "port",
+        Kind::Identifier => "identifier",
+        Kind::Constant => "constant",
+        Kind::FreeText => "free text",
+    }
+}

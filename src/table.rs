@@ -1,0 +1,252 @@
+//! Typed columns, and the place of each record in its file.
+//!
+//! A cell is eight bytes whatever it holds: a number is itself, everything else is boxed into the payload of a NaN. So a
+//! column needs no type before its last cell has been read, and no text is kept but one copy of each distinct value.
+//! The text of a record is not here: its [`Span`] says where to read it again.
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// Never NaN; may be infinite.
+    Number(f64),
+    /// Blank, `-`, `(empty)`, `NaN`, `null` and their like, or a field that the record does not have.
+    Missing,
+    /// A code into the column's [`Dictionary`].
+    Text(u32),
+    /// Text that came after the dictionary was full.
+    UnkeptText,
+}
+
+/// A [`Value`] in eight bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Cell(u64);
+
+// A negative quiet NaN; arithmetic on finite numbers never yields one with these tags, and `number` canonicalises.
+const BOX: u64 = 0xFFF8 << 48;
+const TAG_MISSING: u64 = BOX | 1 << 32;
+const TAG_TEXT: u64 = BOX | 2 << 32;
+const TAG_UNKEPT: u64 = BOX | 3 << 32;
+
+impl Cell {
+    pub const MISSING: Self = Self(TAG_MISSING);
+    pub const UNKEPT_TEXT: Self = Self(TAG_UNKEPT);
+
+    /// NaN becomes [`Value::Missing`].
+    #[must_use]
+    pub fn number(x: f64) -> Self {
+        if x.is_nan() { Self::MISSING } else { Self(x.to_bits()) }
+    }
+
+    #[must_use]
+    pub fn text(code: u32) -> Self {
+        Self(TAG_TEXT | u64::from(code))
+    }
+
+    #[must_use]
+    pub fn value(self) -> Value {
+        match self.0 & 0xFFFF_FFFF_0000_0000 {
+            TAG_MISSING => Value::Missing,
+            TAG_TEXT => Value::Text(self.0 as u32),
+            TAG_UNKEPT => Value::UnkeptText,
+            _ => Value::Number(f64::from_bits(self.0)),
+        }
+    }
+
+    #[must_use]
+    pub fn as_number(self) -> Option<f64> {
+        match self.value() {
+            Value::Number(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn as_text(self) -> Option<u32> {
+        match self.value() {
+            Value::Text(code) => Some(code),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
+    }
+}
+
+/// The distinct texts of one column, numbered in the order of their first appearance.
+#[derive(Clone, Debug, Default)]
+pub struct Dictionary {
+    texts: Vec<Box<str>>,
+    codes: FxHashMap<Box<str>, u32>,
+    bytes: usize,
+    /// Whether some text was not kept because the dictionary was full.
+    pub overflowed: bool,
+}
+
+impl Dictionary {
+    /// More distinct texts than this make a column an identifier or free text, which no model reads.
+    pub const MAX_TEXTS: usize = 1 << 16;
+    /// Bounds the memory of a column of long texts.
+    pub const MAX_BYTES: usize = 4 << 20;
+
+    /// The code of `text`, which is added while there is room.
+    pub fn code(&mut self, text: &str) -> Option<u32> {
+        if let Some(&code) = self.codes.get(text) {
+            return Some(code);
+        }
+        if self.texts.len() >= Self::MAX_TEXTS || self.bytes + text.len() > Self::MAX_BYTES {
+            self.overflowed = true;
+            return None;
+        }
+        let code = self.texts.len() as u32;
+        self.bytes += text.len();
+        self.texts.push(text.into());
+        self.codes.insert(text.into(), code);
+        Some(code)
+    }
+
+    /// The code of a text that is already known.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<u32> {
+        self.codes.get(text).copied()
+    }
+
+    #[must_use]
+    pub fn text(&self, code: u32) -> &str {
+        &self.texts[code as usize]
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The texts in code order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(AsRef::as_ref)
+    }
+}
+
+/// How the numbers of a column are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notation {
+    /// `1234.5`
+    #[default]
+    Point,
+    /// `1234,5` or `1.234,5`
+    Comma,
+    /// `1,234.5`: commas are thousands marks.
+    CommaThousands,
+}
+
+/// One column: its name as the file has it (made unique) and a cell for each record.
+#[derive(Clone, Debug, Default)]
+pub struct Column {
+    pub name: String,
+    pub cells: Vec<Cell>,
+    pub dictionary: Dictionary,
+    pub notation: Notation,
+}
+
+impl Column {
+    /// The text of a cell that holds kept text.
+    #[must_use]
+    pub fn text(&self, row: usize) -> Option<&str> {
+        self.cells[row].as_text().map(|code| self.dictionary.text(code))
+    }
+}
+
+/// The bytes of one record in the decoded file, without its line end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub start: u64,
+    pub len: u32,
+}
+
+/// A record that could not be read as the others: it is kept and shown, but not scored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadRecord {
+    /// Index into the table's rows, from 0.
+    pub row: u32,
+    /// Line in the file where it starts, from 1.
+    pub line: u64,
+    /// Such as `9 fields, expected 12`.
+    pub cause: String,
+}
+
+/// All records of a file, the bad ones included (their cells are [`Cell::MISSING`]).
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    pub columns: Vec<Column>,
+    /// One per record, in file order.
+    pub spans: Vec<Span>,
+    /// In row order.
+    pub bad: Vec<BadRecord>,
+}
+
+impl Table {
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Why a row is not scored, if it is bad.
+    #[must_use]
+    pub fn bad_record(&self, row: u32) -> Option<&BadRecord> {
+        self.bad.binary_search_by_key(&row, |bad| bad.row).ok().map(|at| &self.bad[at])
+    }
+
+    /// The rows that can be scored, in order.
+    #[must_use]
+    pub fn good_rows(&self) -> Vec<u32> {
+        let mut bad = self.bad.iter().map(|bad| bad.row).peekable();
+        (0..self.n_rows() as u32).filter(|&row| bad.next_if_eq(&row).is_none()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_gives_back_what_it_was_given() {
+        for x in [0.0, -0.0, 1.5, f64::MAX, f64::MIN_POSITIVE, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(Cell::number(x).value(), Value::Number(x));
+        }
+        assert_eq!(Cell::number(f64::NAN).value(), Value::Missing);
+        assert_eq!(Cell::number(-f64::NAN).value(), Value::Missing);
+        assert_eq!(Cell::text(u32::MAX).value(), Value::Text(u32::MAX));
+        assert_eq!(Cell::UNKEPT_TEXT.value(), Value::UnkeptText);
+    }
+
+    #[test]
+    fn a_full_dictionary_keeps_what_it_knows() {
+        let mut dictionary = Dictionary::default();
+        for i in 0..Dictionary::MAX_TEXTS {
+            assert_eq!(dictionary.code(&i.to_string()), Some(i as u32));
+        }
+        assert!(!dictionary.overflowed);
+        assert_eq!(dictionary.code("one more"), None);
+        assert!(dictionary.overflowed);
+        assert_eq!(dictionary.code("41"), Some(41));
+    }
+
+    #[test]
+    fn good_rows_leave_out_the_bad_ones() {
+        let bad = |row| BadRecord { row, line: 0, cause: String::new() };
+        let table = Table { spans: vec![Span { start: 0, len: 0 }; 5], bad: vec![bad(0), bad(3)], ..Table::default() };
+        assert_eq!(table.good_rows(), [1, 2, 4]);
+        assert!(table.bad_record(3).is_some() && table.bad_record(2).is_none());
+    }
+}
