@@ -3,11 +3,16 @@
 //! The library is the detector: no browser, no clock, no file, no thread, no global state. Bytes come in, scores and their
 //! reasons go out. `engine` is the boundary that the page's worker, the command-line program and the tests share.
 
+pub mod dense;
+#[cfg_attr(not(feature = "onnx"), path = "no_dnn.rs")]
+pub mod dnn;
 pub mod error;
 pub mod evaluate;
 pub mod protocol;
 pub mod rng;
 pub mod schema;
 pub mod table;
+#[cfg(feature = "train")]
+pub mod train;
 
 pub use error::{Error, Place, Result};
