@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod evaluate;
+pub mod ingest;
 pub mod protocol;
 pub mod rng;
 pub mod schema;
