@@ -158,7 +158,10 @@ fn delimiter(text: &[u8], complete: bool, line_end: LineEnd) -> Result<u8> {
         let (fields, share) = commonest(&records);
         most = most.max(records.iter().filter(|record| record.fields.len() > 1).count());
         // A delimiter that most records lack may still cut the rest, such as the records below a long introduction.
-        let score = if fields > 1 { share * share * weight * ((fields + 1) as f64).ln() } else { 0.0 };
+        // Prose has spaces too, but no table's worth of evenly filled lines.
+        let is_prose = delimiter == b' ' && (fields < 4 || share < 0.4) && share < 0.9;
+        let is_table = fields > 1 && !is_prose;
+        let score = if is_table { share * share * weight * ((fields + 1) as f64).ln() } else { 0.0 };
         if score > best.1 {
             best = (delimiter, score);
         }

@@ -114,12 +114,16 @@ pub fn find(table: &Table, summaries: &[Summary], may_be: impl Fn(usize) -> bool
     Found { label, attack_name, others: others.collect() }
 }
 
-/// The values of a column that mean normal, as text. With `sure` false, a lone number 0 does not.
+/// The values of a column that mean normal, as text. With `sure` false the column's name does not say that it
+/// holds labels, so its values must.
 #[must_use]
 pub fn normal_values(column: &Column, summary: &Summary, sure: bool) -> Vec<String> {
     let texts =
         |means: fn(&str) -> bool| column.dictionary.iter().filter(move |text| means(text)).map(ToOwned::to_owned);
     let mut values: Vec<String> = texts(means_normal).collect();
+    if values.is_empty() && sure {
+        values.extend(texts(answers_no));
+    }
     let numbers = &summary.few_numbers;
     let are = |allowed: &[f64]| !numbers.is_empty() && numbers.iter().all(|x| allowed.contains(x));
     if are(&[-1.0, 1.0]) && numbers.contains(&-1.0) {
@@ -202,29 +206,18 @@ impl Schema {
 const NO_NORMAL: &str = "No value is known to be normal";
 
 fn means_normal(text: &str) -> bool {
-    let folded = fold(text);
-    const WHOLE: &[&str] = &[
-        "false",
-        "no",
-        "n",
-        "f",
-        "clean",
-        "good",
-        "inlier",
-        "nominal",
-        "nontor",
-        "nonvpn",
-        "notattack",
-        "noattack",
-        "nonattack",
-    ];
-    if WHOLE.contains(&folded.as_str()) {
+    if ["nontor", "nonvpn", "notattack", "noattack", "nonattack", "inlier"].contains(&fold(text).as_str()) {
         return true;
     }
     let lower = text.to_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric());
     let normal = words.clone().any(|word| ["normal", "benign", "legitimate", "legit", "natural"].contains(&word));
     normal && !words.any(|word| ["not", "non", "ab", "no"].contains(&word))
+}
+
+/// The answer to the question that a column such as `is_attack` asks.
+fn answers_no(text: &str) -> bool {
+    ["false", "no", "n", "f", "clean", "good"].contains(&fold(text).as_str())
 }
 
 fn means_background(text: &str) -> bool {
@@ -249,7 +242,6 @@ mod tests {
             "Normal Traffic",
             "nonTOR",
             "Non-Tor",
-            "False",
             "flow=From-Normal-V42-Stribrek",
         ] {
             assert!(means_normal(text), "{text}");
