@@ -389,7 +389,7 @@ fn input_that_is_no_table_is_refused_with_advice() {
         (b"{\"ts\":1}\n{\"ts\":2}\n", "This is JSON"),
         ("x,".repeat(5000).as_bytes(), "The table has 5001 columns"),
     ] {
-        let error = ingest(bytes, 1 << 16).err().expect(message);
+        let error = ingest(bytes, 1 << 16).expect_err(message);
         assert!(error.to_string().starts_with(message), "{error}");
         assert!(error.advice.is_some(), "{error}");
     }
