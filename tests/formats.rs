@@ -7,7 +7,7 @@ use oddflow::Result;
 use oddflow::ingest::{Decoder, Ingested, Reader};
 use oddflow::rng::Rng;
 use oddflow::schema::{ANOMALY, Kind, Layout, NORMAL, Role, Schema, UNKNOWN, detect, labels};
-use oddflow::table::Table;
+use oddflow::table::{Cell, Table};
 use std::path::PathBuf;
 
 fn ingest(bytes: &[u8], chunk: usize) -> Result<Ingested> {
@@ -413,6 +413,49 @@ fn encodings() {
         assert_eq!(ingested.facts.encoding, encoding);
         assert_eq!(ingested.table.columns[0].text(0), Some("Web Attack – XSS"));
         assert_eq!(ingested.table.columns[0].text(1), Some("café"));
+    }
+}
+
+#[test]
+fn headerless_tables_are_known_by_their_shape() {
+    let kdd = |label: &str| format!("0,tcp,http,SF,181,5450{}{label}\n", ",0".repeat(35)).repeat(3);
+    let unsw =
+        format!("59.166.0.0,1390,149.171.126.6,0x0035,udp,CON{},dns{},Exploits,1\n", ",0".repeat(7), ",0".repeat(33))
+            .repeat(3);
+    let zeek =
+        "1.5\tC1\t10.0.0.1\t50\t10.0.0.2\t53\tudp\tdns\t0.1\t1\t2\tSF\tT\tF\t0\tDd\t1\t2\t3\t4\t(empty)\n".repeat(3);
+    for (text, layout, last, normal) in [
+        (kdd(""), Layout::NslKdd, "dst_host_srv_rerror_rate", &[][..]),
+        (kdd(",normal."), Layout::NslKdd, "class", &["normal."]),
+        (kdd(",normal,21"), Layout::NslKdd, "difficulty", &["normal"]),
+        (unsw, Layout::UnswNb15Raw, "label", &["0"]),
+        (zeek, Layout::ZeekConn, "tunnel_parents", &[]),
+    ] {
+        let ingested = ingest(text.as_bytes(), 100).unwrap();
+        let schema = detect(&ingested.table, ingested.detected);
+        assert_eq!((schema.layout, ingested.table.n_rows()), (Some(layout), 3));
+        assert_eq!(schema.columns.last().unwrap().canonical, last);
+        assert_eq!(schema.normal_labels, normal);
+    }
+}
+
+#[test]
+fn preambles_name_the_columns() {
+    let zeek = "#separator \\x09\n#path\tconn\n#fields\tts\tproto\tbytes\n#types\ttime\tenum\tcount\n1.5\ttcp\t-\n2.5\t(empty)\t7\n#close\t2\n";
+    let arff = "@relation 'x'\n@attribute 'ts' real\n@attribute proto {'tcp', udp}\n@attribute bytes real\n@data\n% none\n1.5,'tcp',?\n2.5,?,7\n";
+    for (text, format) in [(zeek, "Zeek log"), (arff, "ARFF table")] {
+        let Ingested { table, facts, .. } = ingest(text.as_bytes(), 10).unwrap();
+        let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(
+            (facts.format.as_str(), names, table.n_rows(), table.bad.len()),
+            (format, vec!["ts", "proto", "bytes"], 2, 0)
+        );
+        assert_eq!((table.columns[1].text(0), table.columns[1].cells[1]), (Some("tcp"), Cell::MISSING), "{format}");
+        assert_eq!(
+            (table.columns[2].cells[0], table.columns[2].cells[1]),
+            (Cell::MISSING, Cell::number(7.0)),
+            "{format}"
+        );
     }
 }
 

@@ -34,18 +34,21 @@ impl CellRule {
     }
 
     /// Reads a cell that has been trimmed by [`trim`].
-    #[inline]
     #[must_use]
     pub fn parse(self, cell: &[u8]) -> Parsed {
-        let mark = if self.notation == Notation::Comma { b',' } else { b'.' };
-        match decimal(cell, mark) {
-            Some(x) => Parsed::Number(x),
-            None => self.parse_slowly(cell),
-        }
+        self.parse_fast(cell).map_or_else(|| self.parse_slowly(cell), Parsed::Number)
     }
 
-    #[cold]
-    fn parse_slowly(self, cell: &[u8]) -> Parsed {
+    /// The number in a trimmed cell, if it is written as most numbers are.
+    #[inline]
+    #[must_use]
+    pub fn parse_fast(self, cell: &[u8]) -> Option<f64> {
+        decimal(cell, if self.notation == Notation::Comma { b',' } else { b'.' })
+    }
+
+    /// Reads a cell that [`CellRule::parse_fast`] could not read.
+    #[must_use]
+    pub fn parse_slowly(self, cell: &[u8]) -> Parsed {
         if is_missing(cell) {
             return Parsed::Missing;
         }
@@ -125,7 +128,10 @@ fn decimal(cell: &[u8], mark: u8) -> Option<f64> {
     if integer > 1 << 53 || (decimals.is_some() && digits.len() == 1) {
         return None;
     }
-    let x = integer as f64 / POWERS[decimals.unwrap_or(0)];
+    let x = match decimals {
+        None | Some(0) => integer as f64,
+        Some(decimals) => integer as f64 / POWERS[decimals],
+    };
     Some(if negative { -x } else { x })
 }
 

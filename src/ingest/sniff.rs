@@ -122,10 +122,13 @@ fn records(text: &[u8], from: usize, complete: bool, dialect: &Dialect, most: us
     let mut records = Vec::new();
     let mut start = from;
     let mut fields = Vec::new();
+    // As the reader does: quotes before the end of one that nobody closes must close in their line.
+    let mut one_line_until = from;
     while start < text.len() && records.len() < most {
         let rest = &text[start..text.len().min(start + MAX_RECORD + 2)];
-        let mut found = cut(rest, dialect, true, &mut fields);
+        let mut found = cut(rest, dialect, start >= one_line_until, &mut fields);
         if found.end == End::BytesInQuotes {
+            one_line_until = start + rest.len();
             found = cut(rest, dialect, false, &mut fields);
         }
         if matches!(found.end, End::Bytes | End::BytesInQuotes) && !complete {
@@ -256,32 +259,26 @@ fn check_columns(n_columns: usize) -> Result<()> {
         .advice("Leave out columns that do not describe flows"))
 }
 
-/// Names against values: a header has no numbers, and differs from what stands below it.
+/// Names against values: names are texts above numbers, and texts that do not come again below.
 fn is_header(cells: &[Vec<Vec<u8>>]) -> bool {
     let Some((first, rest)) = cells.split_first() else { return false };
-    let rule = CellRule::default();
-    let is_number = |cell: &[u8]| matches!(rule.parse(cell), Parsed::Number(_));
+    let parse = |cell: &[u8]| CellRule::default().parse(cell);
+    let is_number = |cell: &[u8]| matches!(parse(cell), Parsed::Number(_));
     let is_counter = |(at, name): (usize, &Vec<u8>)| name.as_slice() == at.to_string().as_bytes();
     if first.len() > 1 && first.iter().enumerate().all(is_counter) {
         // Tables without names that were saved with their column numbers.
         return true;
     }
-    if first.iter().any(|cell| is_number(cell)) || first.iter().all(|cell| cell.is_empty()) {
-        return false;
-    }
     let rest: Vec<_> = rest.iter().filter(|record| record.len() == first.len()).take(SCORED_RECORDS).collect();
-    let mut like_names = 0;
+    let (mut above_numbers, mut numbers, mut come_again) = (0, 0, 0);
     for (at, name) in first.iter().enumerate() {
-        let below = || {
-            rest.iter().map(|record| record[at].as_slice()).filter(|cell| !matches!(rule.parse(cell), Parsed::Missing))
-        };
-        if below().any(is_number) && !name.is_empty() {
-            return true;
-        }
-        like_names += usize::from(!below().any(|cell| cell == name.as_slice()));
+        let below = || rest.iter().map(|record| record[at].as_slice()).filter(|cell| parse(cell) != Parsed::Missing);
+        let is_name = parse(name) == Parsed::Text;
+        numbers += usize::from(is_number(name));
+        above_numbers += usize::from(is_name && 2 * below().filter(|cell| is_number(cell)).count() > below().count());
+        come_again += usize::from(!is_name || below().any(|cell| cell == name.as_slice()));
     }
-    // Texts only: values come again, names do not.
-    like_names == first.len()
+    if numbers + above_numbers > 0 { above_numbers > numbers } else { come_again == 0 }
 }
 
 /// Blank names get a number, and repeated ones a suffix as pandas writes it: `x`, `x.1`.
@@ -350,6 +347,9 @@ mod tests {
         check("0,1,2\n5,6,7\n", ',', true, "0/1/2");
         check(" a , b ,a\n1,2,3\n", ',', true, "a/b/a.1");
         check("a,,a,a.1\n1,2,3,4\n", ',', true, "a/column 2/a.1/a.1.1");
+        check("ip,proto,80,443\na,tcp,1,2\nb,udp,3,4\n", ',', false, "column 1/column 2/column 3/column 4");
+        check("bytes,packets,port,80,443\n1,2,3,4,5\n", ',', true, "bytes/packets/port/80/443");
+        check(",a,b\n0,1,2\n1,3,4\n", ',', true, "column 1/a/b");
         check("\"x,y\",b\n\"1,2\",3\n", ',', true, "x,y/b");
         check("'x','y'\n'tcp',3\n", ',', true, "x/y");
         check("time,what\n2018-01-12 15:37:30,a b\n2018-01-12 15:37:31,c d\n", ',', true, "time/what");
