@@ -11,6 +11,7 @@ use super::split::{End, Field, cut};
 use super::{MAX_COLUMNS, MAX_RECORD};
 use crate::error::{Error, Place, Result};
 use crate::schema::Layout;
+use crate::table::Notation;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What was found out about a file from its beginning.
@@ -246,9 +247,10 @@ fn from_preamble(text: &[u8], complete: bool, preamble: preamble::Preamble) -> R
     let header = names.iter().map(|name| name.clone().into_bytes()).collect();
     let n_columns = names.len();
     let names = unique_names(names, n_columns);
-    let mut warnings = Vec::new();
-    let rules = rules(&names, &cells, &mut warnings);
-    Ok(Sniffed { format, dialect, names, rules, header, skip: len, lines, detected: None, warnings })
+    // Programs write these, and with decimal points.
+    let point = |rule: CellRule| CellRule { notation: Notation::Point, ..rule };
+    let rules = rules(&names, &cells, &mut Vec::new()).into_iter().map(point).collect();
+    Ok(Sniffed { format, dialect, names, rules, header, skip: len, lines, detected: None, warnings: Vec::new() })
 }
 
 fn check_columns(n_columns: usize) -> Result<()> {
@@ -322,7 +324,6 @@ fn rules(names: &[String], cells: &[Vec<Vec<u8>>], warnings: &mut Vec<String>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Notation;
 
     fn check(text: &str, delimiter: char, has_header: bool, names: &str) -> Sniffed {
         let sniffed = sniff(text.as_bytes(), true).unwrap();

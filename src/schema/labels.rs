@@ -231,6 +231,8 @@ fn means_unknown(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::Reader;
+    use crate::schema::detect;
 
     #[test]
     fn what_means_normal() {
@@ -249,5 +251,41 @@ mod tests {
         for text in ["abnormal", "not normal", "Non-benign", "TOR", "DoS", "", "-", "Background", "neptune"] {
             assert!(!means_normal(text), "{text}");
         }
+    }
+
+    /// Reads a column of this name beside one of numbers, and gives the labels' digits, `?` for none, with the values that
+    /// mean normal.
+    fn check(name: &str, values: &[&str], expected: &str, normal: &[&str]) {
+        let rows: Vec<String> = values.iter().zip(10..).map(|(value, x)| format!("{x},{value}\n")).collect();
+        let text = format!("x,{name}\n{}", rows.concat());
+        let mut reader = Reader::new();
+        reader.push(text.as_bytes()).unwrap();
+        let table = reader.finish().unwrap().table;
+        let schema = detect(&table, None);
+        let digits = |labels: Vec<u8>| labels.iter().map(u8::to_string).collect();
+        let found: String = labels(&table, &schema).map_or_else(|| "?".into(), digits);
+        let found_normal: Vec<&str> = schema.normal_labels.iter().map(String::as_str).collect();
+        assert_eq!((found.as_str(), found_normal.as_slice()), (expected, normal), "{name}: {values:?}");
+        let is_feature = schema.feature_columns().any(|at| at == 1);
+        assert!(expected == "?" || !is_feature, "{name} is a feature");
+    }
+
+    #[test]
+    fn labels_are_found_by_name_and_value() {
+        check("label", &["0", "1", "0", ""], "0102", &["0"]);
+        check("Label", &["BENIGN", "DoS", " benign ", "NeedManualLabel", "-"], "01022", &["BENIGN", "benign"]);
+        check("Label", &["NeedManualLabel", "NeedManualLabel"], "?", &[]);
+        check("label", &["1", "1"], "11", &["0"]);
+        check("outlier", &["-1", "1", "1"], "100", &["1"]);
+        check("label", &["0", "3", "7"], "011", &["0"]);
+        check("label", &["Benign", "Background", "Malicious"], "021", &["Benign"]);
+        check("label", &["Background", "Malicious"], "01", &["Background"]);
+        check("IsAnomaly", &["False", "True"], "01", &["False"]);
+        check("Attack Type", &["Normal Traffic", "DDoS", "Bots"], "011", &["Normal Traffic"]);
+        check("class", &["normal", "anomaly"], "01", &["normal"]);
+        check("class", &["red", "blue"], "?", &[]);
+        check("target", &["0.5", "1.5"], "?", &[]);
+        check("type", &["no", "yes"], "?", &[]);
+        check("y", &["normal.", "smurf."], "01", &["normal."]);
     }
 }

@@ -416,6 +416,23 @@ mod tests {
             Some(Layout::ZeekConn),
             &[("id_orig_h", "id.orig_h")],
         );
+        // The same columns of UNSW-NB15's sets and raw records have the same canonical names.
+        for (names, layout) in [
+            (
+                "id,dur,proto,service,state,spkts,dpkts,sbytes,dbytes,rate,sttl,dttl,sload,dload,smean,sinpkt,ct_state_ttl",
+                Layout::UnswNb15,
+            ),
+            (
+                "srcip,dur,proto,service,state,Spkts,Dpkts,sbytes,dbytes,Stime,Ltime,sttl,dttl,Sload,Dload,smeansz,Sintpkt,ct_state_ttl",
+                Layout::UnswNb15Raw,
+            ),
+        ] {
+            let last = |prefix: &str| {
+                names.split(',').rfind(|name| name.to_lowercase().starts_with(prefix)).unwrap_or_default()
+            };
+            let pairs = [("sload", "sload"), ("smean", "smean"), ("sin", "sinpkt"), ("dpkts", "dpkts")];
+            check(names, Some(layout), &pairs.map(|(prefix, canonical)| (last(prefix), canonical)));
+        }
         check("a,b,c", None, &[]);
         check("", None, &[]);
     }
