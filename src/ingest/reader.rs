@@ -158,13 +158,13 @@ impl Body {
         // What is decided must not depend on how many bytes happen to be there.
         let window = &rest[..rest.len().min(MAX_RECORD + 2)];
         let is_whole = at_end && window.len() == rest.len();
-        if !is_whole && window.len() < MAX_RECORD + 2 && memchr(self.dialect.line_end.byte(), window).is_none() {
+        let is_full = window.len() < rest.len();
+        if !is_whole && !is_full && memchr(self.dialect.line_end.byte(), window).is_none() {
             return Ok(None);
         }
         let many_lines = self.offset >= self.one_line_until;
         let mut fields = std::mem::take(&mut self.fields);
         let found = cut(window, &self.dialect, many_lines, &mut fields);
-        let is_full = window.len() == MAX_RECORD + 2;
         let record = &window[..found.len];
         let result = match found.end {
             End::Line | End::Unclosed if found.len > MAX_RECORD => {
@@ -180,7 +180,7 @@ impl Body {
                 self.one_line_until = self.offset + window.len() as u64;
                 Ok(Some(0))
             }
-            End::Bytes | End::BytesInQuotes if is_full && !is_whole => {
+            End::Bytes | End::BytesInQuotes if is_full => {
                 self.overlong = Some(b'\n');
                 self.bad(0, "longer than 1 MiB".into()).map(|()| Some(0))
             }
