@@ -353,7 +353,7 @@ fn grow(x: &CowArray<'_, f32, Ix2>, mut rows: Vec<u32>, mut features: Vec<u32>, 
         };
         nodes.push(StoredNode::Split { feature, threshold });
         let column = x.column(feature as usize);
-        let middle = start + partition(node, |&row| !(column[row as usize] > threshold));
+        let middle = start + partition(node, |row| column[row as usize] > threshold);
         open.push((middle, end, depth + 1));
         open.push((start, middle, depth + 1));
     }
@@ -395,12 +395,12 @@ fn range(x: &CowArray<'_, f32, Ix2>, rows: &[u32], feature: u32) -> (f32, f32) {
     (low, high)
 }
 
-/// Moves the items that pass to the front, both parts in their order; how many passed.
-fn partition(items: &mut [u32], passes: impl Fn(&u32) -> bool) -> usize {
-    let (front, back): (Vec<u32>, Vec<u32>) = items.iter().partition(|item| passes(item));
-    items[..front.len()].copy_from_slice(&front);
-    items[front.len()..].copy_from_slice(&back);
-    front.len()
+/// Moves the rows that go right behind those that go left, both in their order; how many go left.
+fn partition(rows: &mut [u32], goes_right: impl Fn(u32) -> bool) -> usize {
+    let (right, left): (Vec<u32>, Vec<u32>) = rows.iter().partition(|&&row| goes_right(row));
+    rows[..left.len()].copy_from_slice(&left);
+    rows[left.len()..].copy_from_slice(&right);
+    left.len()
 }
 
 /// The value below which this share of the values lies, interpolated linearly (numpy's default).
