@@ -710,93 +710,43 @@ mod tests {
 
     #[test]
     fn a_column_becomes_these_features() {
-        let check = |numeric, kind, cells: &[&str], names: &[&str], expected: &[&[f32]]| {
-            let (named, encoded) = encode(params(numeric), kind, cells);
-            assert_eq!(named, names, "{cells:?}");
+        // `expected` has a row for each cell, with the features parted by blanks.
+        let check = |numeric, kind, cells: &str, names: &str, expected: &str| {
+            let cells: Vec<&str> = cells.split(',').collect();
+            let (named, encoded) = encode(params(numeric), kind, &cells);
+            assert_eq!(named.join(","), names, "{cells:?}");
+            let row = |row: &str| row.split_whitespace().map(|x| x.parse().unwrap()).collect::<Vec<f32>>();
+            let expected: Vec<Vec<f32>> = expected.split(',').map(row).collect();
             let encoded: Vec<Vec<f32>> = encoded.rows().into_iter().map(|row| row.to_vec()).collect();
             assert_eq!(encoded, expected, "{cells:?}");
         };
+        use Kind::{Category, Number, Port};
         use NumericTransform::{Amount, Identity, Quantile, SignedLog};
-        check(Identity, Kind::Number, &["1", "2", "-7"], &["x"], &[&[1.0], &[2.0], &[-7.0]]);
-        let ln_3 = 1.098_612_3;
-        check(SignedLog, Kind::Number, &["0", "2", "-2"], &["x"], &[&[0.0], &[ln_3], &[-ln_3]]);
-        // No amount: negative, or far from zero, or without a long tail.
-        check(Amount, Kind::Number, &["-1", "1", "2"], &["x"], &[&[-1.0], &[1.0], &[2.0]]);
-        check(Amount, Kind::Number, &["5", "6", "900", "7"], &["x"], &[&[5.0], &[6.0], &[900.0], &[7.0]]);
-        // An amount with the unit 2 · 1: ln(1 + 4/2) = ln 3.
-        check(
-            Amount,
-            Kind::Number,
-            &["0", "0", "0", "1", "1", "100", "4"],
-            &["x"],
-            &[&[0.0], &[0.0], &[0.0], &[0.405_465_1], &[0.405_465_1], &[3.931_825_6], &[ln_3]],
-        );
+        check(Identity, Number, "1,2,-7", "x", "1,2,-7");
+        // ln 3 = 1.0986123
+        check(SignedLog, Number, "0,2,-2", "x", "0,1.0986123,-1.0986123");
+        // No amount: negative, or far from zero at the least.
+        check(Amount, Number, "-1,1,2", "x", "-1,1,2");
+        check(Amount, Number, "5,6,900,7", "x", "5,6,900,7");
+        // An amount with the unit 2 · 1: ln(1 + 1/2), ln(1 + 100/2), ln(1 + 4/2).
+        check(Amount, Number, "0,0,0,1,1,100,4", "x", "0,0,0,0.4054651,0.4054651,3.9318256,1.0986123");
         // Text counts as missing; the median of 1, 5, 9 stands for it.
-        check(
-            Identity,
-            Kind::Number,
-            &["1", "5", "9", "", "?"],
-            &["x", "x is missing"],
-            &[&[1.0, 0.0], &[5.0, 0.0], &[9.0, 0.0], &[5.0, 1.0], &[5.0, 1.0]],
-        );
+        check(Identity, Number, "1,5,9,,?", "x,x is missing", "1 0,5 0,9 0,5 1,5 1");
         // Not missing while fitting: no indicator.
-        check(Identity, Kind::Number, &["1", "5", "9", ""], &["x"], &[&[1.0], &[5.0], &[9.0], &[5.0]]);
-        check(
-            Identity,
-            Kind::Number,
-            &["1", "5", "inf", "-inf"],
-            &["x", "x is infinite"],
-            &[&[1.0, 0.0], &[5.0, 0.0], &[5.0, 1.0], &[1.0, 1.0]],
-        );
-        // Ranks 0, 1, 2, 3 of 4: the middle of the ranks of 0 is that of half of 3 ranks of 4, −1 + 2 · 1.5/4.
-        check(
-            Quantile,
-            Kind::Number,
-            &["0", "0", "0", "8", "4"],
-            &["x"],
-            &[&[-0.25], &[-0.25], &[-0.25], &[0.75], &[0.25]],
-        );
+        check(Identity, Number, "1,5,9,", "x", "1,5,9,5");
+        check(Identity, Number, "1,5,inf,-inf", "x,x is infinite", "1 0,5 0,5 1,1 1");
+        // The middle of the ranks of 0 is 1.5 of 4, which is −1 + 2 · 1.5/4; 4 is half way from there to 8.
+        check(Quantile, Number, "0,0,0,8,4", "x", "-0.25,-0.25,-0.25,0.75,0.25");
         // Constant outside the fitted range.
-        check(Quantile, Kind::Number, &["0", "1", "1e300"], &["x"], &[&[-0.5], &[0.5], &[0.5]]);
+        check(Quantile, Number, "0,1,1e300", "x", "-0.5,0.5,0.5");
         // "c" and "d" are rare: one row of six is less than a fifth.
-        check(
-            Identity,
-            Kind::Category,
-            &["a", "a", "6", "6", "c", "d", "z"],
-            &["x=6", "x=a", "x is another"],
-            &[
-                &[0.0, 1.0, 0.0],
-                &[0.0, 1.0, 0.0],
-                &[1.0, 0.0, 0.0],
-                &[1.0, 0.0, 0.0],
-                &[0.0, 0.0, 1.0],
-                &[0.0, 0.0, 1.0],
-                &[0.0, 0.0, 1.0],
-            ],
-        );
+        let one_hot = "0 1 0,0 1 0,1 0 0,1 0 0,0 0 1,0 0 1,0 0 1";
+        check(Identity, Category, "a,a,6,6,c,d,z", "x=6,x=a,x is another", one_hot);
         // Nothing is rare: what is unseen is all zeros.
-        check(
-            Identity,
-            Kind::Category,
-            &["a", "", "z"],
-            &["x=a", "x is missing"],
-            &[&[1.0, 0.0], &[0.0, 1.0], &[0.0, 0.0]],
-        );
-        check(
-            Identity,
-            Kind::Port,
-            &["80", "80", "443", "443", "50000", "60000", "8080"],
-            &["x=80", "x=443", "x is well-known", "x is dynamic"],
-            &[
-                &[1.0, 0.0, 1.0, 0.0],
-                &[1.0, 0.0, 1.0, 0.0],
-                &[0.0, 1.0, 1.0, 0.0],
-                &[0.0, 1.0, 1.0, 0.0],
-                &[0.0, 0.0, 0.0, 1.0],
-                &[0.0, 0.0, 0.0, 1.0],
-                &[0.0, 0.0, 0.0, 0.0],
-            ],
-        );
+        check(Identity, Category, "a,,z", "x=a,x is missing", "1 0,0 1,0 0");
+        let one_hot = "1 0 1 0,1 0 1 0,0 1 1 0,0 1 1 0,0 0 0 1,0 0 0 1,0 0 0 0";
+        let names = "x=80,x=443,x is well-known,x is dynamic";
+        check(Identity, Port, "80,80,443,443,50000,60000,8080", names, one_hot);
     }
 
     #[test]
