@@ -228,7 +228,7 @@ impl Detector {
         // Only the rows that some tree sees are encoded.
         let sampled: Vec<u32> = params.sampled_rows(n_rows)?.into_iter().map(|at| rows[at as usize]).collect();
         let x = encoder.bind(table, schema)?.transform_all(&sampled);
-        let forest = params.fit_sampled(x.view(), &encoder.feature_groups(), n_rows)?;
+        let forest = params.fit_sampled(x.view(), n_rows)?;
         Ok(Self {
             threshold: -forest.offset(),
             encoder,
@@ -236,9 +236,10 @@ impl Detector {
             network: None,
             fusion: None,
             threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file".into(),
-            score_meaning: "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
+            score_meaning:
+                "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
                             0.5 is average. Rare is not the same as malicious"
-                .into(),
+                    .into(),
             pack: None,
         })
     }

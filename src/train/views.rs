@@ -37,7 +37,13 @@ impl ViewParams {
     ///
     /// # Errors
     /// If nothing can be fitted, as without features that vary.
-    pub fn fit(&self, data: &Data<'_>, train: &[u32], validation: &[u32], mut progress: impl FnMut(f64)) -> Result<Fitted> {
+    pub fn fit(
+        &self,
+        data: &Data<'_>,
+        train: &[u32],
+        validation: &[u32],
+        mut progress: impl FnMut(f64),
+    ) -> Result<Fitted> {
         let encoder = EncoderParams::for_pack().fit(data.table, data.schema, train)?;
         let mut inputs = with_room(&encode(data, &encoder, train)?);
         let width = encoder.n_features();
@@ -47,7 +53,7 @@ impl ViewParams {
             return Err(Error::new(format!("{} normal rows are too few to train with", normal.len())));
         }
         let features = |places: &[usize]| inputs.slice(s![.., ..width]).select(Axis(0), places);
-        let forest = self.forest(features(&normal).view(), &encoder)?;
+        let forest = self.forest(features(&normal).view())?;
         let mut scores = vec![0.0; train.len()];
         forest.anomaly_score(inputs.slice(s![.., ..width]), &mut scores);
         let mut dealt = normal.clone();
@@ -59,7 +65,7 @@ impl ViewParams {
             };
             let (mut others, out) = (part(false), part(true));
             others.sort_unstable();
-            let forest = self.forest(features(&others).view(), &encoder)?;
+            let forest = self.forest(features(&others).view())?;
             let mut unseen = vec![0.0; out.len()];
             forest.anomaly_score(features(&out).view(), &mut unseen);
             out.iter().zip(unseen).for_each(|(&at, score)| scores[at] = score);
@@ -93,7 +99,7 @@ impl ViewParams {
         Ok(Fitted { encoder, forest, forest_input, classifier, autoencoder: autoencoder.transpose()? })
     }
 
-    fn forest(&self, x: ArrayView2<'_, f32>, encoder: &Encoder) -> Result<IsolationForest> {
+    fn forest(&self, x: ArrayView2<'_, f32>) -> Result<IsolationForest> {
         let params = IsolationForestParams {
             n_estimators: self.n_estimators,
             max_samples: MaxSamples::Count(self.max_samples),
@@ -101,7 +107,7 @@ impl ViewParams {
             contamination: Contamination::Auto,
             seed: self.seed,
         };
-        params.fit_grouped(x, &encoder.feature_groups())
+        params.fit(x)
     }
 }
 
@@ -116,7 +122,9 @@ impl Fitted {
         let mut views: Vec<Views> = scores.iter().map(view).collect();
         self.classifier.for_each_row(inputs.view(), |row, _, y| views[row].probability = y[0]);
         if let Some(autoencoder) = &self.autoencoder {
-            autoencoder.for_each_row(inputs.view(), |row, x, y| views[row].error = crate::dense::mean_absolute_difference(x, y));
+            autoencoder.for_each_row(inputs.view(), |row, x, y| {
+                views[row].error = crate::dense::mean_absolute_difference(x, y)
+            });
         }
         Ok(views)
     }
@@ -126,7 +134,13 @@ impl Fitted {
 ///
 /// # Errors
 /// With too few of them.
-pub fn calibrate(normal: &[Views], forest_input: Standardise, autoencoder: bool, cap: f64, weight: f64) -> Result<Fusion> {
+pub fn calibrate(
+    normal: &[Views],
+    forest_input: Standardise,
+    autoencoder: bool,
+    cap: f64,
+    weight: f64,
+) -> Result<Fusion> {
     let tail = |value: &dyn Fn(&Views) -> f64| Tail::fit(&normal.iter().map(value).collect::<Vec<_>>());
     let mut fusion = Fusion {
         forest_input,
