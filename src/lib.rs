@@ -8,6 +8,9 @@ pub mod evaluate;
 pub mod protocol;
 pub mod rng;
 pub mod schema;
+pub mod store;
 pub mod table;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use error::{Error, Place, Result};
