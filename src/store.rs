@@ -3,6 +3,7 @@
 //! The library knows neither files nor browsers; programs bring their own [`Store`].
 
 use crate::error::{Error, Result};
+use std::any::Any;
 
 /// Bytes with random access. Reading blocks: in the browser it happens in a worker.
 pub trait Store {
@@ -21,6 +22,9 @@ pub trait Spool: Store {
     /// # Errors
     /// If there is no room left.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// For the program that made the spool to have its own type back.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 impl Store for Vec<u8> {
@@ -40,6 +44,10 @@ impl Spool for Vec<u8> {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.extend_from_slice(bytes);
         Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }
 

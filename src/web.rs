@@ -10,6 +10,7 @@ use gloo::events::EventListener;
 use js_sys::{Array, Float32Array, Object, Uint8Array, Uint32Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::any::Any;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileReaderSync, MessageEvent, Worker};
 
@@ -231,5 +232,9 @@ impl Spool for BlobStore {
             self.flush();
         }
         Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }
