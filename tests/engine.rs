@@ -45,7 +45,8 @@ fn arrange(engine: &mut Engine, sort: SortKey, descending: bool, filter: &str) -
 fn flows() -> String {
     let mut text = String::from("src_ip,proto,bytes,packets,info\n");
     for i in 0..300 {
-        writeln!(text, "10.0.0.{},{},{},{},row {i}", i % 20, ["tcp", "udp"][i % 2], 500 + i * 7 % 400, 4 + i % 9).unwrap();
+        writeln!(text, "10.0.0.{},{},{},{},row {i}", i % 20, ["tcp", "udp"][i % 2], 500 + i * 7 % 400, 4 + i % 9)
+            .unwrap();
     }
     text.push_str("10.0.0.7,icmp,50000000,40000,the odd one\n");
     text
@@ -221,8 +222,11 @@ fn a_dropped_job_leaves_the_last_result() {
 
 #[test]
 fn what_cannot_be_scored_says_why() {
-    let cases: [(&str, &str); 3] =
-        [("a,b\n1,2\n", "one record"), ("a,b\n1,2\n1,2\n1,2\n", "constant"), ("ip\n10.0.0.1\n10.0.0.2\n10.0.0.3\n", "feature")];
+    let cases: [(&str, &str); 3] = [
+        ("a,b\n1,2\n", "one record"),
+        ("a,b\n1,2\n1,2\n1,2\n", "constant"),
+        ("ip\n10.0.0.1\n10.0.0.2\n10.0.0.3\n", "feature"),
+    ];
     for (text, expected) in cases {
         let mut engine = engine();
         let error = open(&mut engine, text).and_then(|_| analyze(&mut engine, Settings::default())).unwrap_err();

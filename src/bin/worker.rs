@@ -70,7 +70,8 @@ impl Shell {
     }
 
     fn answer(&self, job: JobId, reply: &Reply, bulk: &[Bulk], written: Option<Box<dyn Spool>>) {
-        let blob: Option<Blob> = written.map(|spool| spool.into_any().downcast::<BlobStore>().expect("our own spool").into_blob("text/csv"));
+        let blob: Option<Blob> =
+            written.map(|spool| spool.into_any().downcast::<BlobStore>().expect("our own spool").into_blob("text/csv"));
         self.port.send(job, reply, bulk, blob.as_ref());
     }
 }

@@ -147,7 +147,8 @@ fn roles(opened: &Opened, args: &ColumnArgs) -> Result<Vec<RoleChange>> {
             let column = columns.iter().position(|column| column.name == *name || column.canonical == *name);
             let column = column.ok_or_else(|| {
                 let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).take(60).collect();
-                Error::new(format!("There is no column \"{name}\"")).advice(format!("The file has {}", names.join(", ")))
+                Error::new(format!("There is no column \"{name}\""))
+                    .advice(format!("The file has {}", names.join(", ")))
             })?;
             Ok(RoleChange { column: column as u32, role })
         })
