@@ -37,7 +37,7 @@ impl Work for Export {
             let names = dataset.table.columns.iter().map(|column| column.name.as_str());
             let names: Vec<&str> = names.chain(APPENDED_COLUMNS).collect();
             write_fields(&dataset.dialect, &names, &mut self.out);
-            self.out.extend_from_slice(dataset.dialect.line_end());
+            self.out.extend_from_slice(dataset.dialect.line_end.bytes());
             Records::new(dataset.clone())
         });
         let n_columns = dataset.table.columns.len();
@@ -45,7 +45,7 @@ impl Work for Export {
         records.block(|row, record, bad| {
             write_record(&dataset.dialect, n_columns, record, bad, out);
             write_findings(&dataset.dialect, run, row, self.threshold, bad, out);
-            out.extend_from_slice(dataset.dialect.line_end());
+            out.extend_from_slice(dataset.dialect.line_end.bytes());
         })?;
         spool.append(out)?;
         let (done, total) = (records.done() as u64, dataset.table.n_rows() as u64);

@@ -2,7 +2,7 @@
 
 use super::{Engine, Run};
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Confusion, NamedRecall};
+use crate::evaluate::{self, Confusion, NameRecall};
 use crate::schema;
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub struct Evaluation {
     pub forest: StageEvaluation,
     /// The same; `null` without a network.
     pub network: Option<StageEvaluation>,
-    pub recall_by_attack: Vec<NamedRecall>,
+    pub recall_by_attack: Vec<NameRecall>,
     pub warnings: Vec<String>,
 }
 
@@ -81,8 +81,8 @@ impl Engine {
         let matched = |scores: &[f32]| StageEvaluation::new(scores, &labels, threshold_for(run, scores, flagged));
         let names = run.schema.attack_column().map(|column| {
             let column = &dataset.table.columns[column];
-            let name = |row: usize| column.text(row).map(str::to_owned).or_else(|| Some(column.cells[row].as_number()?.to_string()));
-            evaluate::recall_by_name(&run.score, &labels, threshold, name)
+            let name = |row: usize| column.text(row).filter(|_| labels[row] == 1);
+            evaluate::recall_by_name(&run.score, name, threshold)
         });
         Ok(Evaluation {
             file: dataset.name.clone(),

@@ -64,14 +64,14 @@ impl Engine {
                 }
                 dataset.dialect.write_field(&column.name, &mut line);
             }
-            line.extend_from_slice(dataset.dialect.line_end());
+            line.extend_from_slice(dataset.dialect.line_end.bytes());
             write(&line)?;
         }
         for &row in rows {
             let span = dataset.table.spans[row as usize];
             line.clear();
             dataset.store.read(span.start, span.len as usize, &mut line)?;
-            line.extend_from_slice(dataset.dialect.line_end());
+            line.extend_from_slice(dataset.dialect.line_end.bytes());
             write(&line)?;
         }
         Ok(())
