@@ -7,6 +7,7 @@ pub mod encode;
 pub mod error;
 pub mod evaluate;
 pub mod forest;
+pub mod generate;
 pub mod ingest;
 pub mod protocol;
 pub mod rng;
