@@ -39,7 +39,7 @@ impl Analyze {
     /// Chooses or fits the detector.
     fn prepare(&self, engine: &Engine) -> Result<Scoring> {
         let dataset = engine.dataset()?;
-        let schema = dataset.schema.with_roles(&self.roles)?;
+        let schema = dataset.schema_with(&self.roles)?;
         let rows = dataset.table.good_rows();
         let (pack, explanation) = choose_pack(&engine.packs, &schema, &self.settings.pack)?;
         let detector = match pack {
