@@ -5,7 +5,9 @@ use crate::bundle::Pack;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::hybrid::Detector;
-use crate::protocol::{Analysis, Bulk, PackChoice, Progress, Quality, Reply, RoleChange, Settings, Stage, StageQuality};
+use crate::protocol::{
+    Analysis, Bulk, PackChoice, Progress, Quality, Reply, RoleChange, Settings, Stage, StageQuality,
+};
 use crate::schema::{self, Schema};
 use std::rc::Rc;
 
