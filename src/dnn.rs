@@ -22,6 +22,7 @@ use tract_onnx::pb::{
 use tract_onnx::prelude::*;
 
 /// A loaded model that has passed every check.
+#[derive(Clone)]
 pub struct Network {
     n_inputs: usize,
     /// The classifier and the autoencoder as chains of layers, where the graph is no more than that.
