@@ -48,7 +48,8 @@ impl Layer {
             return Err(Error::new("A network layer has weights that are not finite numbers"));
         }
         let width = n_outputs.next_multiple_of(TILE);
-        let pad = |row: &[f32]| row.iter().copied().chain(std::iter::repeat_n(0.0, width - n_outputs)).collect::<Vec<_>>();
+        let pad =
+            |row: &[f32]| row.iter().copied().chain(std::iter::repeat_n(0.0, width - n_outputs)).collect::<Vec<_>>();
         let padded = weights.chunks_exact(n_outputs).flat_map(pad).collect();
         Ok(Self { n_inputs, n_outputs, weights: padded, bias: pad(bias), activation })
     }
@@ -205,7 +206,8 @@ mod tests {
         let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32).collect::<Vec<_>>();
         let (weights, bias) = (draw(41 * 70), draw(70));
         let net = Dense::new(vec![Layer::new(41, &weights, &bias, Activation::Identity).unwrap()]).unwrap();
-        let x = Array2::from_shape_fn((9, 41), |(i, k)| if (i + k) % 3 == 0 { 0.0 } else { (i * k) as f32 / 7.0 - 3.0 });
+        let x =
+            Array2::from_shape_fn((9, 41), |(i, k)| if (i + k) % 3 == 0 { 0.0 } else { (i * k) as f32 / 7.0 - 3.0 });
         for (row, y) in x.rows().into_iter().zip(outputs(&net, &x)) {
             for (j, y) in y.iter().enumerate() {
                 let sum = row.iter().enumerate().fold(bias[j], |sum, (k, x)| sum + x * weights[k * 70 + j]);

@@ -22,6 +22,7 @@ use tract_onnx::pb::{
 use tract_onnx::prelude::*;
 
 /// A loaded model that has passed every check.
+#[derive(Clone)]
 pub struct Network {
     n_inputs: usize,
     /// The classifier and the autoencoder as chains of layers, where the graph is no more than that.
@@ -42,9 +43,37 @@ const AGREEMENT: f32 = 1e-5;
 
 /// None of these makes a value larger than its inputs but by broadcasting, which [`MAX_VOLUME`] bounds.
 const OPERATORS: [&str; 31] = [
-    "Abs", "Add", "BatchNormalization", "Cast", "Clip", "Constant", "Div", "Dropout", "Elu", "Exp", "Flatten", "Gemm",
-    "HardSigmoid", "Identity", "LeakyRelu", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Pow", "PRelu", "ReduceMean",
-    "Relu", "Selu", "Sigmoid", "Softplus", "Sqrt", "Sub", "Tanh",
+    "Abs",
+    "Add",
+    "BatchNormalization",
+    "Cast",
+    "Clip",
+    "Constant",
+    "Div",
+    "Dropout",
+    "Elu",
+    "Exp",
+    "Flatten",
+    "Gemm",
+    "HardSigmoid",
+    "Identity",
+    "LeakyRelu",
+    "Log",
+    "MatMul",
+    "Max",
+    "Min",
+    "Mul",
+    "Neg",
+    "Pow",
+    "PRelu",
+    "ReduceMean",
+    "Relu",
+    "Selu",
+    "Sigmoid",
+    "Softplus",
+    "Sqrt",
+    "Sub",
+    "Tanh",
 ];
 
 impl Network {
@@ -208,7 +237,8 @@ fn check_graph(graph: &GraphProto, n_inputs: usize) -> Result<()> {
     if graph.node.len() > MAX_NODES {
         return Err(Error::new(format!("The network has {} steps; the limit is {MAX_NODES}", graph.node.len())));
     }
-    let constant_tensors = graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
+    let constant_tensors =
+        graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
     for tensor in graph.initializer.iter().chain(constant_tensors) {
         check_tensor(tensor)?;
     }
@@ -234,14 +264,20 @@ fn check_graph(graph: &GraphProto, n_inputs: usize) -> Result<()> {
     }
     let inputs: Vec<_> = graph.input.iter().filter(|input| !constants.contains(input.name.as_str())).collect();
     let [input] = inputs[..] else {
-        return Err(Error::new(format!("The network has {} inputs; one of shape [rows, {n_inputs}] is needed", inputs.len())));
+        return Err(Error::new(format!(
+            "The network has {} inputs; one of shape [rows, {n_inputs}] is needed",
+            inputs.len()
+        )));
     };
     let (element, shape) = type_of(input).ok_or_else(|| Error::new("The network's input has no type"))?;
     if element != DataType::Float as i32 {
         return Err(Error::new("The network's input is not of 32-bit floating-point numbers"));
     }
     if shape.len() != 2 || shape[1].is_some_and(|n| n != n_inputs as i64) {
-        return Err(Error::new(format!("The network's input has the shape {}, not [rows, {n_inputs}]", shape_text(&shape))));
+        return Err(Error::new(format!(
+            "The network's input has the shape {}, not [rows, {n_inputs}]",
+            shape_text(&shape)
+        )));
     }
     match graph.output.len() {
         1 | 2 => Ok(()),
@@ -346,7 +382,8 @@ struct Trace<'a> {
 impl<'a> Trace<'a> {
     fn new(graph: &'a GraphProto) -> Self {
         let constants: HashMap<_, _> = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        let producers = graph.node.iter().flat_map(|node| node.output.first().map(|name| (name.as_str(), node))).collect();
+        let producers =
+            graph.node.iter().flat_map(|node| node.output.first().map(|name| (name.as_str(), node))).collect();
         let mut names = graph.input.iter().map(|input| input.name.as_str());
         let input = names.find(|name| !constants.contains_key(name)).unwrap_or_default();
         Self { constants, producers, input }
@@ -474,8 +511,18 @@ pub fn to_onnx(classifier: &Dense, autoencoder: Option<&Dense>) -> Result<Vec<u8
         graph.node.push(node("Sub", &["features", "reconstruction"], "difference"));
         graph.node.push(node("Abs", &["difference"], "absolute_difference"));
         let mut mean = node("ReduceMean", &["absolute_difference"], "reconstruction_error");
-        let ints = AttributeProto { name: "axes".into(), r#type: AttributeType::Ints as i32, ints: vec![1], ..AttributeProto::default() };
-        let int = AttributeProto { name: "keepdims".into(), r#type: AttributeType::Int as i32, i: 1, ..AttributeProto::default() };
+        let ints = AttributeProto {
+            name: "axes".into(),
+            r#type: AttributeType::Ints as i32,
+            ints: vec![1],
+            ..AttributeProto::default()
+        };
+        let int = AttributeProto {
+            name: "keepdims".into(),
+            r#type: AttributeType::Int as i32,
+            i: 1,
+            ..AttributeProto::default()
+        };
         mean.attribute = vec![ints, int];
         graph.node.push(mean);
         graph.output.push(value_info("reconstruction_error", 1));
@@ -537,7 +584,8 @@ fn tensor(name: &str, shape: &[usize], values: &[f32]) -> TensorProto {
 /// `f32 [rows, n]`.
 fn value_info(name: &str, n: usize) -> ValueInfoProto {
     let dimension = |value| Dimension { value: Some(value), ..Dimension::default() };
-    let dim = vec![dimension(dimension::Value::DimParam("rows".into())), dimension(dimension::Value::DimValue(n as i64))];
+    let dim =
+        vec![dimension(dimension::Value::DimParam("rows".into())), dimension(dimension::Value::DimValue(n as i64))];
     let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape: Some(TensorShapeProto { dim }) };
     ValueInfoProto {
         name: name.to_owned(),

@@ -8,6 +8,7 @@ pub mod dense;
 #[cfg_attr(not(feature = "onnx"), path = "no_dnn.rs")]
 pub mod dnn;
 pub mod encode;
+pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod forest;
@@ -19,9 +20,9 @@ pub mod rng;
 pub mod schema;
 pub mod store;
 pub mod table;
-#[cfg(feature = "web")]
-pub mod web;
 #[cfg(feature = "train")]
 pub mod train;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use error::{Error, Place, Result};

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use ndarray::ArrayView2;
 
 /// Has no value.
+#[derive(Clone)]
 pub enum Network {}
 
 impl Network {

@@ -58,7 +58,7 @@ impl Dataset {
 /// The scores of the open file.
 struct Run {
     schema: Schema,
-    detector: Rc<Detector>,
+    detector: Detector,
     forest: Vec<f32>,
     /// Empty without a network.
     dnn: Vec<f32>,
@@ -203,7 +203,8 @@ impl Engine {
         let mut bytes = Vec::new();
         rows.iter()
             .map(|&row| {
-                let span = dataset.table.spans.get(row as usize).ok_or_else(|| Error::new("There is no such record"))?;
+                let span =
+                    dataset.table.spans.get(row as usize).ok_or_else(|| Error::new("There is no such record"))?;
                 bytes.clear();
                 dataset.store.read(span.start, span.len as usize, &mut bytes)?;
                 let unscored = dataset.table.bad_record(row).map(|bad| bad.cause.clone());

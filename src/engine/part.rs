@@ -82,7 +82,8 @@ impl Engine {
 /// The rows of each distinct value of the attack names or labels.
 fn strata(table: &Table, schema: &Schema) -> Result<Vec<Vec<u32>>> {
     let column = schema.attack_column().or(schema.label_column()).ok_or_else(|| {
-        Error::new("The file has no label column to stratify by").advice("Name it with --label, or leave out --stratify")
+        Error::new("The file has no label column to stratify by")
+            .advice("Name it with --label, or leave out --stratify")
     })?;
     let mut strata: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     for (row, cell) in table.columns[column].cells.iter().enumerate() {
