@@ -6,6 +6,7 @@
 pub mod error;
 pub mod evaluate;
 pub mod protocol;
+pub mod report;
 pub mod rng;
 pub mod schema;
 pub mod table;
