@@ -1,5 +1,10 @@
 //! What labels say about scores: confusion, precision, recall, F1, accuracy, ROC AUC, PR AUC.
+//!
+//! A higher score means odder, and a row is flagged if its score is at least the threshold. Labels are 0 for normal, 1 for
+//! anomaly; rows with another label or a score that is NaN are left out everywhere. Ties are one step of every curve, as in
+//! scikit-learn. Nothing is smoothed: a ratio of nothing to nothing is 0.
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 /// Counts at one threshold: a row is flagged if its score is at least the threshold.
@@ -18,4 +23,375 @@ pub struct Curve {
     pub flagged: Vec<u64>,
     /// How many of them are anomalies.
     pub true_positives: Vec<u64>,
+}
+
+/// How many of the rows of one name were flagged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameRecall {
+    pub name: String,
+    pub rows: u64,
+    pub flagged: u64,
+}
+
+impl Confusion {
+    /// Anomalies among the flagged.
+    #[must_use]
+    pub fn precision(&self) -> f64 {
+        ratio(self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// Flagged among the anomalies.
+    #[must_use]
+    pub fn recall(&self) -> f64 {
+        ratio(self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// The harmonic mean of precision and recall.
+    #[must_use]
+    pub fn f1(&self) -> f64 {
+        ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+    }
+
+    #[must_use]
+    pub fn accuracy(&self) -> f64 {
+        let right = self.true_positives + self.true_negatives;
+        ratio(right, right + self.false_positives + self.false_negatives)
+    }
+
+    /// Flagged among the normal.
+    #[must_use]
+    pub fn false_positive_rate(&self) -> f64 {
+        ratio(self.false_positives, self.false_positives + self.true_negatives)
+    }
+}
+
+/// Counts at this threshold.
+///
+/// # Panics
+/// If there are not as many labels as scores; so for every function here.
+#[must_use]
+pub fn confusion(scores: &[f32], labels: &[u8], threshold: f32) -> Confusion {
+    assert_eq!(scores.len(), labels.len(), "one label for each score");
+    let mut counts = Confusion::default();
+    for (score, label) in scores.iter().zip(labels).filter(|(score, _)| !score.is_nan()) {
+        match (label, *score >= threshold) {
+            (1, true) => counts.true_positives += 1,
+            (0, true) => counts.false_positives += 1,
+            (0, false) => counts.true_negatives += 1,
+            (1, false) => counts.false_negatives += 1,
+            _ => {}
+        }
+    }
+    counts
+}
+
+/// The area under the ROC curve: the chance that an anomaly scores higher than a normal row, ties counting half. 0.5 where
+/// there is only one class.
+#[must_use]
+pub fn roc_auc(scores: &[f32], labels: &[u8]) -> f64 {
+    let (mut before, mut twice_area) = (Step::default(), 0_u128);
+    for step in steps(scores, labels) {
+        let (rises, runs) = (step.anomalies - before.anomalies, step.normal - before.normal);
+        twice_area += u128::from(runs) * u128::from(2 * before.anomalies + rises);
+        before = step;
+    }
+    let pairs = u128::from(before.anomalies) * u128::from(before.normal);
+    if pairs == 0 { 0.5 } else { twice_area as f64 / (2 * pairs) as f64 }
+}
+
+/// The area under the precision-recall curve as average precision, `Σ (Rₙ − Rₙ₋₁) Pₙ`, scikit-learn's definition. 0 where
+/// there is no anomaly.
+#[must_use]
+pub fn pr_auc(scores: &[f32], labels: &[u8]) -> f64 {
+    let (mut before, mut sum) = (0, 0.0);
+    for step in steps(scores, labels) {
+        sum += (step.anomalies - before) as f64 * ratio(step.anomalies, step.flagged());
+        before = step.anomalies;
+    }
+    if before == 0 { 0.0 } else { sum / before as f64 }
+}
+
+/// The greatest recall of a threshold that flags at most this share of the normal rows.
+#[must_use]
+pub fn recall_at_fpr(scores: &[f32], labels: &[u8], false_positive_rate: f64) -> f64 {
+    let steps: Vec<Step> = steps(scores, labels).collect();
+    let Some(all) = steps.last() else { return 0.0 };
+    let within = steps.iter().take_while(|step| ratio(step.normal, all.normal) <= false_positive_rate).last();
+    within.map_or(0.0, |step| ratio(step.anomalies, all.anomalies))
+}
+
+/// Counts along the falling threshold: half of the points evenly spaced, half closer and closer towards the first rows,
+/// where it matters who is right.
+#[must_use]
+pub fn curve(scores: &[f32], labels: &[u8]) -> Curve {
+    const HALF: u64 = 256;
+    let steps: Vec<Step> = steps(scores, labels).collect();
+    let total = steps.last().map_or(0, Step::flagged);
+    let even = (1..=HALF).map(|k| (total as u128 * u128::from(k) / u128::from(HALF)) as u64);
+    let close = (0..HALF).map(|k| libm::exp2(libm::log2(total as f64) * k as f64 / HALF as f64) as u64);
+    let mut wanted: Vec<u64> = even.chain(close).collect();
+    wanted.sort_unstable();
+    let (mut flagged, mut true_positives) = (vec![0], vec![0]);
+    for wanted in wanted {
+        let Some(step) = steps.get(steps.partition_point(|step| step.flagged() < wanted)) else { break };
+        if flagged.last() < Some(&step.flagged()) {
+            flagged.push(step.flagged());
+            true_positives.push(step.anomalies);
+        }
+    }
+    Curve { flagged, true_positives }
+}
+
+impl Curve {
+    /// The number of flagged rows, within what there is, and how many of them are anomalies: linear between points, which
+    /// is the expectation where rows are tied.
+    #[must_use]
+    pub fn at(&self, flagged: u64) -> (u64, u64) {
+        let above = self.flagged.partition_point(|&point| point < flagged);
+        let (Some(&right), Some(&tp_right)) = (self.flagged.get(above), self.true_positives.get(above)) else {
+            return (self.flagged.last().copied().unwrap_or(0), self.true_positives.last().copied().unwrap_or(0));
+        };
+        let Some(left) = above.checked_sub(1) else { return (right, tp_right) };
+        let (left, tp_left) = (self.flagged[left], self.true_positives[left]);
+        let share = (flagged - left) as f64 / (right - left) as f64;
+        (flagged, tp_left + libm::round(share * (tp_right - tp_left) as f64) as u64)
+    }
+}
+
+/// The rows by falling score, ties by row, NaN last.
+#[must_use]
+pub fn best_order(scores: &[f32]) -> Vec<u32> {
+    let mut keys: Vec<u64> = scores
+        .iter()
+        .zip(0..)
+        .map(|(&score, row)| u64::from(falling_key(score)) << 32 | u64::from(row as u32))
+        .collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|key| key as u32).collect()
+}
+
+/// The lowest score that flags at most this share of the rows. Infinity where even the highest score flags more, as when all
+/// scores are equal.
+#[must_use]
+pub fn contamination_threshold(scores: &[f32], share: f64) -> f32 {
+    let mut keys: Vec<u32> = scores.iter().filter(|score| !score.is_nan()).map(|&score| falling_key(score)).collect();
+    let n = keys.len();
+    let mut allowed = ((share * n as f64).max(0.0) as usize).min(n);
+    // The product may have been rounded below a whole number.
+    if allowed < n && (allowed + 1) as f64 / n as f64 <= share {
+        allowed += 1;
+    }
+    if allowed == n {
+        return keys.into_iter().max().map_or(f32::INFINITY, score_of_key);
+    }
+    // The first row that may not be flagged; what is tied with it may not either.
+    let (higher, &mut first_out, _) = keys.select_nth_unstable(allowed);
+    higher.iter().copied().filter(|&key| key < first_out).max().map_or(f32::INFINITY, score_of_key)
+}
+
+/// For each name, how many of its rows have at least the threshold; the most frequent names first. Rows without a name are
+/// left out.
+#[must_use]
+pub fn recall_by_name<'a>(
+    scores: &[f32],
+    name_of: impl Fn(usize) -> Option<&'a str>,
+    threshold: f32,
+) -> Vec<NameRecall> {
+    let mut counts: FxHashMap<&str, (u64, u64)> = FxHashMap::default();
+    for (row, score) in scores.iter().enumerate().filter(|(_, score)| !score.is_nan()) {
+        if let Some(name) = name_of(row) {
+            let (rows, flagged) = counts.entry(name).or_default();
+            *rows += 1;
+            *flagged += u64::from(*score >= threshold);
+        }
+    }
+    let mut recalls: Vec<NameRecall> =
+        counts.into_iter().map(|(name, (rows, flagged))| NameRecall { name: name.to_owned(), rows, flagged }).collect();
+    recalls.sort_unstable_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.name.cmp(&b.name)));
+    recalls
+}
+
+/// Counts of the rows whose score is at least that of one of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Step {
+    anomalies: u64,
+    normal: u64,
+}
+
+impl Step {
+    fn flagged(&self) -> u64 {
+        self.anomalies + self.normal
+    }
+}
+
+/// One step for each different score, falling.
+fn steps(scores: &[f32], labels: &[u8]) -> impl Iterator<Item = Step> {
+    assert_eq!(scores.len(), labels.len(), "one label for each score");
+    let known = scores.iter().zip(labels).filter(|(score, label)| !score.is_nan() && **label <= 1);
+    let mut keys: Vec<u64> =
+        known.map(|(&score, &label)| u64::from(falling_key(score)) << 1 | u64::from(label)).collect();
+    keys.sort_unstable();
+    let mut at = 0;
+    let mut step = Step::default();
+    std::iter::from_fn(move || {
+        let key = keys.get(at)? >> 1;
+        while let Some(next) = keys.get(at).filter(|next| *next >> 1 == key) {
+            step.anomalies += next & 1;
+            step.normal += 1 - (next & 1);
+            at += 1;
+        }
+        Some(step)
+    })
+}
+
+/// A key that rises as the score falls; NaN is last, −0 is 0.
+fn falling_key(score: f32) -> u32 {
+    if score.is_nan() {
+        return u32::MAX;
+    }
+    let bits = (score + 0.0).to_bits();
+    if bits >> 31 == 0 { !bits & 0x7FFF_FFFF } else { bits }
+}
+
+fn score_of_key(key: u32) -> f32 {
+    f32::from_bits(if key >> 31 == 0 { !key & 0x7FFF_FFFF } else { key })
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const NAN: f32 = f32::NAN;
+    const INF: f32 = f32::INFINITY;
+
+    #[test]
+    fn the_areas_are_those_of_the_definition() {
+        let check = |scores: &[f32], labels: &[u8], roc: f64, pr: f64| {
+            let got = (roc_auc(scores, labels), pr_auc(scores, labels));
+            assert!((got.0 - roc).abs() < 1e-12 && (got.1 - pr).abs() < 1e-12, "{scores:?} {labels:?}: {got:?}");
+        };
+        check(&[], &[], 0.5, 0.0);
+        check(&[0.1, 0.2], &[0, 0], 0.5, 0.0);
+        check(&[0.1, 0.2], &[1, 1], 0.5, 1.0);
+        check(&[0.1, 0.9], &[0, 1], 1.0, 1.0);
+        check(&[0.9, 0.1], &[0, 1], 0.0, 0.5);
+        // All tied: half of every pair, and one step with precision 1/2.
+        check(&[0.5; 4], &[0, 1, 0, 1], 0.5, 0.5);
+        // scikit-learn's own example: 3 of 4 pairs; (1/2) · 1 + (1/2) · 2/3.
+        check(&[0.1, 0.4, 0.35, 0.8], &[0, 0, 1, 1], 0.75, 5.0 / 6.0);
+        // NaN and unknown labels are as if they were not there.
+        check(&[0.1, NAN, 0.4, 0.35, 9.0, 0.8], &[0, 1, 0, 1, 2, 1], 0.75, 5.0 / 6.0);
+        // −0 and 0 are tied, infinities are not special.
+        check(&[-0.0, 0.0], &[0, 1], 0.5, 0.5);
+        check(&[-INF, INF, 0.0], &[0, 1, 0], 1.0, 1.0);
+    }
+
+    #[test]
+    fn fast_is_the_same_as_slow() {
+        for seed in 0..50 {
+            let mut rng = Rng::new(seed);
+            let n = rng.below(60) as usize;
+            let scores: Vec<f32> = (0..n).map(|_| rng.below(12) as f32 / 7.0 - 0.5).collect();
+            let labels: Vec<u8> = (0..n).map(|_| rng.below(3) as u8).collect();
+            let of = |label| (0..n).filter(|&i| labels[i] == label).map(|i| scores[i]).collect::<Vec<f32>>();
+            let (normal, anomalies) = (of(0), of(1));
+            let half_wins = |a: f32, b: f32| u32::from(a > b) + u32::from(a >= b);
+            let wins: u32 = anomalies.iter().flat_map(|&a| normal.iter().map(move |&b| half_wins(a, b))).sum();
+            let pairs = (2 * normal.len() * anomalies.len()) as f64;
+            let roc = if pairs == 0.0 { 0.5 } else { f64::from(wins) / pairs };
+            assert!((roc_auc(&scores, &labels) - roc).abs() < 1e-12, "seed {seed}");
+            let precision = |&score: &f32| confusion(&scores, &labels, score).precision();
+            let pr = anomalies.iter().map(precision).sum::<f64>() / anomalies.len().max(1) as f64;
+            assert!((pr_auc(&scores, &labels) - pr).abs() < 1e-12, "seed {seed}");
+            let curve = curve(&scores, &labels);
+            for &score in normal.iter().chain(&anomalies) {
+                let counts = confusion(&scores, &labels, score);
+                let flagged = counts.true_positives + counts.false_positives;
+                assert_eq!(curve.at(flagged), (flagged, counts.true_positives), "seed {seed}");
+                let rate = counts.false_positive_rate();
+                assert!(recall_at_fpr(&scores, &labels, rate) >= counts.recall(), "seed {seed}");
+            }
+            for share in [0.0, 0.1, 0.5, 1.0] {
+                let threshold = contamination_threshold(&scores, share);
+                let flags = |t: f32| scores.iter().filter(|&&score| score >= t).count() as f64;
+                assert!(flags(threshold) <= share * n as f64, "seed {seed}");
+                let lower = scores.iter().copied().filter(|&score| score < threshold).fold(-INF, f32::max);
+                assert!(lower == -INF || flags(lower) > share * n as f64, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn confusion_counts_and_its_ratios() {
+        let counts = confusion(&[0.9, 0.8, 0.5, 0.4, 0.1, NAN, 0.9], &[1, 0, 1, 1, 0, 1, 2], 0.5);
+        let expected = Confusion { true_positives: 2, false_positives: 1, true_negatives: 1, false_negatives: 1 };
+        assert_eq!(counts, expected);
+        let ratios =
+            [counts.precision(), counts.recall(), counts.f1(), counts.accuracy(), counts.false_positive_rate()];
+        assert_eq!(ratios, [2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 0.6, 0.5]);
+        let none = Confusion::default();
+        let ratios = [none.precision(), none.recall(), none.f1(), none.accuracy(), none.false_positive_rate()];
+        assert_eq!(ratios, [0.0; 5]);
+    }
+
+    #[test]
+    fn the_order_is_falling_with_ties_by_row() {
+        assert_eq!(best_order(&[0.1, NAN, 0.9, 0.1, INF, -1.0, -INF, 0.0, -0.0]), [4, 2, 0, 3, 7, 8, 5, 6, 1]);
+    }
+
+    #[test]
+    fn the_threshold_flags_no_more_than_the_share() {
+        let check = |scores: &[f32], share, expected| {
+            assert_eq!(contamination_threshold(scores, share), expected, "{scores:?} {share}");
+        };
+        let ten: Vec<f32> = (0..10).map(|i| i as f32).collect();
+        check(&ten, 0.1, 9.0);
+        check(&ten, 0.19, 9.0);
+        check(&ten, 0.5, 5.0);
+        check(&ten, 0.05, INF);
+        // 0.29 · 100 is rounded to 28.999….
+        check(&(0..100).map(|i| i as f32).collect::<Vec<_>>(), 0.29, 71.0);
+        check(&[1.0; 5], 0.5, INF);
+        check(&[3.0, 2.0, 2.0, 2.0], 0.5, 3.0);
+        check(&[3.0, NAN, NAN, NAN, 1.0], 0.5, 3.0);
+        check(&[-3.0, -2.0], 0.5, -2.0);
+        check(&[], 0.5, INF);
+    }
+
+    #[test]
+    fn recall_at_a_false_positive_rate_takes_ties_as_one() {
+        let (scores, labels) = ([0.9, 0.8, 0.8, 0.7, 0.6], [1, 0, 1, 1, 0]);
+        for (rate, expected) in [(0.0, 1.0 / 3.0), (0.49, 1.0 / 3.0), (0.5, 1.0), (1.0, 1.0)] {
+            assert_eq!(recall_at_fpr(&scores, &labels, rate), expected, "{rate}");
+        }
+    }
+
+    #[test]
+    fn the_curve_of_many_rows_has_few_points_and_both_ends() {
+        let scores: Vec<f32> = (0..100_000).map(|i| -(i as f32)).collect();
+        let labels: Vec<u8> = (0..100_000).map(|i| u8::from(i % 10 == 0)).collect();
+        let curve = curve(&scores, &labels);
+        assert!(curve.flagged.len() <= 513 && curve.flagged.is_sorted());
+        assert_eq!(
+            (curve.flagged[..3].to_vec(), curve.at(10), curve.at(55_555)),
+            (vec![0, 1, 2], (10, 1), (55_555, 5556))
+        );
+        assert_eq!((curve.at(0), curve.at(u64::MAX)), ((0, 0), (100_000, 10_000)));
+        assert_eq!(Curve::default().at(3), (0, 0));
+    }
+
+    #[test]
+    fn recall_by_name_counts_each_name() {
+        let names = [Some("dos"), None, Some("scan"), Some("dos"), Some("dos")];
+        let recalls = recall_by_name(&[0.9, 0.9, 0.1, 0.2, NAN], |row| names[row], 0.5);
+        let of = |name: &str, rows, flagged| NameRecall { name: name.into(), rows, flagged };
+        assert_eq!(recalls, [of("dos", 2, 1), of("scan", 1, 0)]);
+    }
 }

@@ -3,8 +3,10 @@
 //! The library is the detector: no browser, no clock, no file, no thread, no global state. Bytes come in, scores and their
 //! reasons go out. `engine` is the boundary that the page's worker, the command-line program and the tests share.
 
+pub mod encode;
 pub mod error;
 pub mod evaluate;
+pub mod forest;
 pub mod protocol;
 pub mod report;
 pub mod rng;

@@ -1,0 +1,833 @@
+//! Columns to numbers for the models: `EncoderParams::fit` learns from some rows, `BoundEncoder::transform` applies it.
+//!
+//! - Numbers pass a monotone [`Scale`] that tames heavy tails. Infinite values become the largest finite ones seen.
+//! - Categories become one-hot features; what is rare while fitting shares the feature "other", and so does what is unseen
+//!   later. Where nothing was rare there is no such feature, and an unseen value is all zeros.
+//! - Ports become one-hot features for the frequent ones and for the IANA range. Their magnitude means nothing.
+//! - Missing and infinite values, and text in a column of numbers (which counts as missing), get an indicator of their own
+//!   where they occur while fitting; the number itself is then the median.
+//! - Columns that are constant, or the same as an earlier one, among the fitted rows are left out.
+//!
+//! Nothing is learned from any row but those given to `fit`. A stored encoder is untrusted: it is checked whole while it is
+//! deserialized, so that no table can make a checked encoder fail.
+
+use crate::error::{Error, Result};
+use crate::schema::{Kind, Role, Schema};
+use crate::table::{Cell, Column, Table, Value};
+use ndarray::{Array2, ArrayViewMut2};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use serde::{Deserialize, Serialize};
+use std::hash::Hasher;
+
+/// How numbers are to be scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NumericTransform {
+    Identity,
+    /// `sign(x) · ln(1 + |x|)`
+    SignedLog,
+    /// The place among the fitted values, from −1 to 1.
+    Quantile,
+}
+
+/// What to learn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EncoderParams {
+    pub numeric: NumericTransform,
+    /// At most this many one-hot features for a column, "other" not counted.
+    pub max_categories: u32,
+    /// A value of a smaller share of the rows is rare.
+    pub min_share: f64,
+    /// At most this many knots for a quantile scale, at least 2.
+    pub max_knots: u32,
+}
+
+/// A fitted encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct Encoder {
+    pub version: u32,
+    pub columns: Vec<ColumnEncoding>,
+}
+
+/// How one column becomes features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnEncoding {
+    /// The canonical name of the column.
+    pub name: String,
+    pub encoding: Encoding,
+    /// Whether a missing value has its own feature.
+    pub missing: bool,
+}
+
+/// What the values of a column become.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Encoding {
+    Number {
+        scale: Scale,
+        /// The least and greatest finite value seen. If they are the same, the value itself is no feature.
+        low: f32,
+        high: f32,
+        /// Stands for missing values: the median.
+        fill: f32,
+        /// Whether an infinite value has its own feature.
+        infinite: bool,
+    },
+    /// One feature for each value, and one for the others.
+    Category { values: Vec<String>, other: bool },
+    /// One feature for each port, and one for each of these ranges.
+    Port { ports: Vec<u16>, ranges: Vec<PortRange> },
+}
+
+/// A monotone map of numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Scale {
+    Identity,
+    SignedLog,
+    /// Linear between knots; constant outside them.
+    Quantile {
+        values: Vec<f32>,
+        positions: Vec<f32>,
+    },
+}
+
+/// The ranges of RFC 6335, section 6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PortRange {
+    WellKnown,
+    Registered,
+    Dynamic,
+}
+
+/// More features than this make a matrix that no tab can hold.
+pub const MAX_FEATURES: usize = 1 << 14;
+const MAX_KNOTS: usize = 1 << 16;
+const VERSION: u32 = 1;
+
+impl EncoderParams {
+    /// For a forest that is fitted to the file itself.
+    #[must_use]
+    pub fn for_file() -> Self {
+        Self { numeric: NumericTransform::SignedLog, max_categories: 32, min_share: 0.005, max_knots: 1000 }
+    }
+
+    /// For a model pack.
+    #[must_use]
+    pub fn for_pack() -> Self {
+        Self { numeric: NumericTransform::Quantile, max_categories: 128, min_share: 0.0, max_knots: 1000 }
+    }
+
+    /// Learns from these rows of the schema's feature columns.
+    ///
+    /// # Errors
+    /// Without rows, without a column that varies, or with more than [`MAX_FEATURES`] features.
+    pub fn fit(&self, table: &Table, schema: &Schema, rows: &[u32]) -> Result<Encoder> {
+        if rows.is_empty() {
+            return Err(Error::new("There is no row to learn the columns from"));
+        }
+        let mut columns: Vec<ColumnEncoding> = Vec::new();
+        let mut names = FxHashSet::default();
+        let mut seen: FxHashMap<u64, Vec<&Column>> = FxHashMap::default();
+        for (column, spec) in table.columns.iter().zip(&schema.columns) {
+            if spec.role != Role::Feature || !names.insert(spec.canonical.as_str()) {
+                continue;
+            }
+            let Some(encoding) = self.fit_column(column, spec.kind, rows) else { continue };
+            let twins = seen.entry(fingerprint(column, rows)).or_default();
+            if !twins.iter().any(|twin| same(twin, column, rows)) {
+                twins.push(column);
+                columns.push(ColumnEncoding { name: spec.canonical.clone(), ..encoding });
+            }
+        }
+        if columns.is_empty() {
+            return Err(Error::new("No column can be used: all are constant or have no role as a feature")
+                .advice("Give at least one column with different values the role of a feature"));
+        }
+        Encoder::try_from(Stored { version: VERSION, columns })
+    }
+
+    /// The encoding, without its name, if the column has something to tell.
+    fn fit_column(&self, column: &Column, kind: Kind, rows: &[u32]) -> Option<ColumnEncoding> {
+        let cells = rows.iter().map(|&row| column.cells[row as usize]);
+        let (encoding, missing) = match kind {
+            Kind::Number => self.fit_number(cells),
+            Kind::Category => self.fit_category(column, cells),
+            Kind::Port => self.fit_port(cells),
+            _ => return None,
+        };
+        let missing = missing > 0 && missing < rows.len();
+        let fitted = ColumnEncoding { name: String::new(), encoding, missing };
+        (fitted.n_features() > 0).then_some(fitted)
+    }
+
+    fn fit_number(&self, cells: impl Iterator<Item = Cell>) -> (Encoding, usize) {
+        let (mut values, mut missing, mut infinite) = (Vec::new(), 0, false);
+        for cell in cells {
+            match cell.as_number() {
+                Some(x) if x.is_finite() => values.push(to_f32(x)),
+                Some(_) => infinite = true,
+                None => missing += 1,
+            }
+        }
+        values.sort_unstable_by(f32::total_cmp);
+        let infinite = infinite && !values.is_empty();
+        let (low, high) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
+        let fill = values.get(values.len() / 2).copied().unwrap_or(0.0);
+        let scale = match self.numeric {
+            NumericTransform::Quantile if low < high => quantiles(&values, self.max_knots.max(2) as usize),
+            NumericTransform::Identity | NumericTransform::Quantile => Scale::Identity,
+            NumericTransform::SignedLog => Scale::SignedLog,
+        };
+        (Encoding::Number { scale, low, high, fill, infinite }, missing)
+    }
+
+    fn fit_category(&self, column: &Column, cells: impl Iterator<Item = Cell>) -> (Encoding, usize) {
+        let (mut missing, mut unkept, mut n_rows) = (0, 0, 0_usize);
+        let mut texts = vec![0_u64; column.dictionary.len()];
+        let mut numbers: FxHashMap<u64, u64> = FxHashMap::default();
+        for cell in cells {
+            n_rows += 1;
+            match cell.value() {
+                Value::Number(x) => *numbers.entry(number_key(x)).or_default() += 1,
+                Value::Text(code) => texts[code as usize] += 1,
+                Value::Missing => missing += 1,
+                Value::UnkeptText => unkept += 1,
+            }
+        }
+        let texts = texts.into_iter().enumerate().filter(|&(_, count)| count > 0);
+        let counts: Vec<(String, u64)> = texts
+            .map(|(code, count)| (column.dictionary.text(code as u32).to_owned(), count))
+            .chain(numbers.into_iter().map(|(bits, count)| (number_text(f64::from_bits(bits)), count)))
+            .collect();
+        let n_values = counts.len();
+        let values = self.frequent(counts, n_rows);
+        let other = values.len() < n_values || unkept > 0;
+        if values.len() + usize::from(other) < 2 && missing == 0 {
+            return (Encoding::Category { values: Vec::new(), other: false }, missing);
+        }
+        (Encoding::Category { values, other }, missing)
+    }
+
+    fn fit_port(&self, cells: impl Iterator<Item = Cell>) -> (Encoding, usize) {
+        let (mut missing, mut n_rows) = (0, 0_usize);
+        let mut counts: FxHashMap<u16, u64> = FxHashMap::default();
+        for cell in cells {
+            n_rows += 1;
+            match port(cell) {
+                Some(port) => *counts.entry(port).or_default() += 1,
+                None => missing += 1,
+            }
+        }
+        let mut ranges: Vec<PortRange> = PortRange::ALL
+            .into_iter()
+            .filter(|range| counts.keys().any(|&port| PortRange::of(port) == *range))
+            .collect();
+        if ranges.len() == 1 && missing == 0 {
+            ranges.clear();
+        }
+        let constant = counts.len() == 1 && missing == 0;
+        let ports = if constant { Vec::new() } else { self.frequent(counts.into_iter().collect(), n_rows) };
+        (Encoding::Port { ports, ranges }, missing)
+    }
+
+    /// The values that are not rare, the most frequent first.
+    fn frequent<T: Ord>(&self, mut counts: Vec<(T, u64)>, n_rows: usize) -> Vec<T> {
+        counts.sort_unstable_by(|(a, count_a), (b, count_b)| count_b.cmp(count_a).then_with(|| a.cmp(b)));
+        let least = self.min_share * n_rows as f64;
+        let frequent = counts.into_iter().take_while(|&(_, count)| count as f64 >= least);
+        frequent.take(self.max_categories as usize).map(|(value, _)| value).collect()
+    }
+}
+
+/// Knots at even ranks of the sorted values, or at every distinct value where these are few. The position of a value that
+/// occurs often is the middle of its ranks.
+fn quantiles(sorted: &[f32], max_knots: usize) -> Scale {
+    let starts: Vec<usize> = (0..sorted.len()).filter(|&i| i == 0 || sorted[i - 1] < sorted[i]).collect();
+    let knots: Vec<usize> = if starts.len() <= max_knots {
+        (0..starts.len()).collect()
+    } else {
+        let at_rank = |k: usize| {
+            let rank = (k as u64 * (sorted.len() - 1) as u64 / (max_knots - 1) as u64) as usize;
+            starts.partition_point(|&start| start <= rank) - 1
+        };
+        let mut knots: Vec<usize> = (0..max_knots).map(at_rank).collect();
+        knots.dedup();
+        knots
+    };
+    let position = |run: usize| {
+        let (start, end) = (starts[run], starts.get(run + 1).copied().unwrap_or(sorted.len()));
+        ((start + end) as f64 / sorted.len() as f64 - 1.0) as f32
+    };
+    Scale::Quantile {
+        values: knots.iter().map(|&run| sorted[starts[run]]).collect(),
+        positions: knots.iter().map(|&run| position(run)).collect(),
+    }
+}
+
+impl Scale {
+    /// Scales a finite number.
+    fn apply(&self, x: f32) -> f32 {
+        match self {
+            Self::Identity => x,
+            Self::SignedLog => libm::copysign(libm::log1p(f64::from(x).abs()), f64::from(x)) as f32,
+            Self::Quantile { values, positions } => {
+                let above = values.partition_point(|&value| value <= x);
+                if above == 0 {
+                    positions[0]
+                } else if above == values.len() {
+                    positions[above - 1]
+                } else {
+                    let (low, high) = (f64::from(values[above - 1]), f64::from(values[above]));
+                    let (from, to) = (f64::from(positions[above - 1]), f64::from(positions[above]));
+                    (from + (f64::from(x) - low) / (high - low) * (to - from)) as f32
+                }
+            }
+        }
+    }
+}
+
+impl PortRange {
+    const ALL: [Self; 3] = [Self::WellKnown, Self::Registered, Self::Dynamic];
+
+    fn of(port: u16) -> Self {
+        match port {
+            0..=1023 => Self::WellKnown,
+            1024..=49151 => Self::Registered,
+            _ => Self::Dynamic,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::WellKnown => "well-known",
+            Self::Registered => "registered",
+            Self::Dynamic => "dynamic",
+        }
+    }
+}
+
+impl ColumnEncoding {
+    fn n_features(&self) -> usize {
+        usize::from(self.missing)
+            + match &self.encoding {
+                Encoding::Number { low, high, infinite, .. } => usize::from(low < high) + usize::from(*infinite),
+                Encoding::Category { values, other } => values.len() + usize::from(*other),
+                Encoding::Port { ports, ranges } => ports.len() + ranges.len(),
+            }
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        let name = &self.name;
+        let mut names = Vec::with_capacity(self.n_features());
+        match &self.encoding {
+            Encoding::Number { low, high, infinite, .. } => {
+                names.extend((low < high).then(|| name.clone()));
+                names.extend(infinite.then(|| format!("{name} is infinite")));
+            }
+            Encoding::Category { values, other } => {
+                names.extend(values.iter().map(|value| format!("{name}={value}")));
+                names.extend(other.then(|| format!("{name} is another")));
+            }
+            Encoding::Port { ports, ranges } => {
+                names.extend(ports.iter().map(|port| format!("{name}={port}")));
+                names.extend(ranges.iter().map(|range| format!("{name} is {}", range.name())));
+            }
+        }
+        names.extend(self.missing.then(|| format!("{name} is missing")));
+        names
+    }
+
+    fn check(&self) -> Result<()> {
+        let sound = match &self.encoding {
+            Encoding::Number { scale, low, high, fill, .. } => {
+                low <= high && [low, high, fill].iter().all(|x| x.is_finite()) && scale.is_sound()
+            }
+            Encoding::Category { values, .. } => all_differ(values),
+            Encoding::Port { ports, ranges } => all_differ(ports) && ranges.len() <= PortRange::ALL.len(),
+        };
+        if sound { Ok(()) } else { Err(broken(&format!("the column \"{}\" makes no sense", self.name))) }
+    }
+}
+
+impl Scale {
+    fn is_sound(&self) -> bool {
+        let Self::Quantile { values, positions } = self else { return true };
+        (2..=MAX_KNOTS).contains(&values.len())
+            && values.len() == positions.len()
+            && values.iter().all(|x| x.is_finite())
+            && values.windows(2).all(|pair| pair[0] < pair[1])
+            && positions.windows(2).all(|pair| pair[0] <= pair[1])
+            && positions.iter().all(|position| (-1.0..=1.0).contains(position))
+    }
+}
+
+fn all_differ<T: Eq + std::hash::Hash>(items: &[T]) -> bool {
+    let mut seen = FxHashSet::default();
+    items.iter().all(|item| seen.insert(item))
+}
+
+fn broken(why: &str) -> Error {
+    Error::new(format!("The stored encoder is broken: {why}")).advice("Get the model again from where it came from")
+}
+
+/// The stored form of an encoder, unchecked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    columns: Vec<ColumnEncoding>,
+}
+
+impl TryFrom<Stored> for Encoder {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        if stored.version != VERSION {
+            return Err(Error::new(format!("The encoder is stored in version {}, not {VERSION}", stored.version))
+                .advice("Use the Oddflow that the model was made for"));
+        }
+        let encoder = Self { version: VERSION, columns: stored.columns };
+        encoder.columns.iter().try_for_each(ColumnEncoding::check)?;
+        if !all_differ(&encoder.columns.iter().map(|column| &column.name).collect::<Vec<_>>()) {
+            return Err(broken("two columns have the same name"));
+        }
+        match encoder.n_features() {
+            0 => Err(broken("it has no features")),
+            1..=MAX_FEATURES => Ok(encoder),
+            n => Err(Error::new(format!("The columns make {n} features, more than {MAX_FEATURES}"))
+                .advice("Give some columns the role \"ignored\"")),
+        }
+    }
+}
+
+impl Encoder {
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.columns.iter().map(ColumnEncoding::n_features).sum()
+    }
+
+    /// Such as `src_bytes`, `service=http`, `dur is missing`.
+    #[must_use]
+    pub fn feature_names(&self) -> Vec<String> {
+        self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
+    }
+
+    /// For each feature, the index of its column in [`Self::columns`].
+    #[must_use]
+    pub fn feature_groups(&self) -> Vec<u32> {
+        let columns = self.columns.iter().zip(0..);
+        columns.flat_map(|(column, at)| std::iter::repeat_n(at, column.n_features())).collect()
+    }
+
+    /// Finds the encoder's columns in a table, by their canonical names.
+    ///
+    /// # Errors
+    /// If some are missing; the error names them.
+    pub fn bind<'a>(&'a self, table: &'a Table, schema: &Schema) -> Result<BoundEncoder<'a>> {
+        let mut at: FxHashMap<&str, usize> = FxHashMap::default();
+        for (index, spec) in schema.columns.iter().enumerate().take(table.columns.len()) {
+            at.entry(&spec.canonical).or_insert(index);
+        }
+        let missing: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|column| !at.contains_key(column.name.as_str()))
+            .map(|column| format!("\"{}\"", column.name))
+            .collect();
+        if !missing.is_empty() {
+            let named = missing.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            let more = if missing.len() > 5 { format!(" and {} more", missing.len() - 5) } else { String::new() };
+            return Err(Error::new(format!("The file lacks columns that the model reads: {named}{more}"))
+                .advice("Use a model made for this layout, or none"));
+        }
+        let columns = self.columns.iter().map(|encoding| {
+            let column = &table.columns[at[encoding.name.as_str()]];
+            BoundColumn { encoding, column, lookup: Lookup::new(encoding, column) }
+        });
+        Ok(BoundEncoder { columns: columns.collect(), n_features: self.n_features() })
+    }
+}
+
+/// An encoder that has found its columns in a table.
+pub struct BoundEncoder<'a> {
+    columns: Vec<BoundColumn<'a>>,
+    n_features: usize,
+}
+
+struct BoundColumn<'a> {
+    encoding: &'a ColumnEncoding,
+    column: &'a Column,
+    lookup: Lookup,
+}
+
+/// Which of a column's features a value sets.
+#[derive(Default)]
+struct Lookup {
+    /// By code of the table's dictionary.
+    texts: Vec<Option<u32>>,
+    /// By [`number_key`].
+    numbers: FxHashMap<u64, u32>,
+    /// For every other value.
+    other: Option<u32>,
+}
+
+impl Lookup {
+    fn new(encoding: &ColumnEncoding, column: &Column) -> Self {
+        match &encoding.encoding {
+            Encoding::Number { .. } => Self::default(),
+            Encoding::Category { values, other } => {
+                let other = other.then_some(values.len() as u32);
+                let mut lookup = Self { texts: vec![other; column.dictionary.len()], other, ..Self::default() };
+                for (value, feature) in values.iter().zip(0..) {
+                    if let Some(code) = column.dictionary.find(value) {
+                        lookup.texts[code as usize] = Some(feature);
+                    }
+                    if let Ok(x) = value.parse() {
+                        lookup.numbers.insert(number_key(x), feature);
+                    }
+                }
+                lookup
+            }
+            Encoding::Port { ports, .. } => {
+                let numbers = ports.iter().zip(0..).map(|(&port, feature)| (number_key(f64::from(port)), feature));
+                Self { numbers: numbers.collect(), ..Self::default() }
+            }
+        }
+    }
+}
+
+impl BoundEncoder<'_> {
+    /// Encodes some rows of the table into `out`, rows × features.
+    ///
+    /// # Panics
+    /// If `out` does not have this shape, or the table not these rows.
+    pub fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>) {
+        assert_eq!(out.dim(), (rows.len(), self.n_features), "shape of the encoded rows");
+        out.fill(0.0);
+        let mut first = 0;
+        for column in &self.columns {
+            let width = column.encoding.n_features();
+            let features = out.slice_mut(ndarray::s![.., first..first + width]);
+            column.transform(rows, features);
+            first += width;
+        }
+    }
+
+    /// Encodes some rows of the table, rows × features.
+    #[must_use]
+    pub fn transform_all(&self, rows: &[u32]) -> Array2<f32> {
+        let mut out = Array2::zeros((rows.len(), self.n_features));
+        self.transform(rows, out.view_mut());
+        out
+    }
+}
+
+impl BoundColumn<'_> {
+    /// `out` is rows × features of this column, all zero.
+    fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>) {
+        let missing_at = out.ncols() - 1;
+        let rows = rows.iter().map(|&row| self.column.cells[row as usize]).zip(out.rows_mut());
+        match &self.encoding.encoding {
+            Encoding::Number { scale, low, high, fill, infinite } => {
+                let has_value = low < high;
+                let fill = scale.apply(*fill);
+                for (cell, mut out) in rows {
+                    let scaled = match cell.as_number() {
+                        Some(x) if x.is_finite() => scale.apply(to_f32(x)),
+                        Some(x) => {
+                            if *infinite {
+                                out[usize::from(has_value)] = 1.0;
+                            }
+                            scale.apply(if x > 0.0 { *high } else { *low })
+                        }
+                        None => {
+                            if self.encoding.missing {
+                                out[missing_at] = 1.0;
+                            }
+                            fill
+                        }
+                    };
+                    if has_value {
+                        out[0] = scaled;
+                    }
+                }
+            }
+            Encoding::Category { .. } => {
+                for (cell, mut out) in rows {
+                    let feature = match cell.value() {
+                        Value::Text(code) => self.lookup.texts[code as usize],
+                        Value::Number(x) => self.lookup.numbers.get(&number_key(x)).copied().or(self.lookup.other),
+                        Value::UnkeptText => self.lookup.other,
+                        Value::Missing => self.encoding.missing.then_some(missing_at as u32),
+                    };
+                    if let Some(feature) = feature {
+                        out[feature as usize] = 1.0;
+                    }
+                }
+            }
+            Encoding::Port { ports, ranges } => {
+                for (cell, mut out) in rows {
+                    if let Some(port) = port(cell) {
+                        if let Some(&feature) = self.lookup.numbers.get(&number_key(f64::from(port))) {
+                            out[feature as usize] = 1.0;
+                        }
+                        if let Some(range) = ranges.iter().position(|&range| range == PortRange::of(port)) {
+                            out[ports.len() + range] = 1.0;
+                        }
+                    } else if self.encoding.missing {
+                        out[missing_at] = 1.0;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A finite number in the models' precision; −0 is 0.
+fn to_f32(x: f64) -> f32 {
+    (x as f32).clamp(f32::MIN, f32::MAX) + 0.0
+}
+
+/// Equal for equal numbers; −0 is 0.
+fn number_key(x: f64) -> u64 {
+    (x + 0.0).to_bits()
+}
+
+/// The text of a number that is a category.
+fn number_text(x: f64) -> String {
+    x.to_string()
+}
+
+fn port(cell: Cell) -> Option<u16> {
+    let x = cell.as_number()?;
+    let port = x as u16;
+    (f64::from(port) == x).then_some(port)
+}
+
+/// Equal for columns that hold the same in these rows.
+fn fingerprint(column: &Column, rows: &[u32]) -> u64 {
+    let mut hasher = FxHasher::default();
+    for &row in rows {
+        match column.cells[row as usize].value() {
+            Value::Number(x) => hasher.write_u64(number_key(x)),
+            Value::Text(code) => hasher.write(column.dictionary.text(code).as_bytes()),
+            Value::Missing => hasher.write_u8(0),
+            Value::UnkeptText => hasher.write_u8(1),
+        }
+    }
+    hasher.finish()
+}
+
+fn same(a: &Column, b: &Column, rows: &[u32]) -> bool {
+    rows.iter().map(|&row| row as usize).all(|row| match (a.cells[row].value(), b.cells[row].value()) {
+        (Value::Number(x), Value::Number(y)) => x == y,
+        (Value::Text(x), Value::Text(y)) => a.dictionary.text(x) == b.dictionary.text(y),
+        (Value::Missing, Value::Missing) => true,
+        // What was not kept cannot be compared.
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::ColumnSpec;
+    use crate::table::Span;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// A column of cells: `""` is missing, what parses is a number, the rest is text.
+    fn column(name: &str, cells: &[&str]) -> Column {
+        let mut column = Column { name: name.into(), ..Column::default() };
+        for cell in cells {
+            let cell = match (cell.is_empty(), cell.parse()) {
+                (true, _) => Cell::MISSING,
+                (_, Ok(x)) => Cell::number(x),
+                _ => Cell::text(column.dictionary.code(cell).unwrap()),
+            };
+            column.cells.push(cell);
+        }
+        column
+    }
+
+    fn table(columns: &[(&str, Kind, &[&str])]) -> (Table, Schema) {
+        let spec = |&(name, kind, _): &(&str, Kind, &[&str])| ColumnSpec {
+            name: name.into(),
+            canonical: name.into(),
+            kind,
+            role: Role::Feature,
+            unit: None,
+            why: None,
+        };
+        let table = Table {
+            columns: columns.iter().map(|(name, _, cells)| column(name, cells)).collect(),
+            spans: vec![Span { start: 0, len: 0 }; columns[0].2.len()],
+            ..Table::default()
+        };
+        (table, Schema { columns: columns.iter().map(spec).collect(), ..Schema::default() })
+    }
+
+    fn params(numeric: NumericTransform) -> EncoderParams {
+        EncoderParams { numeric, max_categories: 2, min_share: 0.2, max_knots: 1000 }
+    }
+
+    /// Fits on all rows but the last and encodes them all.
+    fn encode(params: EncoderParams, kind: Kind, cells: &[&str]) -> (Vec<String>, Array2<f32>) {
+        let (table, schema) = table(&[("x", kind, cells)]);
+        let rows: Vec<u32> = (0..cells.len() as u32).collect();
+        let encoder = params.fit(&table, &schema, &rows[..cells.len() - 1]).unwrap();
+        let json = serde_json::to_string(&encoder).unwrap();
+        assert_eq!(serde_json::from_str::<Encoder>(&json).unwrap(), encoder, "{json}");
+        (encoder.feature_names(), encoder.bind(&table, &schema).unwrap().transform_all(&rows))
+    }
+
+    #[test]
+    fn a_column_becomes_these_features() {
+        let check = |numeric, kind, cells: &[&str], names: &[&str], expected: &[&[f32]]| {
+            let (named, encoded) = encode(params(numeric), kind, cells);
+            assert_eq!(named, names, "{cells:?}");
+            let encoded: Vec<Vec<f32>> = encoded.rows().into_iter().map(|row| row.to_vec()).collect();
+            assert_eq!(encoded, expected, "{cells:?}");
+        };
+        use NumericTransform::{Identity, Quantile, SignedLog};
+        check(Identity, Kind::Number, &["1", "2", "-7"], &["x"], &[&[1.0], &[2.0], &[-7.0]]);
+        let ln_3 = 1.098_612_3;
+        check(SignedLog, Kind::Number, &["0", "2", "-2"], &["x"], &[&[0.0], &[ln_3], &[-ln_3]]);
+        // Text counts as missing; the median of 1, 5, 9 stands for it.
+        check(
+            Identity,
+            Kind::Number,
+            &["1", "5", "9", "", "?"],
+            &["x", "x is missing"],
+            &[&[1.0, 0.0], &[5.0, 0.0], &[9.0, 0.0], &[5.0, 1.0], &[5.0, 1.0]],
+        );
+        // Not missing while fitting: no indicator.
+        check(Identity, Kind::Number, &["1", "5", "9", ""], &["x"], &[&[1.0], &[5.0], &[9.0], &[5.0]]);
+        check(
+            Identity,
+            Kind::Number,
+            &["1", "5", "inf", "-inf"],
+            &["x", "x is infinite"],
+            &[&[1.0, 0.0], &[5.0, 0.0], &[5.0, 1.0], &[1.0, 1.0]],
+        );
+        // Ranks 0, 1, 2, 3 of 4: the middle of the ranks of 0 is that of half of 3 ranks of 4, −1 + 2 · 1.5/4.
+        check(
+            Quantile,
+            Kind::Number,
+            &["0", "0", "0", "8", "4"],
+            &["x"],
+            &[&[-0.25], &[-0.25], &[-0.25], &[0.75], &[0.25]],
+        );
+        // Constant outside the fitted range.
+        check(Quantile, Kind::Number, &["0", "1", "1e300"], &["x"], &[&[-0.5], &[0.5], &[0.5]]);
+        // "c" and "d" are rare: one row of six is less than a fifth.
+        check(
+            Identity,
+            Kind::Category,
+            &["a", "a", "6", "6", "c", "d", "z"],
+            &["x=6", "x=a", "x is another"],
+            &[
+                &[0.0, 1.0, 0.0],
+                &[0.0, 1.0, 0.0],
+                &[1.0, 0.0, 0.0],
+                &[1.0, 0.0, 0.0],
+                &[0.0, 0.0, 1.0],
+                &[0.0, 0.0, 1.0],
+                &[0.0, 0.0, 1.0],
+            ],
+        );
+        // Nothing is rare: what is unseen is all zeros.
+        check(
+            Identity,
+            Kind::Category,
+            &["a", "", "z"],
+            &["x=a", "x is missing"],
+            &[&[1.0, 0.0], &[0.0, 1.0], &[0.0, 0.0]],
+        );
+        check(
+            Identity,
+            Kind::Port,
+            &["80", "80", "443", "443", "50000", "60000", "8080"],
+            &["x=80", "x=443", "x is well-known", "x is dynamic"],
+            &[
+                &[1.0, 0.0, 1.0, 0.0],
+                &[1.0, 0.0, 1.0, 0.0],
+                &[0.0, 1.0, 1.0, 0.0],
+                &[0.0, 1.0, 1.0, 0.0],
+                &[0.0, 0.0, 0.0, 1.0],
+                &[0.0, 0.0, 0.0, 1.0],
+                &[0.0, 0.0, 0.0, 0.0],
+            ],
+        );
+    }
+
+    #[test]
+    fn constants_and_duplicates_are_left_out() {
+        let (table, schema) = table(&[
+            ("a", Kind::Number, &["1", "2", "3"]),
+            ("constant", Kind::Number, &["7", "7", "8"]),
+            ("copy", Kind::Number, &["1", "2", "4"]),
+            ("one value", Kind::Category, &["u", "u", "v"]),
+            ("address", Kind::Address, &["p", "q", "r"]),
+            ("one port", Kind::Port, &["80", "80", "81"]),
+            ("all missing", Kind::Number, &["", "", "1"]),
+        ]);
+        let params = params(NumericTransform::Identity);
+        assert_eq!(params.fit(&table, &schema, &[0, 1]).unwrap().feature_names(), ["a"]);
+        let all = params.fit(&table, &schema, &[0, 1, 2]).unwrap();
+        let names = all.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>();
+        assert_eq!(names, ["a", "constant", "copy", "one value", "one port", "all missing"]);
+        assert!(params.fit(&table, &schema, &[]).is_err() && params.fit(&table, &schema, &[1]).is_err());
+    }
+
+    #[test]
+    fn binding_names_the_missing_columns() {
+        let (train, schema) = table(&[
+            ("a", Kind::Number, &["1", "2"]),
+            ("b", Kind::Number, &["2", "1"]),
+            ("c", Kind::Number, &["5", "1"]),
+        ]);
+        let encoder = EncoderParams::for_pack().fit(&train, &schema, &[0, 1]).unwrap();
+        let (other, schema) = table(&[("c", Kind::Number, &["1"])]);
+        let error = encoder.bind(&other, &schema).err().unwrap();
+        assert!(error.what.ends_with("\"a\", \"b\""), "{error}");
+    }
+
+    #[test]
+    fn quantiles_are_monotone_with_few_knots_and_many_ties() {
+        let cells: Vec<String> =
+            (0..3000).map(|i: u32| if i % 3 > 0 { 0.0 } else { f64::from(i * i % 1009) - 300.0 }.to_string()).collect();
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let few = EncoderParams { max_knots: 9, ..params(NumericTransform::Quantile) };
+        let (_, encoded) = encode(few, Kind::Number, &cells);
+        let mut pairs: Vec<(f64, f32)> = cells.iter().map(|x| x.parse().unwrap()).zip(encoded).collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert!(pairs.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+        assert!(pairs.iter().all(|pair| pair.1.abs() <= 1.0));
+    }
+
+    #[test]
+    fn a_stored_encoder_is_checked() {
+        let number = |scale: &str| {
+            format!(
+                r#"{{"version":1,"columns":[{{"name":"x","missing":false,"encoding":{{"number":
+                {{"scale":{scale},"low":0,"high":1,"fill":0,"infinite":false}}}}}}]}}"#
+            )
+        };
+        let check = |json: &str, sound: bool| {
+            assert_eq!(serde_json::from_str::<Encoder>(json).is_ok(), sound, "{json}");
+        };
+        check(&number(r#""identity""#), true);
+        check(&number(r#"{"quantile":{"values":[0,1],"positions":[-1,1]}}"#), true);
+        check(&number(r#"{"quantile":{"values":[1,0],"positions":[-1,1]}}"#), false);
+        check(&number(r#"{"quantile":{"values":[0,1],"positions":[-1]}}"#), false);
+        check(&number(r#"{"quantile":{"values":[],"positions":[]}}"#), false);
+        check(&number(r#"{"quantile":{"values":[0,1e99],"positions":[-1,1]}}"#), false);
+        check(&number(r#""identity""#).replace("\"version\":1", "\"version\":2"), false);
+        check(r#"{"version":1,"columns":[]}"#, false);
+    }
+}
