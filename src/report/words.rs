@@ -173,8 +173,14 @@ mod tests {
 
     #[test]
     fn scores_metrics_and_durations() {
-        for (x, text) in [(0.6124, "0.612"), (-0.25, "−0.250"), (-0.0001, "0.000"), (f32::INFINITY, "∞"), (12.0, "12.000"), (f32::NAN, "–")]
-        {
+        for (x, text) in [
+            (0.6124, "0.612"),
+            (-0.25, "−0.250"),
+            (-0.0001, "0.000"),
+            (f32::INFINITY, "∞"),
+            (12.0, "12.000"),
+            (f32::NAN, "–"),
+        ] {
             assert_eq!(score(x), text);
         }
         assert_eq!(metric(0.973_4), "0.973");

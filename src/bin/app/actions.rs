@@ -234,8 +234,7 @@ impl App {
     /// Writes the annotated file with the verdicts of the threshold on screen.
     pub fn export(self) {
         let Some(opened) = self.state.opened.get_untracked() else { return };
-        let job =
-            self.send(Purpose::Export, Request::Export { threshold: self.state.threshold.get_untracked() }, None);
+        let job = self.send(Purpose::Export, Request::Export { threshold: self.state.threshold.get_untracked() }, None);
         self.begin(ActivityKind::Export, opened.name.clone(), job);
     }
 

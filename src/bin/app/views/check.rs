@@ -123,10 +123,12 @@ fn field(opened: &Opened, index: usize) -> impl IntoView + use<> {
     };
     let numeric = matches!(spec.kind, Kind::Number | Kind::Port);
     let placeholder = examples.first().cloned().unwrap_or_default();
-    let values = (!numeric && !examples.is_empty()).then(|| view! {
-        <datalist id=list.clone()>
-            {examples.into_iter().map(|example| view! { <option value=example></option> }).collect_view()}
-        </datalist>
+    let values = (!numeric && !examples.is_empty()).then(|| {
+        view! {
+            <datalist id=list.clone()>
+                {examples.into_iter().map(|example| view! { <option value=example></option> }).collect_view()}
+            </datalist>
+        }
     });
     view! {
         <div class="field">

@@ -41,7 +41,8 @@ fn Banner(notice: Notice) -> impl IntoView {
         Remedy::OpenAgain => {
             let name = app.state.source.with_untracked(|source| source.as_ref().map(|s| s.name().to_owned()));
             let label = format!("Open {} again", name.as_deref().unwrap_or(Source::SAMPLE_NAME));
-            view! { <button type="button" class="button" on:click=move |_| app.open_again()>{label}</button> }.into_any()
+            view! { <button type="button" class="button" on:click=move |_| app.open_again()>{label}</button> }
+                .into_any()
         }
     });
     view! {

@@ -47,11 +47,8 @@ fn Standing(row: u32, outcome: Arc<Outcome>) -> impl IntoView {
         ("Forest", (!outcome.dnn.is_empty()).then(|| outcome.forest.get(at).copied()).flatten()),
         ("Network", outcome.dnn.get(at).copied()),
     ];
-    let place = format!(
-        "{} of {}",
-        count(outcome.ranking.place(value) as u64),
-        count(outcome.ranking.n_scored() as u64)
-    );
+    let place =
+        format!("{} of {}", count(outcome.ranking.place(value) as u64), count(outcome.ranking.n_scored() as u64));
     let verdict = move || match value {
         x if x.is_nan() => "unscored",
         x if x >= app.state.threshold.get() => "odd",

@@ -165,7 +165,9 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             outcome.columns.visible((left.get() - lead_width).max(0.0), size.get().0, SPARE_COLUMNS)
         })
     });
-    let template = Memo::new(move |_| outcome.with_value(|outcome| leads.with_value(|leads| template(leads, outcome, &columns.get()))));
+    let template = Memo::new(move |_| {
+        outcome.with_value(|outcome| leads.with_value(|leads| template(leads, outcome, &columns.get())))
+    });
 
     let go_to = move |to: f64| {
         let scroll = scroll.get_untracked();
@@ -266,7 +268,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
         <div class="grid" role="grid" tabindex="0" aria-label="Records" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
             aria-colcount=n_columns.to_string() aria-busy=move || state.arranging.get().to_string()
             aria-activedescendant=move || cursor.get().map(row_id)
-            style:grid-template-columns=move || template.get() node_ref=node on:scroll=scrolled on:keydown=keys>
+            style=("--columns", move || template.get()) node_ref=node on:scroll=scrolled on:keydown=keys>
             <div class="grid-head" role="row" aria-rowindex="1" style:width=format!("{total_width}px")>
                 {leads.with_value(|leads| leads.iter().enumerate().map(|(at, lead)| {
                     let class = if at == 0 { "cell head number sticky" } else { "cell head number" };
@@ -327,9 +329,10 @@ fn head(app: App, class: &'static str, key: SortKey, name: String, at: usize) ->
             *sort = Sort { key, descending };
         });
     };
+    let title = name.clone();
     view! {
         <div class=class role="columnheader" aria-colindex=at.to_string() aria-sort=direction>
-            <button type="button" title=name.clone() on:click=click disabled=move || !app.state.engine_has_file.get()>
+            <button type="button" title=title on:click=click disabled=move || !app.state.engine_has_file.get()>
                 <span>{name}</span>
                 {icon(Icon::Down)}
             </button>
@@ -373,7 +376,8 @@ fn RecordRow(
     let of_stage = move |scores: fn(&Outcome) -> &[f32]| {
         outcome.with_value(|outcome| scores(outcome).get(row as usize).map_or_else(String::new, |&x| score(x)))
     };
-    let lead = move |lead: &Lead| match lead.key {
+    let lead = move |lead: &Lead| {
+        match lead.key {
         SortKey::Score => view! {
             <div class="cell score sticky" role="gridcell" aria-colindex="1">
                 <span class="score-track"><span class="score-bar" style:width=format!("{share:.1}%")></span></span>
@@ -385,6 +389,7 @@ fn RecordRow(
         SortKey::ForestScore => stage_cell(of_stage(|outcome| &outcome.forest)),
         SortKey::DnnProbability => stage_cell(of_stage(|outcome| &outcome.dnn)),
         SortKey::Record | SortKey::Column(_) => stage_cell(count(u64::from(row) + 1)),
+    }
     };
     let first_column = leads.with_value(Vec::len) + 1;
     let file_cells = move || {
@@ -406,7 +411,10 @@ fn RecordRow(
                             let text = record.cells.get(column).cloned().unwrap_or_default();
                             view! { <div class=class role="gridcell" aria-colindex=at>{text}</div> }.into_any()
                         }
-                        None => view! { <div class="cell waiting" role="gridcell" aria-colindex=at><span></span></div> }.into_any(),
+                        None => {
+                            view! { <div class="cell waiting" role="gridcell" aria-colindex=at><span></span></div> }
+                                .into_any()
+                        }
                     }
                 };
                 columns.map(cell).collect_view()

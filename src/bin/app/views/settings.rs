@@ -19,9 +19,8 @@ pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
     let app = use_app();
     let draft = app.state.draft;
     let settings = move |read: fn(&Settings) -> f64| Signal::derive(move || draft.with(|draft| read(&draft.settings)));
-    let set = move |write: fn(&mut Settings, f64)| {
-        move |value: f64| draft.update(|draft| write(&mut draft.settings, value))
-    };
+    let set =
+        move |write: fn(&mut Settings, f64)| move |value: f64| draft.update(|draft| write(&mut draft.settings, value));
     let by_share = Memo::new(move |_| draft.with(|draft| draft.settings.contamination.is_some()));
     let is_new = Memo::new(move |_| app.state.draft_is_new());
     let busy = Memo::new(move |_| app.state.activity.with(Option::is_some));
