@@ -7,10 +7,14 @@ pub mod encode;
 pub mod error;
 pub mod evaluate;
 pub mod forest;
+pub mod ingest;
 pub mod protocol;
 pub mod report;
 pub mod rng;
 pub mod schema;
+pub mod store;
 pub mod table;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use error::{Error, Place, Result};

@@ -32,7 +32,7 @@ pub fn Start() -> impl IntoView {
                     "← Back to " {name}
                 </button>
             })}
-            <h1 id="start-title">"Which flows are odd?"</h1>
+            <h1 id="start-title"><span class="visually-hidden">"Oddflow: "</span>"Which flows are odd?"</h1>
             <p class="lead">
                 "Give Oddflow a network flow log. It scores every record, shows you the odd ones first, and hands the whole file back, annotated."
             </p>

@@ -1,0 +1,339 @@
+//! Undoes gzip and UTF-16, and turns away what is no text. Bytes in, bytes out; every other encoding passes through.
+
+use super::magic;
+use crate::error::{Error, Place, Result};
+use encoding_rs::{CoderResult, Encoding, UTF_16BE, UTF_16LE};
+use flate2::write::MultiGzDecoder;
+use memchr::{memchr, memchr_iter};
+use std::io::Write;
+
+/// The largest decompressed size by default: 4 GiB.
+pub const MAX_DECODED: u64 = 4 << 30;
+
+// Enough to see every magic number (tar's is at 257) and to tell UTF-16 from its zeros.
+const HEAD: usize = 512;
+// Deflate expands at most 1032-fold, so this bounds what one step can add before the cap is looked at.
+const STEP: usize = 16 << 10;
+
+/// Undoes what lies between the stored bytes and their text. Push at most a few MiB at once: compressed bytes can grow
+/// a thousandfold, and all that one push yields is appended at once.
+pub struct Decoder {
+    gzip: Option<Box<MultiGzDecoder<Vec<u8>>>>,
+    /// Decompressed bytes that are too few to tell what they are.
+    head: Vec<u8>,
+    /// First bytes as stored, until there are enough to see gzip's magic.
+    stored: Vec<u8>,
+    started: bool,
+    utf16: Option<(&'static str, encoding_rs::Decoder)>,
+    decided: bool,
+    max_decoded: u64,
+    decoded: u64,
+    line_feeds: u64,
+    carriage_returns: u64,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_cap(MAX_DECODED)
+    }
+
+    /// `max_decoded` bounds the decompressed size, in bytes.
+    #[must_use]
+    pub fn with_cap(max_decoded: u64) -> Self {
+        Self {
+            gzip: None,
+            head: Vec::new(),
+            stored: Vec::new(),
+            started: false,
+            utf16: None,
+            decided: false,
+            max_decoded,
+            decoded: 0,
+            line_feeds: 0,
+            carriage_returns: 0,
+        }
+    }
+
+    /// Appends the decoded bytes to `out`.
+    ///
+    /// # Errors
+    /// Bytes that are no text, broken gzip, or more decompressed bytes than the cap allows.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        if self.started {
+            return self.inflate(bytes, out);
+        }
+        self.stored.extend_from_slice(bytes);
+        if self.stored.len() >= magic::GZIP.len() {
+            self.start(out)?;
+        }
+        Ok(())
+    }
+
+    /// Appends what was held back.
+    ///
+    /// # Errors
+    /// An empty file, and gzip that ends early.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        if !self.started {
+            self.start(out)?;
+        }
+        if let Some(mut gzip) = self.gzip.take() {
+            let ended = gzip.try_finish();
+            let rest = std::mem::take(gzip.get_mut());
+            self.decode(&rest, out)?;
+            if ended.is_err() {
+                let read = thousands(self.decoded);
+                return Err(Error::new(format!("The gzip file ends early or is damaged: {read} bytes could be read"))
+                    .advice("Get the file again, or cut it at the last whole record"));
+            }
+        }
+        if self.decoded == 0 {
+            return Err(Error::new("The file is empty").advice("Choose a file that holds flow records"));
+        }
+        if !self.decided {
+            self.decide(out)?;
+        }
+        if let Some((_, decoder)) = &mut self.utf16 {
+            let from = out.len();
+            transcode(decoder, &[], true, out);
+            self.check_text(&out[from..])?;
+        }
+        Ok(())
+    }
+
+    /// Whether the decoded bytes are the stored ones, so that spans point into the file. Known once 512 bytes have been
+    /// pushed, or at the end.
+    #[must_use]
+    pub fn is_identity(&self) -> bool {
+        self.compression().is_none() && self.utf16.is_none()
+    }
+
+    #[must_use]
+    pub fn compression(&self) -> Option<&'static str> {
+        (self.gzip.is_some() || self.stored.starts_with(magic::GZIP)).then_some("gzip")
+    }
+
+    /// The encoding that was undone; `UTF-8` stands for all that pass through.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        self.utf16.as_ref().map_or("UTF-8", |(name, _)| name)
+    }
+
+    fn start(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        self.started = true;
+        let stored = std::mem::take(&mut self.stored);
+        if stored.starts_with(magic::GZIP) {
+            self.gzip = Some(Box::new(MultiGzDecoder::new(Vec::new())));
+            // `compression` is asked for after the decompressor has gone.
+            self.stored = magic::GZIP.to_vec();
+        }
+        self.inflate(&stored, out)
+    }
+
+    fn inflate(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let Some(mut gzip) = self.gzip.take() else { return self.decode(bytes, out) };
+        for step in bytes.chunks(STEP) {
+            let written = gzip.write_all(step);
+            let inflated = std::mem::take(gzip.get_mut());
+            self.decode(&inflated, out)?;
+            if let Err(cause) = written {
+                let read = thousands(self.decoded);
+                return Err(Error::new(format!("The gzip file is damaged after {read} decompressed bytes ({cause})"))
+                    .advice("Get the file again, or decompress it with a tool that repairs"));
+            }
+        }
+        self.gzip = Some(gzip);
+        Ok(())
+    }
+
+    fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        self.decoded += bytes.len() as u64;
+        if self.decoded > self.max_decoded && self.compression().is_some() {
+            let cap = thousands(self.max_decoded);
+            return Err(Error::new(format!("The file holds more than {cap} bytes when decompressed"))
+                .advice("Split it and analyze its parts"));
+        }
+        if self.decided {
+            return self.pass(bytes, out);
+        }
+        self.head.extend_from_slice(bytes);
+        if self.head.len() >= HEAD { self.decide(out) } else { Ok(()) }
+    }
+
+    fn decide(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        self.decided = true;
+        let head = std::mem::take(&mut self.head);
+        // Whatever the sizes of the pushes, the same bytes decide.
+        let seen = &head[..head.len().min(HEAD)];
+        if let Some(error) = magic::not_text(seen) {
+            return Err(error);
+        }
+        if let Some(encoding) = utf16(seen) {
+            self.utf16 = Some((encoding.name(), encoding.new_decoder_with_bom_removal()));
+        }
+        self.pass(&head, out)
+    }
+
+    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let from = out.len();
+        match &mut self.utf16 {
+            Some((_, decoder)) => transcode(decoder, bytes, false, out),
+            None => out.extend_from_slice(bytes),
+        }
+        self.check_text(&out[from..])
+    }
+
+    fn check_text(&mut self, text: &[u8]) -> Result<()> {
+        let nul = memchr(0, text);
+        let text = &text[..nul.unwrap_or(text.len())];
+        self.line_feeds += memchr_iter(b'\n', text).count() as u64;
+        if self.line_feeds == 0 {
+            self.carriage_returns += memchr_iter(b'\r', text).count() as u64;
+        }
+        if nul.is_none() {
+            return Ok(());
+        }
+        let lines = if self.line_feeds > 0 { self.line_feeds } else { self.carriage_returns };
+        Err(Error::new("There is a NUL byte here, which no text file has")
+            .at(Place { line: Some(lines + 1), ..Place::default() })
+            .advice("The file is damaged or not a text file: export it again as CSV"))
+    }
+}
+
+fn transcode(decoder: &mut encoding_rs::Decoder, mut bytes: &[u8], last: bool, out: &mut Vec<u8>) {
+    let mut text = String::new();
+    loop {
+        text.reserve(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len()));
+        let (result, read, _) = decoder.decode_to_string(bytes, &mut text, last);
+        bytes = &bytes[read..];
+        out.append(&mut std::mem::take(&mut text).into_bytes());
+        if result == CoderResult::InputEmpty {
+            return;
+        }
+    }
+}
+
+/// UTF-16 by its byte order mark, or by the zeros that it has in every other place where the text is ASCII.
+fn utf16(head: &[u8]) -> Option<&'static Encoding> {
+    match head {
+        [0xFF, 0xFE, ..] => return Some(UTF_16LE),
+        [0xFE, 0xFF, ..] => return Some(UTF_16BE),
+        _ => {}
+    }
+    let pairs = head.len() / 2;
+    let zeros = |odd: usize| (0..pairs).filter(|pair| head[2 * pair + odd] == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    let most = pairs * 7 / 10;
+    match pairs >= 2 {
+        true if odd > most && even == 0 => Some(UTF_16LE),
+        true if even > most && odd == 0 => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decode(bytes: &[u8], chunk: usize) -> Result<(Vec<u8>, Decoder)> {
+        let (mut decoder, mut out) = (Decoder::new(), Vec::new());
+        for chunk in bytes.chunks(chunk) {
+            decoder.push(chunk, &mut out)?;
+        }
+        decoder.finish(&mut out)?;
+        Ok((out, decoder))
+    }
+
+    fn check(bytes: &[u8], expected: &[u8], compression: Option<&str>, encoding: &str) {
+        for chunk in [1, 2, 3, 7, 4096, usize::MAX] {
+            let (out, decoder) = decode(bytes, chunk).unwrap();
+            assert!(out == expected, "chunks of {chunk}");
+            assert_eq!((decoder.compression(), decoder.encoding()), (compression, encoding));
+            assert_eq!(decoder.is_identity(), compression.is_none() && encoding == "UTF-8");
+        }
+    }
+
+    #[test]
+    fn undoes_gzip_and_utf16() {
+        let text = "a,b\n1,2\n".repeat(300);
+        let wide = |swap: bool, mark: bool| -> Vec<u8> {
+            let mark = if mark { "\u{FEFF}" } else { "" };
+            let units = mark.encode_utf16().chain(text.encode_utf16());
+            units.flat_map(|unit| if swap { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+        };
+        check(text.as_bytes(), text.as_bytes(), None, "UTF-8");
+        check(b"\xEF\xBB\xBFa\n", b"\xEF\xBB\xBFa\n", None, "UTF-8");
+        check(b"a", b"a", None, "UTF-8");
+        check(&gzip(text.as_bytes()), text.as_bytes(), Some("gzip"), "UTF-8");
+        let two_members = [gzip(text.as_bytes()), gzip(text.as_bytes())].concat();
+        check(&two_members, text.repeat(2).as_bytes(), Some("gzip"), "UTF-8");
+        for mark in [false, true] {
+            check(&wide(false, mark), text.as_bytes(), None, "UTF-16LE");
+            check(&wide(true, mark), text.as_bytes(), None, "UTF-16BE");
+        }
+        check(&gzip(&wide(false, true)), text.as_bytes(), Some("gzip"), "UTF-16LE");
+    }
+
+    #[test]
+    fn turns_away_what_is_no_text() {
+        let text = "a,b\n1,2\n".repeat(3000);
+        let whole = gzip(text.as_bytes());
+        let mut broken = whole.clone();
+        let at = broken.len() - 6;
+        broken[at] ^= 0xFF;
+        for (bytes, message) in [
+            (&b""[..], "The file is empty"),
+            (&gzip(b""), "The file is empty"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "This is a PNG image"),
+            (b"PK\x03\x04\x14\0\x06\0[Content_Types].xml", "This is an Excel workbook"),
+            (b"\xd4\xc3\xb2\xa1\x02\0\x04\0", "This is a packet capture"),
+            (&gzip(b"\x89PNG\r\n\x1a\n"), "This is a PNG image"),
+            (b"a,b\n1,2\n3,\x004\n", "line 3: There is a NUL byte"),
+            (b"a,b\r1,2\r3,\x004\r", "line 3: There is a NUL byte"),
+            (&whole[..whole.len() - 9], "The gzip file ends early or is damaged: "),
+            (&whole[..5], "The gzip file ends early or is damaged: 0 bytes could be read"),
+            (&broken, "The gzip file"),
+        ] {
+            for chunk in [1, 7, usize::MAX] {
+                let error = decode(bytes, chunk).err().expect(message).to_string();
+                assert!(error.starts_with(message), "{error:?} does not start with {message:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bomb_meets_the_cap() {
+        let bomb = gzip(&vec![b'a'; 10 << 20]);
+        let (mut decoder, mut out) = (Decoder::with_cap(1 << 20), Vec::new());
+        let error = decoder.push(&bomb, &mut out).unwrap_err();
+        assert_eq!(error.what, "The file holds more than 1,048,576 bytes when decompressed");
+    }
+}

@@ -1,0 +1,96 @@
+//! From the bytes of a file to typed columns. Bytes are pushed in; nothing here opens, seeks or waits.
+//!
+//! Two stages: [`Decoder`] undoes gzip and UTF-16, [`Reader`] finds out how the table is written and reads it. A record that
+//! cannot be read is kept as a bad one with its place and cause; only what is no table at all is an error.
+
+mod decode;
+mod dialect;
+mod magic;
+mod number;
+mod preamble;
+mod reader;
+mod shapes;
+mod sniff;
+mod split;
+
+pub use decode::{Decoder, MAX_DECODED};
+pub use dialect::{Dialect, LineEnd};
+pub use reader::Reader;
+
+use crate::protocol::FileFacts;
+use crate::schema::Layout;
+use crate::table::{BadRecord, Cell, Column, Span, Table};
+use number::{CellRule, Parsed};
+
+/// The longest record in bytes; a longer one is bad.
+pub const MAX_RECORD: usize = 1 << 20;
+/// The most columns a table may have.
+pub const MAX_COLUMNS: usize = 4096;
+
+/// A file that has been read.
+#[derive(Clone, Debug)]
+pub struct Ingested {
+    pub table: Table,
+    /// Without name, size and compression, which the reader does not know, and with the encoding as far as it saw it.
+    pub facts: FileFacts,
+    pub dialect: Dialect,
+    /// The layout of a headerless table that is known by its shape.
+    pub detected: Option<Layout>,
+}
+
+/// A table of a few records given as text, with the columns of `like`: for checking a record by hand. A record with too few or
+/// too many fields is a bad one.
+#[must_use]
+pub fn table_of(like: &Table, records: &[Vec<String>]) -> Table {
+    let rules: Vec<CellRule> = like.columns.iter().map(CellRule::like).collect();
+    let new_column =
+        |column: &Column| Column { name: column.name.clone(), notation: column.notation, ..Column::default() };
+    let mut table = Table { columns: like.columns.iter().map(new_column).collect(), ..Table::default() };
+    for (row, record) in records.iter().enumerate() {
+        table.spans.push(Span { start: 0, len: 0 });
+        if record.len() == rules.len() {
+            for ((column, rule), text) in table.columns.iter_mut().zip(&rules).zip(record) {
+                let cell = cell(text.trim(), *rule, column);
+                column.cells.push(cell);
+            }
+        } else {
+            let cause = format!("{} fields, expected {}", record.len(), rules.len());
+            table.bad.push(BadRecord { row: row as u32, line: row as u64 + 1, cause });
+            table.columns.iter_mut().for_each(|column| column.cells.push(Cell::MISSING));
+        }
+    }
+    table
+}
+
+fn cell(text: &str, rule: CellRule, column: &mut Column) -> Cell {
+    match rule.parse(text.as_bytes()) {
+        Parsed::Number(x) | Parsed::Dotted(x) => Cell::number(x),
+        Parsed::Missing => Cell::MISSING,
+        Parsed::Text => column.dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Notation, Value};
+
+    #[test]
+    fn a_record_by_hand_is_read_like_the_file() {
+        let column = |name: &str, notation| Column {
+            name: name.into(),
+            notation,
+            cells: vec![Cell::number(1.0)],
+            ..Column::default()
+        };
+        let columns = vec![column("bytes", Notation::Comma), column("sport", Notation::Point)];
+        let like = Table { columns, ..Table::default() };
+        let record = |cells: &[&str]| cells.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let table = table_of(&like, &[record(&[" 0,5 ", "0x0035"]), record(&["1"]), record(&["tcp", "-"])]);
+        let values = |row: usize| table.columns.iter().map(|column| column.cells[row].value()).collect::<Vec<_>>();
+        assert_eq!(values(0), [Value::Number(0.5), Value::Number(53.0)]);
+        assert_eq!(values(1), [Value::Missing, Value::Missing]);
+        assert_eq!(values(2), [Value::Text(0), Value::Missing]);
+        assert_eq!(table.bad[0].cause, "1 fields, expected 2");
+    }
+}
