@@ -400,7 +400,6 @@ impl App {
             forest,
             dnn,
             score,
-            label,
             order,
             ranking,
             histogram,
@@ -416,7 +415,7 @@ impl App {
         state.arranged.set(None);
         state.arranging.set(false);
         state.selected.set(None);
-        state.side.set(Side::Closed);
+        state.side.set(Side::Rest);
         state.sort.set(Sort::default());
         state.filter.set(String::new());
         state.flagged_only.set(false);

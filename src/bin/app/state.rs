@@ -39,6 +39,8 @@ pub struct State {
     /// The record in the side panel, by row.
     pub selected: RwSignal<Option<u32>>,
     pub side: RwSignal<Side>,
+    /// Whether what the labels say is shown while the side panel rests.
+    pub quality_open: RwSignal<bool>,
     /// The one-record form: its texts, a number that rises when they are filled anew, and the answer.
     pub form: StoredValue<Vec<String>>,
     pub form_filled: RwSignal<u32>,
@@ -128,8 +130,6 @@ pub struct Outcome {
     /// As `forest`; empty without a network.
     pub dnn: Vec<f32>,
     pub score: Vec<f32>,
-    /// 0 normal, 1 anomaly, 2 unknown; empty without labels.
-    pub label: Vec<u8>,
     /// Rows by falling score, the unscored last.
     pub order: Arc<Vec<u32>>,
     pub ranking: Ranking,
@@ -164,8 +164,9 @@ pub struct CellCache {
 /// What the panel beside the table shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Side {
+    /// What the labels say, if there are labels and the person has not closed it.
     #[default]
-    Closed,
+    Rest,
     Record,
     Check,
 }
@@ -227,6 +228,7 @@ impl State {
             cells_version: RwSignal::new(0),
             selected: RwSignal::new(None),
             side: RwSignal::default(),
+            quality_open: RwSignal::new(true),
             form: StoredValue::new(Vec::new()),
             form_filled: RwSignal::new(0),
             form_origin: RwSignal::new(None),

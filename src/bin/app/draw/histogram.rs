@@ -28,3 +28,15 @@ pub fn bars(histogram: &Histogram, counts: &[u64], scale: CountScale, plot: Plot
     }
     path
 }
+
+/// One line along the tops, for counts that are drawn over others.
+pub fn outline(histogram: &Histogram, counts: &[u64], scale: CountScale, plot: Plot) -> String {
+    let peak = histogram.peak();
+    let n = counts.len().max(1) as f64;
+    let mut path = format!("M0 {}", plot.height);
+    for (bin, &count) in counts.iter().enumerate() {
+        let top = plot.height - scale.height(count, peak) * plot.height;
+        let _ = write!(path, "V{top:.1}H{}", ((bin + 1) as f64 / n * plot.width).round());
+    }
+    path
+}

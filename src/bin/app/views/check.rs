@@ -25,7 +25,7 @@ pub fn CheckPanel() -> impl IntoView {
         <aside class="side" aria-labelledby="check-title">
             <div class="side-head">
                 <h2 id="check-title">"Check one record"</h2>
-                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Closed)>
+                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Rest)>
                     {icon(Icon::Close)}
                 </button>
             </div>

@@ -1,6 +1,7 @@
 //! What the labels say about the scores, at the threshold on screen.
 
 use crate::actions::use_app;
+use crate::draw::icons::{Icon, icon};
 use crate::state::Outcome;
 use leptos::prelude::*;
 use oddflow::evaluate::Confusion;
@@ -9,7 +10,23 @@ use oddflow::report::{auc_words, count, metric, plural, stage_rates};
 use std::sync::Arc;
 
 #[component]
-pub fn Quality(outcome: Arc<Outcome>) -> impl IntoView {
+pub fn QualityPanel() -> impl IntoView {
+    let state = use_app().state;
+    view! {
+        <aside class="side quality" aria-labelledby="quality-title">
+            <div class="side-head">
+                <h2 id="quality-title">"Against the labels"</h2>
+                <button type="button" class="icon-button" aria-label="Close labels" on:click=move |_| state.quality_open.set(false)>
+                    {icon(Icon::Close)}
+                </button>
+            </div>
+            {move || state.outcome.get().map(|outcome| view! { <Quality outcome/> })}
+        </aside>
+    }
+}
+
+#[component]
+fn Quality(outcome: Arc<Outcome>) -> impl IntoView {
     let app = use_app();
     let Some(quality) = outcome.analysis.quality.clone() else { return ().into_any() };
     let confusion = {
@@ -22,7 +39,6 @@ pub fn Quality(outcome: Arc<Outcome>) -> impl IntoView {
         ("F1", Confusion::f1),
         ("Accuracy", Confusion::accuracy),
     ];
-    let n_judged = quality.normal + quality.anomalies;
     let mut stages = vec![("Forest", quality.forest.clone())];
     if let Some(dnn) = quality.dnn.clone() {
         stages.push(("Network", dnn));
@@ -30,13 +46,7 @@ pub fn Quality(outcome: Arc<Outcome>) -> impl IntoView {
     }
     let several = stages.len() > 1;
     view! {
-        <section class="panel quality" aria-labelledby="quality-title">
-            <div class="panel-head"><h2 id="quality-title">"Against the labels"</h2></div>
-            <p class="hint">
-                "Column " <code>{quality.label_column.clone()}</code> ": "
-                {plural(quality.anomalies, "anomaly", "anomalies")} ", " {count(quality.normal)} " normal. The labels were not used to score."
-            </p>
-            <p class="verdict-words" class:no-skill=quality.hybrid.roc_auc < 0.55>{auc_words(quality.hybrid.roc_auc)}</p>
+        <p class="verdict-words" class:no-skill=quality.hybrid.roc_auc < 0.55>{auc_words(quality.hybrid.roc_auc)}</p>
             <dl class="figures">
                 {figures.map(|(name, of)| view! {
                     <div><dt>{name}</dt><dd>{move || metric(confusion.with(of))}</dd></div>
@@ -77,8 +87,10 @@ pub fn Quality(outcome: Arc<Outcome>) -> impl IntoView {
                     {stages.into_iter().map(|(name, stage)| stage_row(name, stage, confusion)).collect_view()}
                 </tbody>
             </table>
-            <p class="hint">"Judged on " {plural(n_judged, "labelled record", "labelled records")} "."</p>
-        </section>
+        <p class="hint">
+            "Column " <code>{quality.label_column.clone()}</code> ": "
+            {plural(quality.anomalies, "anomaly", "anomalies")} ", " {count(quality.normal)} " normal. It was not used to score."
+        </p>
     }
     .into_any()
 }

@@ -21,7 +21,7 @@ pub fn RecordPanel() -> impl IntoView {
                 <aside class="side" aria-labelledby="record-title">
                     <div class="side-head">
                         <h2 id="record-title">"Record " {count(u64::from(row) + 1)}</h2>
-                        <button type="button" class="icon-button" aria-label="Close record" on:click=move |_| state.side.set(Side::Closed)>
+                        <button type="button" class="icon-button" aria-label="Close record" on:click=move |_| state.side.set(Side::Rest)>
                             {icon(Icon::Close)}
                         </button>
                     </div>

@@ -42,6 +42,10 @@ pub fn Records() -> impl IntoView {
     let listing = Memo::new(move |_| listing(app));
     arrange_on_change(app);
     let n_rows = move || state.opened.with(|opened| opened.as_ref().map_or(0, |opened| opened.n_rows));
+    let has_quality = Memo::new(move |_| {
+        state.outcome.with(|outcome| outcome.as_ref().is_some_and(|outcome| outcome.analysis.quality.is_some()))
+    });
+    let quality_shown = move || has_quality.get() && state.quality_open.get();
     view! {
         <section class="records" aria-labelledby="records-title">
             <div class="toolbar">
@@ -54,6 +58,15 @@ pub fn Records() -> impl IntoView {
                     }}
                 </p>
                 <div class="toolbar-end">
+                    <Show when=move || has_quality.get()>
+                        <label class="toggle">
+                            <input type="checkbox" prop:checked=move || state.quality_open.get() on:change=move |event| {
+                                state.quality_open.set(event_target_checked(&event));
+                                state.side.set(Side::Rest);
+                            }/>
+                            "Against the labels"
+                        </label>
+                    </Show>
                     <label class="toggle">
                         <input type="checkbox" prop:checked=move || state.flagged_only.get()
                             on:change=move |event| state.flagged_only.set(event_target_checked(&event))/>
@@ -65,7 +78,7 @@ pub fn Records() -> impl IntoView {
             <div class="table-and-side">
                 {move || state.outcome.get().map(|outcome| view! { <Grid outcome listing/> })}
                 {move || match state.side.get() {
-                    Side::Closed => ().into_any(),
+                    Side::Rest => quality_shown().then(|| view! { <super::quality::QualityPanel/> }).into_any(),
                     Side::Record => view! { <super::record::RecordPanel/> }.into_any(),
                     Side::Check => view! { <super::check::CheckPanel/> }.into_any(),
                 }}
@@ -236,7 +249,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
                 event.prevent_default();
                 return select(here.unwrap_or(0));
             }
-            "Escape" => return state.side.set(Side::Closed),
+            "Escape" => return state.side.set(Side::Rest),
             _ => return,
         };
         event.prevent_default();
@@ -423,7 +436,7 @@ fn RecordRow(
     };
     view! {
         <div class="grid-row" role="row" id=row_id(place) aria-rowindex=(place + 2).to_string()
-            aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Closed).to_string()
+            aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Rest).to_string()
             class:odd=move || odd.get() class:unscored=value.is_nan() class:at-cursor=move || cursor.get() == Some(place)
             on:click=move |_| on_select(place)>
             {leads.with_value(|leads| leads.iter().map(lead).collect_view())}

@@ -1,6 +1,5 @@
 //! The headline of a run, and the panels below it.
 
-use super::quality::Quality;
 use super::scores::Scores;
 use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
@@ -26,8 +25,6 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
     );
     let busy = move || app.state.activity.with(Option::is_some) || !app.state.engine_has_file.get();
     let n_flagged = Memo::new(move |_| app.state.n_flagged() as u64);
-    let quality = outcome.analysis.quality.is_some().then(|| view! { <Quality outcome=outcome.clone()/> });
-    let has_quality = quality.is_some();
     view! {
         <section class="result" aria-labelledby="headline">
             <div class="headline">
@@ -39,7 +36,14 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
                         <span class="odd-share">{move || share(n_flagged.get(), n_rows)}</span>
                     </h1>
                     <p class="explanation">{analysis.explanation.clone()}</p>
-                    <p class="hint">{footnote}</p>
+                    <p class="hint">
+                        {footnote}
+                        {(unscored > 0).then(|| format!(
+                            " · {} could not be scored and {} at the end of the table",
+                            plural(unscored, "record", "records"),
+                            if unscored == 1 { "stands" } else { "stand" }
+                        ))}
+                    </p>
                 </div>
                 <div class="headline-actions">
                     <button type="button" class="button" disabled=busy on:click=move |_| app.edit_record(None)>
@@ -50,17 +54,8 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
                     </button>
                 </div>
             </div>
-            {(unscored > 0).then(|| view! {
-                <p class="remark">
-                    {plural(unscored, "record", "records")}
-                    " could not be scored. They stand at the end of the table, each with its cause."
-                </p>
-            })}
             {analysis.warnings.iter().map(|warning| view! { <p class="remark">{warning.clone()}</p> }).collect_view()}
-            <div class="panels" class:two=has_quality>
-                <Scores outcome=outcome.clone()/>
-                {quality}
-            </div>
+            <Scores outcome=outcome.clone()/>
         </section>
     }
 }

@@ -2,15 +2,13 @@
 
 use super::size::size_of;
 use crate::actions::use_app;
-use crate::draw::histogram::{Plot, bars};
+use crate::draw::histogram::{Plot, bars, outline};
 use crate::state::Outcome;
 use leptos::{html, prelude::*};
 use oddflow::report::{CountScale, count, nice_ticks, score};
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
-/// In pixels.
-const HEIGHT: f64 = 168.0;
 /// Arrow keys move by this share of the axis.
 const STEP: f64 = 0.005;
 /// Page keys, or arrows with shift.
@@ -23,7 +21,7 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     let scale = RwSignal::new(CountScale::Log);
     let plot_node = NodeRef::<html::Div>::new();
     let size = size_of(plot_node);
-    let plot = Memo::new(move |_| Plot { width: size.get().0, height: HEIGHT });
+    let plot = Memo::new(move |_| Plot { width: size.get().0, height: size.get().1 });
 
     let outcome = StoredValue::new(outcome);
     let has_labels = outcome.with_value(|outcome| !outcome.histogram.anomalies.is_empty());
@@ -32,9 +30,10 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
         outcome.with_value(|outcome| bars(&outcome.histogram, &outcome.histogram.counts, scale.get(), plot.get()))
     });
     let labelled = Memo::new(move |_| {
-        outcome.with_value(|outcome| bars(&outcome.histogram, &outcome.histogram.anomalies, scale.get(), plot.get()))
+        outcome.with_value(|outcome| outline(&outcome.histogram, &outcome.histogram.anomalies, scale.get(), plot.get()))
     });
     let position = Memo::new(move |_| outcome.with_value(|o| o.histogram.position(threshold.get().into())));
+    let height = move || plot.get().height;
     let left = move || position.get() * plot.get().width;
     let set_position = move |position: f64| {
         threshold.set(outcome.with_value(|outcome| outcome.histogram.score_at(position)) as f32);
@@ -91,47 +90,49 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     };
     view! {
         <section class="panel scores" aria-labelledby="scores-title">
-            <div class="panel-head">
+            <div class="scores-info">
                 <h2 id="scores-title">"Scores"</h2>
-                <div class="segments" role="group" aria-label="Counts">
-                    {[(CountScale::Log, "Log"), (CountScale::Linear, "Linear")].map(|(option, name)| view! {
-                        <button type="button" aria-pressed=move || (scale.get() == option).to_string() on:click=move |_| scale.set(option)>
-                            {name}
-                        </button>
-                    }).collect_view()}
-                </div>
+                <p class="hint">{outcome.with_value(|outcome| outcome.analysis.score_meaning.clone())}</p>
+                <ThresholdFields outcome/>
             </div>
-            <p class="hint">{outcome.with_value(|outcome| outcome.analysis.score_meaning.clone())}</p>
             {is_empty.then(|| view! { <p class="remark">"No record could be scored, so there is nothing to draw."</p> })}
-            <div class="chart" hidden=is_empty>
-                <div class="chart-y" aria-hidden="true">{count_ticks}</div>
-                <div class="plot" node_ref=plot_node on:pointerdown=press on:pointermove=hold>
-                    <svg class="bars" width=move || plot.get().width height=HEIGHT aria-hidden="true" focusable="false">
-                        <defs>
-                            <clipPath id="below"><rect x="0" y="0" width=left height=HEIGHT/></clipPath>
-                            <clipPath id="above"><rect x=left y="0" width=move || (plot.get().width - left()).max(0.0) height=HEIGHT/></clipPath>
-                        </defs>
-                        <path class="bar-normal" clip-path="url(#below)" d=move || all.get()/>
-                        <path class="bar-odd" clip-path="url(#above)" d=move || all.get()/>
-                        {has_labels.then(|| view! { <path class="bar-label" d=move || labelled.get()/> })}
-                    </svg>
-                    <div class="threshold" style:left=move || format!("{}px", left()) role="slider" tabindex="0" aria-label="Threshold"
-                        aria-orientation="horizontal" aria-valuemin=format!("{low:.3}") aria-valuemax=format!("{high:.3}")
-                        aria-valuenow=move || format!("{:.3}", threshold.get())
-                        aria-valuetext=move || format!("{}, {} flagged", score(threshold.get()), count(app.state.n_flagged() as u64))
-                        on:keydown=key>
-                        <span class="grip"></span>
+            <div class="scores-chart" hidden=is_empty>
+                <div class="legend">
+                    <span class="key key-normal">"ordinary"</span>
+                    <span class="key key-odd">"odd"</span>
+                    {has_labels.then(|| view! { <span class="key key-label">"labelled as anomaly"</span> })}
+                    <div class="segments" role="group" aria-label="Counts">
+                        {[(CountScale::Log, "Log"), (CountScale::Linear, "Linear")].map(|(option, name)| view! {
+                            <button type="button" aria-pressed=move || (scale.get() == option).to_string() on:click=move |_| scale.set(option)>
+                                {name}
+                            </button>
+                        }).collect_view()}
                     </div>
                 </div>
-                <div class="chart-x" aria-hidden="true">{ticks.collect_view()}</div>
+                <div class="chart">
+                    <div class="chart-y" aria-hidden="true">{count_ticks}</div>
+                    <div class="plot" node_ref=plot_node on:pointerdown=press on:pointermove=hold>
+                        <svg class="bars" width=move || plot.get().width height=height aria-hidden="true" focusable="false">
+                            <defs>
+                                <clipPath id="below"><rect x="0" y="0" width=left height=height/></clipPath>
+                                <clipPath id="above"><rect x=left y="0" width=move || (plot.get().width - left()).max(0.0) height=height/></clipPath>
+                            </defs>
+                            <path class="bar-normal" clip-path="url(#below)" d=move || all.get()/>
+                            <path class="bar-odd" clip-path="url(#above)" d=move || all.get()/>
+                            {has_labels.then(|| view! { <path class="bar-label" d=move || labelled.get()/> })}
+                        </svg>
+                        <div class="threshold" style:left=move || format!("{}px", left()) role="slider" tabindex="0" aria-label="Threshold"
+                            aria-orientation="horizontal" aria-valuemin=format!("{low:.3}") aria-valuemax=format!("{high:.3}")
+                            aria-valuenow=move || format!("{:.3}", threshold.get())
+                            aria-valuetext=move || format!("{}, {} flagged", score(threshold.get()), count(app.state.n_flagged() as u64))
+                            on:keydown=key>
+                            <span class="grip"></span>
+                        </div>
+                    </div>
+                    <div class="chart-x" aria-hidden="true">{ticks.collect_view()}</div>
+                </div>
+                <HistogramTable outcome/>
             </div>
-            <div class="legend" aria-hidden="true">
-                <span class="key key-normal">"ordinary"</span>
-                <span class="key key-odd">"odd"</span>
-                {has_labels.then(|| view! { <span class="key key-label">"labelled anomalies among them"</span> })}
-            </div>
-            <ThresholdFields outcome/>
-            <HistogramTable outcome/>
         </section>
     }
 }
