@@ -3,10 +3,17 @@
 //! The library is the detector: no browser, no clock, no file, no thread, no global state. Bytes come in, scores and their
 //! reasons go out. `engine` is the boundary that the page's worker, the command-line program and the tests share.
 
+pub mod bundle;
+pub mod dense;
+#[cfg_attr(not(feature = "onnx"), path = "no_dnn.rs")]
+pub mod dnn;
 pub mod encode;
+pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod forest;
+pub mod generate;
+pub mod hybrid;
 pub mod ingest;
 pub mod protocol;
 pub mod report;
@@ -14,6 +21,8 @@ pub mod rng;
 pub mod schema;
 pub mod store;
 pub mod table;
+#[cfg(feature = "train")]
+pub mod train;
 #[cfg(feature = "web")]
 pub mod web;
 

@@ -3,7 +3,17 @@
 //! Addresses, identifiers, absolute times, constants and free text are never features. A label is for evaluation, never a
 //! feature. Nothing here is final: the person can change every role.
 
+mod labels;
+mod layouts;
+mod summary;
+
+pub use labels::{ANOMALY, NORMAL, UNKNOWN, labels};
+
+use crate::table::{Column, Table};
+use layouts::{KnownColumn, KnownLayout, fold};
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
+use summary::Summary;
 
 /// What the values of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,4 +84,345 @@ pub struct Schema {
     /// The values of the label column that mean normal, as text. Every other value that is present is an anomaly.
     pub normal_labels: Vec<String>,
     pub warnings: Vec<String>,
+}
+
+/// Names a layout for people.
+#[must_use]
+pub fn layout_name(layout: Layout) -> &'static str {
+    layouts::of(layout).map_or("Table", |known| known.name)
+}
+
+/// Finds out what each column is. `detected` is the layout of a headerless table that is known by its shape.
+#[must_use]
+pub fn detect(table: &Table, detected: Option<Layout>) -> Schema {
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let layout = detected.and_then(layouts::of).or_else(|| layouts::find(&names));
+    let summaries: Vec<Summary> = table.columns.iter().map(|column| Summary::of(column, table.bad.len())).collect();
+    let known = known_columns(layout, &names);
+    let mut schema = Schema { layout: layout.map(|known| known.layout), ..Schema::default() };
+    let mut taken: FxHashSet<String> = known.iter().flatten().map(|column| column.canonical.to_owned()).collect();
+    for (at, column) in table.columns.iter().enumerate() {
+        let summary = &summaries[at];
+        let (guess, unit) = match known[at] {
+            Some(known) => (of_known(known, column, summary, &mut schema.warnings), known.unit),
+            None => (guess(column, summary, &mut schema.warnings), None),
+        };
+        schema.columns.push(ColumnSpec {
+            name: column.name.clone(),
+            canonical: known[at].map_or_else(|| own_name(&column.name, &mut taken), |known| known.canonical.to_owned()),
+            kind: guess.kind,
+            role: if guess.why.is_some() { Role::Ignored } else { Role::Feature },
+            unit: unit.map(ToOwned::to_owned),
+            why: guess.why.map(ToOwned::to_owned),
+        });
+    }
+    let found = labels::find(table, &summaries, |at| known[at].is_none());
+    let mut give = |at: usize, role: Role, why: &str| {
+        let spec = &mut schema.columns[at];
+        spec.kind = if summaries[at].present() == 0 { Kind::Constant } else { label_kind(&summaries[at]) };
+        spec.role = role;
+        spec.why = Some(if summaries[at].present() == 0 { NO_VALUE } else { why }.to_owned());
+    };
+    found.others.iter().for_each(|&at| give(at, Role::Ignored, "another label"));
+    if let Some(at) = found.attack_name {
+        give(at, Role::AttackName, "names the attacks: for evaluation only");
+    }
+    if let Some(at) = found.label {
+        give(at, Role::Label, "says what is normal: for evaluation only");
+    }
+    schema.find_normal_labels(table);
+    schema
+}
+
+impl Schema {
+    /// The inputs of the models.
+    pub fn feature_columns(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().enumerate().filter(|(_, column)| column.role == Role::Feature).map(|(at, _)| at)
+    }
+
+    /// The column of this canonical name.
+    #[must_use]
+    pub fn find(&self, canonical: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.canonical == canonical)
+    }
+
+    /// Gives a column another role. A second label or attack name takes the place of the first, which is then ignored. The
+    /// values that mean normal are forgotten with their column; [`Schema::find_normal_labels`] finds those of the new one.
+    pub fn set_role(&mut self, column: usize, role: Role) {
+        if self.columns.get(column).is_none_or(|spec| spec.role == role) {
+            return;
+        }
+        let labels_change = role == Role::Label || self.columns[column].role == Role::Label;
+        if matches!(role, Role::Label | Role::AttackName) {
+            for spec in self.columns.iter_mut().filter(|spec| spec.role == role) {
+                spec.role = Role::Ignored;
+                spec.why = Some("another label".into());
+            }
+        }
+        self.columns[column].role = role;
+        self.columns[column].why = Some("chosen by hand".into());
+        if labels_change {
+            self.normal_labels.clear();
+        }
+    }
+}
+
+/// What a column seems to be; with a reason it is not a feature.
+struct Guess {
+    kind: Kind,
+    why: Option<&'static str>,
+}
+
+const NO_VALUE: &str = "no value in any record";
+const CONSTANT: &str = "the same value in every record";
+
+fn guessed(kind: Kind) -> Guess {
+    let why = match kind {
+        Kind::Number | Kind::Category | Kind::Port => None,
+        Kind::Time => Some("absolute time"),
+        Kind::Address => Some("an address"),
+        Kind::Identifier => Some("an identifier"),
+        Kind::Constant => Some(CONSTANT),
+        Kind::FreeText => Some("free text"),
+    };
+    Guess { kind, why }
+}
+
+/// The known column of each name; no two columns are the same known one.
+fn known_columns(layout: Option<&KnownLayout>, names: &[&str]) -> Vec<Option<&'static KnownColumn>> {
+    let mut taken = FxHashSet::default();
+    let known =
+        |name: &&str| layout.and_then(|layout| layout.column(name)).filter(|column| taken.insert(column.canonical));
+    names.iter().map(known).collect()
+}
+
+/// The trimmed lower-case name, with a number if it is taken.
+fn own_name(name: &str, taken: &mut FxHashSet<String>) -> String {
+    let base = name.trim().to_lowercase();
+    let mut unique = base.clone();
+    let mut repeat = 0;
+    while !taken.insert(unique.clone()) {
+        repeat += 1;
+        unique = format!("{base}.{repeat}");
+    }
+    unique
+}
+
+fn of_known(known: &KnownColumn, column: &Column, summary: &Summary, warnings: &mut Vec<String>) -> Guess {
+    if let Some(why) = known.never {
+        return Guess { kind: known.kind, why: Some(why) };
+    }
+    match known.kind {
+        Kind::Address => address_by_name(column, summary, warnings),
+        Kind::Time | Kind::Identifier => guessed(known.kind),
+        _ if summary.present() == 0 => Guess { kind: Kind::Constant, why: Some(NO_VALUE) },
+        _ if summary.is_constant() => guessed(Kind::Constant),
+        Kind::Port if !summary.is_mostly_numbers() || !summary.are_ports() => {
+            warnings.push(format!("The values of column \"{}\" are not ports", column.name));
+            of_values(column, summary)
+        }
+        Kind::Category if summary.is_mostly_numbers() && !(summary.integers && summary.has_few_numbers()) => {
+            guessed(Kind::Number)
+        }
+        Kind::Number if !summary.is_mostly_numbers() => of_values(column, summary),
+        kind => guessed(kind),
+    }
+}
+
+/// The kind of a column of no known layout, from its name and values.
+fn guess(column: &Column, summary: &Summary, warnings: &mut Vec<String>) -> Guess {
+    let (folded, words) = (fold(&column.name), words(&column.name));
+    let says = |names: &[&str]| words.iter().any(|word| names.contains(&word.as_str()));
+    let ends = |names: &[&str]| words.last().is_some_and(|word| names.contains(&word.as_str()));
+    if summary.present() == 0 {
+        return Guess { kind: Kind::Constant, why: Some(NO_VALUE) };
+    }
+    if says(&["ip", "addr", "address", "ipaddr", "ipaddress", "mac"]) && !says(COUNTED)
+        || ADDRESSES.contains(&folded.as_str())
+    {
+        return address_by_name(column, summary, warnings);
+    }
+    if share_of_texts(column, summary, is_address) > 0.8 {
+        return guessed(Kind::Address);
+    }
+    let is_epoch = summary.min > 1e8 && summary.max < 4.0 * summary.min && summary.is_mostly_numbers();
+    if TIMES.contains(&folded.as_str())
+        || share_of_texts(column, summary, is_time) > 0.8
+        || is_epoch && says(&["time", "timestamp", "date", "ts", "start", "end", "first", "last", "seen"])
+    {
+        return guessed(Kind::Time);
+    }
+    if summary.is_constant() {
+        return guessed(Kind::Constant);
+    }
+    if (words.last().is_some_and(|word| word.ends_with("port")) || PORTS.contains(&folded.as_str()))
+        && summary.are_ports()
+    {
+        return guessed(Kind::Port);
+    }
+    if IDENTIFIERS.contains(&folded.as_str())
+        || ends(&["id", "uid", "uuid", "guid", "key"]) && (summary.distinct_share > 0.9 || !summary.has_few_numbers())
+        || summary.is_mostly_numbers() && summary.counts_up && summary.numbers >= 20
+    {
+        return guessed(Kind::Identifier);
+    }
+    if summary.is_mostly_numbers() && ends(CATEGORIES) && !says(COUNTED) && summary.has_few_numbers() {
+        return guessed(Kind::Category);
+    }
+    of_values(column, summary)
+}
+
+/// Addresses and what goes by their names; a column that is called so is left out whatever it holds.
+fn address_by_name(column: &Column, summary: &Summary, warnings: &mut Vec<String>) -> Guess {
+    if summary.present() > 0 && (summary.is_mostly_numbers() || share_of_texts(column, summary, is_address) < 0.2) {
+        let name = &column.name;
+        warnings
+            .push(format!("Column \"{name}\" is called an address, but its values are not addresses: it is left out"));
+    }
+    guessed(Kind::Address)
+}
+
+/// The kind from the values alone.
+fn of_values(column: &Column, summary: &Summary) -> Guess {
+    if summary.is_mostly_numbers() {
+        return guessed(Kind::Number);
+    }
+    let distinct = summary.distinct_texts;
+    let bytes: usize = column.dictionary.iter().map(str::len).sum();
+    let spaces: usize = column.dictionary.iter().map(|text| text.matches(' ').count()).sum();
+    let is_wordy = spaces >= 2 * distinct || bytes > 64 * distinct;
+    // Texts that hardly ever come again say nothing about other records.
+    let is_unique = column.dictionary.overflowed || distinct > 50 && 2 * distinct > summary.texts;
+    match (is_unique, is_wordy) {
+        (true, true) => guessed(Kind::FreeText),
+        (true, false) => guessed(Kind::Identifier),
+        (false, true) if distinct > 1000 => guessed(Kind::FreeText),
+        (false, _) => guessed(Kind::Category),
+    }
+}
+
+/// Two values or numbers are a verdict, more are names.
+fn label_kind(summary: &Summary) -> Kind {
+    if summary.texts == 0 && summary.few_numbers.len() <= 2 { Kind::Number } else { Kind::Category }
+}
+
+const COUNTED: &[&str] =
+    &["count", "cnt", "num", "number", "rate", "total", "bytes", "pkts", "packets", "ratio", "len", "length"];
+// Names without a telling word in them, as Argus, nfdump, Suricata and others have them.
+const ADDRESSES: &[&str] = &[
+    "sa", "da", "ra", "nh", "nhb", "srcip", "dstip", "srcaddr", "dstaddr", "saddr", "daddr", "srchost", "dsthost",
+    "ismc", "odmc", "idmc", "osmc", "smac", "dmac", "srcmac", "dstmac",
+];
+const TIMES: &[&str] = &[
+    "ts",
+    "te",
+    "time",
+    "times",
+    "timestamp",
+    "datetime",
+    "date",
+    "stime",
+    "ltime",
+    "starttime",
+    "endtime",
+    "lasttime",
+    "firstseen",
+    "lastseen",
+    "starttimestamp",
+    "endtimestamp",
+    "tr",
+    "received",
+    "flowstart",
+    "flowend",
+    "flowstarttime",
+    "flowendtime",
+];
+const PORTS: &[&str] = &["sp", "dp", "sport", "dport", "dsport", "srcport", "dstport", "idorigp", "idrespp"];
+const IDENTIFIERS: &[&str] = &[
+    "id",
+    "uid",
+    "uuid",
+    "guid",
+    "flowid",
+    "sessionid",
+    "connid",
+    "communityid",
+    "no",
+    "index",
+    "rowid",
+    "recordid",
+    "unnamed0",
+    "pktseqid",
+];
+const CATEGORIES: &[&str] = &[
+    "proto",
+    "protocol",
+    "protocols",
+    "flag",
+    "flags",
+    "state",
+    "status",
+    "tos",
+    "dscp",
+    "type",
+    "code",
+    "version",
+    "direction",
+    "dir",
+    "action",
+    "service",
+    "vlan",
+];
+
+/// The words of a name in lower case: `L4_SRC_PORT`, `Src Port` and `SrcPort` all end in `port`.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for c in name.chars() {
+        if !c.is_alphanumeric() || c.is_uppercase() && was_lower {
+            words.push(String::new());
+        }
+        if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(c.to_lowercase());
+        }
+        was_lower = c.is_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The share of the present cells that are such texts, judged by some of the distinct ones.
+fn share_of_texts(column: &Column, summary: &Summary, is: fn(&str) -> bool) -> f64 {
+    let some = summary.distinct_texts.min(200);
+    if some == 0 {
+        return 0.0;
+    }
+    let such = column.dictionary.iter().take(some).filter(|text| is(text)).count();
+    such as f64 / some as f64 * summary.texts as f64 / summary.present() as f64
+}
+
+/// IPv4, IPv6, or MAC, perhaps with a prefix length or a zone.
+fn is_address(text: &str) -> bool {
+    let text = text.split(['/', '%']).next().unwrap_or(text);
+    let is_mac = || {
+        let mut groups = 0;
+        let pair = |group: &str| group.len() == 2 && group.bytes().all(|b| b.is_ascii_hexdigit());
+        text.split([':', '-']).all(|group| {
+            groups += 1;
+            pair(group)
+        }) && groups == 6
+    };
+    text.parse::<std::net::IpAddr>().is_ok() || is_mac()
+}
+
+/// A date, a time of day, or both, in digits.
+fn is_time(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let marks = |marks: &[u8]| text.bytes().filter(|b| marks.contains(b)).count();
+    text.as_bytes().first().is_some_and(u8::is_ascii_digit)
+        && (5..=26).contains(&digits)
+        && text.bytes().all(|b| b.is_ascii_digit() || b"-/:., +TZAPMapm".contains(&b))
+        && (marks(b"-/") >= 2 || marks(b":") >= 1)
 }

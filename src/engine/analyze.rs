@@ -5,7 +5,9 @@ use crate::bundle::Pack;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::hybrid::Detector;
-use crate::protocol::{Analysis, Bulk, PackChoice, Progress, Quality, Reply, RoleChange, Settings, Stage, StageQuality};
+use crate::protocol::{
+    Analysis, Bulk, PackChoice, Progress, Quality, Reply, RoleChange, Settings, Stage, StageQuality,
+};
 use crate::schema::{self, Schema};
 use std::rc::Rc;
 
@@ -39,7 +41,7 @@ impl Analyze {
     /// Chooses or fits the detector.
     fn prepare(&self, engine: &Engine) -> Result<Scoring> {
         let dataset = engine.dataset()?;
-        let schema = dataset.schema.with_roles(&self.roles)?;
+        let schema = dataset.schema_with(&self.roles)?;
         let rows = dataset.table.good_rows();
         let (pack, explanation) = choose_pack(&engine.packs, &schema, &self.settings.pack)?;
         let detector = match pack {

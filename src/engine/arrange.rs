@@ -116,7 +116,9 @@ fn sort_rows(
     texts: Option<&[Box<str>]>,
 ) {
     let by_score = |rows: &mut [u32], scores: &[f32]| {
-        sort_by_key(rows, descending, |row| scores.get(row as usize).filter(|x| !x.is_nan()).map(|&x| Key::Number(f64::from(x))));
+        sort_by_key(rows, descending, |row| {
+            scores.get(row as usize).filter(|x| !x.is_nan()).map(|&x| Key::Number(f64::from(x)))
+        });
     };
     match sort {
         SortKey::Record if descending => rows.sort_unstable_by(|a, b| b.cmp(a)),
@@ -130,7 +132,9 @@ fn sort_rows(
             sort_by_key(rows, descending, |row| match column.cells[row as usize].value() {
                 Value::Missing => None,
                 Value::Number(x) => Some(Key::Number(x)),
-                Value::Text(_) | Value::UnkeptText if texts.is_some() => texts.map(|texts| Key::Text(&texts[row as usize])),
+                Value::Text(_) | Value::UnkeptText if texts.is_some() => {
+                    texts.map(|texts| Key::Text(&texts[row as usize]))
+                }
                 Value::Text(code) => Some(Key::Rank(rank[code as usize])),
                 Value::UnkeptText => None,
             });

@@ -92,7 +92,8 @@ fn write_fields(dialect: &Dialect, fields: &[impl AsRef<str>], out: &mut Vec<u8>
 /// Whether a spreadsheet would run this text (OWASP, "CSV Injection"). Genuine numbers such as `-1.5` are left alone, and so
 /// is a lone dash, which logs write for a value that is not set.
 fn is_formula(field: &str) -> bool {
-    let starts = field.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let starts =
+        field.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     starts && field.trim() != "-" && field.trim().replace(',', ".").parse::<f64>().is_err()
 }
 

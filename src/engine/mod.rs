@@ -15,7 +15,7 @@ use crate::bundle::Pack;
 use crate::error::{Error, Result};
 use crate::hybrid::Detector;
 use crate::ingest::{self, Dialect};
-use crate::protocol::{Analysis, Bulk, Checked, FileFacts, Progress, Reply, Request, RowView};
+use crate::protocol::{Analysis, Bulk, Checked, FileFacts, Progress, Reply, Request, RoleChange, RowView};
 use crate::schema::Schema;
 use crate::store::{Spool, Store};
 use crate::table::{BadRecord, Span, Table};
@@ -38,6 +38,21 @@ struct Dataset {
     dialect: Dialect,
     facts: FileFacts,
     schema: Schema,
+}
+
+impl Dataset {
+    /// The schema as the person has changed it.
+    fn schema_with(&self, roles: &[RoleChange]) -> Result<Schema> {
+        let mut schema = self.schema.clone();
+        for change in roles {
+            if change.column as usize >= schema.columns.len() {
+                return Err(Error::new("A role was given to a column that is not there"));
+            }
+            schema.set_role(change.column as usize, change.role);
+        }
+        schema.find_normal_labels(&self.table);
+        Ok(schema)
+    }
 }
 
 /// The scores of the open file.
@@ -188,7 +203,8 @@ impl Engine {
         let mut bytes = Vec::new();
         rows.iter()
             .map(|&row| {
-                let span = dataset.table.spans.get(row as usize).ok_or_else(|| Error::new("There is no such record"))?;
+                let span =
+                    dataset.table.spans.get(row as usize).ok_or_else(|| Error::new("There is no such record"))?;
                 bytes.clear();
                 dataset.store.read(span.start, span.len as usize, &mut bytes)?;
                 let unscored = dataset.table.bad_record(row).map(|bad| bad.cause.clone());

@@ -1,6 +1,6 @@
 //! Reading a file: bytes → decoded bytes → table → schema.
 
-use super::{BYTES_PER_STEP, Dataset, Engine, Step, Work};
+use super::{BYTES_PER_STEP, Dataset, Engine, ROWS_PER_STEP, Step, Work};
 use crate::error::Result;
 use crate::generate::Generator;
 use crate::ingest::{Decoder, Ingested, Reader};
@@ -174,7 +174,7 @@ impl Work for OpenSample {
             return open.step(engine);
         }
         self.text.clear();
-        let more = self.generator.write_some(&mut self.text);
+        let more = self.generator.write(ROWS_PER_STEP as u32, &mut self.text);
         let spool = self.spool.as_mut().expect("the spool lives until all is generated");
         spool.append(&self.text)?;
         let done = spool.size();

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::error::{Error, Result};
+use crate::protocol::RoleChange;
 use crate::rng::Rng;
 use crate::schema::Schema;
 use crate::table::Table;
@@ -13,9 +14,9 @@ impl Engine {
     ///
     /// # Errors
     /// If no file is open, a part would be empty, or there is no label column to stratify by.
-    pub fn split(&self, test: f64, stratify: bool, seed: u64, roles: &[crate::protocol::RoleChange]) -> Result<[Vec<u32>; 2]> {
+    pub fn split(&self, test: f64, stratify: bool, seed: u64, roles: &[RoleChange]) -> Result<[Vec<u32>; 2]> {
         let dataset = self.dataset()?;
-        let schema = dataset.schema.with_roles(roles)?;
+        let schema = dataset.schema_with(roles)?;
         let mut strata = if stratify {
             strata(&dataset.table, &schema)?
         } else {
@@ -81,7 +82,8 @@ impl Engine {
 /// The rows of each distinct value of the attack names or labels.
 fn strata(table: &Table, schema: &Schema) -> Result<Vec<Vec<u32>>> {
     let column = schema.attack_column().or(schema.label_column()).ok_or_else(|| {
-        Error::new("The file has no label column to stratify by").advice("Name it with --label, or leave out --stratify")
+        Error::new("The file has no label column to stratify by")
+            .advice("Name it with --label, or leave out --stratify")
     })?;
     let mut strata: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     for (row, cell) in table.columns[column].cells.iter().enumerate() {

@@ -344,7 +344,6 @@ mod tests {
         check("a\n1\n2\n", ',', true, "a");
         check("a,b\ntcp,udp\ntcp,icmp\n", ',', true, "a/b");
         check("tcp,udp\ntcp,icmp\n", ',', false, "column 1/column 2");
-        check("a,b", ',', false, "column 1/column 2").names.clear();
         check("0,1,2\n5,6,7\n", ',', true, "0/1/2");
         check(" a , b ,a\n1,2,3\n", ',', true, "a/b/a.1");
         check("a,,a,a.1\n1,2,3,4\n", ',', true, "a/column 2/a.1/a.1.1");

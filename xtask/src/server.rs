@@ -44,7 +44,8 @@ fn answer(request: Request, folder: &Path, base: &str) -> std::io::Result<()> {
     }
     match find(folder, base, request.url()) {
         Found::File(path) => {
-            let response = Response::from_file(File::open(&path)?);
+            // With a length, not in chunks, as hosts of files do.
+            let response = Response::from_file(File::open(&path)?).with_chunked_threshold(usize::MAX);
             let response = response.with_header(header("Content-Type", media_type(&path)));
             request.respond(response.with_header(header("Cache-Control", "no-cache")))
         }

@@ -81,7 +81,7 @@ pub fn generate(rows: u32, seed: u64) -> Result<()> {
         let mut text = Vec::new();
         loop {
             text.clear();
-            let more = generator.write_some(&mut text);
+            let more = generator.write(8192, &mut text);
             out.write_all(&text)?;
             if !more {
                 return Ok(());

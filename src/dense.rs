@@ -1,0 +1,236 @@
+//! Fully connected networks, run the same to the last bit in every program.
+//!
+//! Each output is the bias plus `input × weight` added in the order of the inputs: one multiplication, one addition, never a
+//! fused one, and the sigmoid and tanh of `libm`. So a page (wasm) and a program (native) give the same scores, which no
+//! general runtime promises. Only plain chains of layers are run here; any other graph is `dnn.rs`'s.
+
+use crate::error::{Error, Result};
+use ndarray::ArrayView2;
+
+/// What a layer does to its sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    Identity,
+    Relu,
+    Sigmoid,
+    Tanh,
+}
+
+/// One fully connected layer: `y = activation(x · weights + bias)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    n_inputs: usize,
+    n_outputs: usize,
+    /// `n_inputs` rows of `n_outputs` weights, each row padded with zeros to whole tiles.
+    weights: Vec<f32>,
+    /// Padded as the rows are.
+    bias: Vec<f32>,
+    activation: Activation,
+}
+
+/// Sums that are kept in registers at a time: eight of 128 bits, what wasm engines can hold beside the operands.
+const TILE: usize = 32;
+
+impl Layer {
+    /// `weights` holds `n_inputs` rows of `bias.len()` weights, row after row.
+    ///
+    /// # Errors
+    /// If the sizes do not fit each other, or a number is not finite.
+    pub fn new(n_inputs: usize, weights: &[f32], bias: &[f32], activation: Activation) -> Result<Self> {
+        let n_outputs = bias.len();
+        if n_inputs == 0 || n_outputs == 0 || n_inputs.checked_mul(n_outputs) != Some(weights.len()) {
+            return Err(Error::new(format!(
+                "A network layer has {} weights where {n_inputs} inputs and {n_outputs} outputs are joined",
+                weights.len()
+            )));
+        }
+        if !weights.iter().chain(bias).all(|w| w.is_finite()) {
+            return Err(Error::new("A network layer has weights that are not finite numbers"));
+        }
+        let width = n_outputs.next_multiple_of(TILE);
+        let pad =
+            |row: &[f32]| row.iter().copied().chain(std::iter::repeat_n(0.0, width - n_outputs)).collect::<Vec<_>>();
+        let padded = weights.chunks_exact(n_outputs).flat_map(pad).collect();
+        Ok(Self { n_inputs, n_outputs, weights: padded, bias: pad(bias), activation })
+    }
+
+    #[must_use]
+    pub fn n_inputs(&self) -> usize {
+        self.n_inputs
+    }
+
+    #[must_use]
+    pub fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
+    #[must_use]
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// As [`Layer::new`] took them.
+    #[must_use]
+    pub fn weights(&self) -> Vec<f32> {
+        self.weights.chunks_exact(self.bias.len()).flat_map(|row| &row[..self.n_outputs]).copied().collect()
+    }
+
+    #[must_use]
+    pub fn bias(&self) -> &[f32] {
+        &self.bias[..self.n_outputs]
+    }
+
+    /// One row through the layer. `used` is scratch for the inputs that are not zero: most are, in one-hot columns and behind
+    /// a ReLU, and a zero adds nothing.
+    fn run(&self, x: &[f32], used: &mut Vec<(u32, f32)>, out: &mut Vec<f32>) {
+        used.clear();
+        used.extend(x.iter().enumerate().filter(|&(_, &value)| value != 0.0).map(|(k, &value)| (k as u32, value)));
+        let width = self.bias.len();
+        out.clear();
+        for tile in (0..width).step_by(TILE) {
+            let mut sums = [0.0f32; TILE];
+            sums.copy_from_slice(&self.bias[tile..tile + TILE]);
+            for &(k, value) in used.iter() {
+                let at = k as usize * width + tile;
+                let row = &self.weights[at..at + TILE];
+                for (sum, weight) in sums.iter_mut().zip(row) {
+                    *sum += value * weight;
+                }
+            }
+            out.extend_from_slice(&sums);
+        }
+        out.truncate(self.n_outputs);
+        match self.activation {
+            Activation::Identity => {}
+            // Not `max`, which would turn NaN into a calm zero.
+            Activation::Relu => out.iter_mut().filter(|y| **y < 0.0).for_each(|y| *y = 0.0),
+            Activation::Sigmoid => out.iter_mut().for_each(|y| *y = sigmoid(*y)),
+            Activation::Tanh => out.iter_mut().for_each(|y| *y = libm::tanhf(*y)),
+        }
+    }
+}
+
+/// `1 / (1 + e^-z)`.
+#[must_use]
+pub fn sigmoid(z: f32) -> f32 {
+    1.0 / (1.0 + libm::expf(-z))
+}
+
+/// A chain of layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense(Vec<Layer>);
+
+impl Dense {
+    /// # Errors
+    /// If there is no layer, or a layer's inputs are not the outputs of the one before.
+    pub fn new(layers: Vec<Layer>) -> Result<Self> {
+        if layers.is_empty() {
+            return Err(Error::new("The network has no layer"));
+        }
+        match layers.windows(2).find(|pair| pair[0].n_outputs != pair[1].n_inputs) {
+            None => Ok(Self(layers)),
+            Some(pair) => Err(Error::new(format!(
+                "A network layer of {} outputs is followed by one of {} inputs",
+                pair[0].n_outputs, pair[1].n_inputs
+            ))),
+        }
+    }
+
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.0
+    }
+
+    #[must_use]
+    pub fn n_inputs(&self) -> usize {
+        self.0[0].n_inputs
+    }
+
+    #[must_use]
+    pub fn n_outputs(&self) -> usize {
+        self.0[self.0.len() - 1].n_outputs
+    }
+
+    /// Runs rows of [`Self::n_inputs`] numbers; `each` gets the row's index, its inputs and its outputs.
+    ///
+    /// # Panics
+    /// If `x` has another width.
+    pub fn for_each_row(&self, x: ArrayView2<'_, f32>, mut each: impl FnMut(usize, &[f32], &[f32])) {
+        assert_eq!(x.ncols(), self.n_inputs(), "the network's inputs");
+        let (mut used, mut values, mut next) = (Vec::new(), Vec::new(), Vec::new());
+        let mut input = Vec::with_capacity(self.n_inputs());
+        for (at, row) in x.rows().into_iter().enumerate() {
+            input.clear();
+            input.extend(row.iter());
+            self.0[0].run(&input, &mut used, &mut values);
+            for layer in &self.0[1..] {
+                layer.run(&values, &mut used, &mut next);
+                std::mem::swap(&mut values, &mut next);
+            }
+            each(at, &input, &values);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use ndarray::{Array2, array};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn outputs(net: &Dense, x: &Array2<f32>) -> Vec<Vec<f32>> {
+        let mut all = Vec::new();
+        net.for_each_row(x.view(), |_, _, y| all.push(y.to_vec()));
+        all
+    }
+
+    #[test]
+    fn layers_do_what_their_formula_says() {
+        let row = |activation, x: Array2<f32>, expected: &[f32]| {
+            // Two inputs, two outputs: y0 = x0 + 3·x1 + 0.5, y1 = 2·x0 + 4·x1 - 1.
+            let layer = Layer::new(2, &[1.0, 2.0, 3.0, 4.0], &[0.5, -1.0], activation).unwrap();
+            assert_eq!(outputs(&Dense::new(vec![layer]).unwrap(), &x), [expected]);
+        };
+        row(Activation::Identity, array![[0.0, 0.0]], &[0.5, -1.0]);
+        row(Activation::Identity, array![[1.0, -2.0]], &[-4.5, -7.0]);
+        row(Activation::Relu, array![[0.0, 0.0]], &[0.5, 0.0]);
+        row(Activation::Sigmoid, array![[-0.5, 0.0]], &[0.5, sigmoid(-2.0)]);
+        row(Activation::Tanh, array![[-0.5, 0.0]], &[0.0, libm::tanhf(-2.0)]);
+    }
+
+    #[test]
+    fn tiles_and_skipped_zeros_change_no_bit() {
+        let mut rng = Rng::new(5);
+        let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32).collect::<Vec<_>>();
+        let (weights, bias) = (draw(41 * 70), draw(70));
+        let net = Dense::new(vec![Layer::new(41, &weights, &bias, Activation::Identity).unwrap()]).unwrap();
+        let x =
+            Array2::from_shape_fn((9, 41), |(i, k)| if (i + k) % 3 == 0 { 0.0 } else { (i * k) as f32 / 7.0 - 3.0 });
+        for (row, y) in x.rows().into_iter().zip(outputs(&net, &x)) {
+            for (j, y) in y.iter().enumerate() {
+                let sum = row.iter().enumerate().fold(bias[j], |sum, (k, x)| sum + x * weights[k * 70 + j]);
+                assert_eq!(*y, sum);
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_number_is_never_calm() {
+        let layer = || Layer::new(1, &[1.0], &[0.0], Activation::Relu).unwrap();
+        let net = Dense::new(vec![layer(), layer()]).unwrap();
+        assert!(outputs(&net, &array![[f32::NAN]])[0][0].is_nan());
+    }
+
+    #[test]
+    fn layers_that_do_not_fit_are_refused() {
+        let check = |result: Result<Dense>, expected: &str| assert!(result.unwrap_err().what.contains(expected));
+        let layer = |n, weights: &[f32], bias: &[f32]| Layer::new(n, weights, bias, Activation::Relu);
+        check(layer(2, &[1.0], &[0.0]).and_then(|l| Dense::new(vec![l])), "1 weights where 2 inputs");
+        check(layer(1, &[f32::NAN], &[0.0]).and_then(|l| Dense::new(vec![l])), "not finite");
+        check(Dense::new(vec![]), "no layer");
+        let chain = vec![layer(1, &[1.0, 1.0], &[0.0, 0.0]).unwrap(), layer(1, &[1.0], &[0.0]).unwrap()];
+        check(Dense::new(chain), "2 outputs is followed by one of 1 inputs");
+    }
+}

@@ -1,0 +1,405 @@
+//! How the forest's and the network's opinions become one score, and what that score is compared with.
+//!
+//! A pack's network sees the encoded features and, as its last input, the forest's standardised score. Each view's output is
+//! put on one scale that a person understands: `−log10` of the share of normal rows, held out from training, that look at
+//! least this odd. "2" says that one normal row in a hundred does. The network's voice is capped, since a network is
+//! confidently wrong about rows unlike any it has seen, and a few thousand held-out rows cannot certify more than "3".
+//!
+//! Without a pack, the forest fitted to the file itself stands alone, and its score is the score. Rows are scored in blocks,
+//! so memory does not grow with the file.
+
+use crate::dnn::Network;
+use crate::encode::{BoundEncoder, Encoder, EncoderParams};
+use crate::error::{Error, Result};
+use crate::evaluate::contamination_threshold;
+use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
+use crate::schema::Schema;
+use crate::table::Table;
+use ndarray::{Array2, s};
+use serde::{Deserialize, Serialize};
+
+/// Everything that turns a table into scores. Made from a pack, or fitted to the file itself.
+#[derive(Clone)]
+pub struct Detector {
+    pub encoder: Encoder,
+    pub forest: IsolationForest,
+    pub network: Option<Network>,
+    /// There if and only if there is a network.
+    pub fusion: Option<Fusion>,
+    /// A row is an anomaly if its score is at least this.
+    pub threshold: f32,
+    /// Where the threshold comes from, as one sentence.
+    pub threshold_origin: String,
+    /// What the score says, as one sentence.
+    pub score_meaning: String,
+    /// The name of the pack, or `None` for a detector that was fitted to the file itself.
+    pub pack: Option<String>,
+}
+
+/// How the views of a pack become one score.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fusion {
+    /// Turns the forest's score into the network's last input.
+    pub forest_input: Standardise,
+    /// Of the logit of the network's probability.
+    pub network: Tail,
+    /// Of the forest's score.
+    pub forest: Tail,
+    /// Of the reconstruction error, if the network has an autoencoder.
+    pub autoencoder: Option<Tail>,
+    /// The network's level counts up to here.
+    pub network_cap: f64,
+    /// What the levels of forest and autoencoder count beside the network's.
+    pub weight: f64,
+    /// Of the weighted sum of the levels; its level is the score.
+    pub sum: Tail,
+}
+
+/// `(x − mean) / deviation`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standardise {
+    pub mean: f64,
+    pub deviation: f64,
+}
+
+impl Standardise {
+    /// Mean 0 and variance 1 for these values.
+    #[must_use]
+    pub fn of(values: &[f32]) -> Self {
+        let n = values.len().max(1) as f64;
+        let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+        let variance = values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+        let deviation = libm::sqrt(variance);
+        Self { mean, deviation: if deviation > 0.0 { deviation } else { 1.0 } }
+    }
+
+    #[must_use]
+    pub fn apply(self, x: f32) -> f32 {
+        ((f64::from(x) - self.mean) / self.deviation) as f32
+    }
+}
+
+/// How rare a value is among held-out normal rows: a table up to their 95th percentile, an exponential tail beyond.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tail {
+    /// Rising values.
+    pub values: Vec<f64>,
+    /// `−log10` of the share of normal rows with at least this value, for each of them.
+    pub levels: Vec<f64>,
+    /// By how much the level rises with the value beyond the last of them.
+    pub slope: f64,
+}
+
+/// Where the table of a [`Tail`] ends.
+const TAIL_SHARE: f64 = 0.05;
+const TAIL_KNOTS: usize = 129;
+
+impl Tail {
+    /// Of the values of held-out normal rows.
+    ///
+    /// # Errors
+    /// With fewer than 100 values, or any that is not finite.
+    pub fn fit(values: &[f64]) -> Result<Self> {
+        let n = values.len();
+        if n < 100 || !values.iter().all(|x| x.is_finite()) {
+            return Err(Error::new(format!("{n} held-out normal rows are too few to calibrate with"))
+                .advice("Train with at least a thousand normal rows"));
+        }
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let level = |value: f64| -libm::log10((n - sorted.partition_point(|&x| x < value)) as f64 / n as f64);
+        let last = ((1.0 - TAIL_SHARE) * n as f64) as usize;
+        let at = |k: usize| sorted[k * last / (TAIL_KNOTS - 1)];
+        let mut knots: Vec<f64> = (0..TAIL_KNOTS).map(at).collect();
+        knots.dedup();
+        let end = sorted[last];
+        // The maximum-likelihood rate of an exponential tail is one by the mean excess.
+        let above = sorted.partition_point(|&x| x <= end);
+        let excess = sorted[above..].iter().map(|x| x - end).sum::<f64>() / (n - above).max(1) as f64;
+        let slope = std::f64::consts::LOG10_E / excess.max(1e-6 * (1.0 + end.abs()));
+        Ok(Self { levels: knots.iter().map(|&value| level(value)).collect(), values: knots, slope })
+    }
+
+    /// `−log10` of the share of normal rows that have at least this value.
+    #[must_use]
+    pub fn level(&self, value: f64) -> f64 {
+        let above = self.values.partition_point(|&x| x <= value);
+        let last = self.values.len() - 1;
+        if above == 0 {
+            0.0
+        } else if above > last {
+            self.levels[last] + (value - self.values[last]) * self.slope
+        } else {
+            let (low, high) = (self.values[above - 1], self.values[above]);
+            let (from, to) = (self.levels[above - 1], self.levels[above]);
+            from + (value - low) / (high - low) * (to - from)
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        (1..=TAIL_KNOTS).contains(&self.values.len())
+            && self.values.len() == self.levels.len()
+            && self.values.iter().chain(&self.levels).all(|x| x.is_finite())
+            && self.values.windows(2).all(|pair| pair[0] < pair[1])
+            && self.levels.windows(2).all(|pair| pair[0] <= pair[1])
+            && self.levels[0] >= 0.0
+            && self.slope.is_finite()
+            && self.slope > 0.0
+    }
+}
+
+/// `ln(p / (1 − p))`, within what an `f32` near 1 can tell apart.
+#[must_use]
+pub fn logit(probability: f32) -> f64 {
+    const EDGE: f64 = 1e-7;
+    let p = f64::from(probability).clamp(EDGE, 1.0 - EDGE);
+    libm::log(p / (1.0 - p))
+}
+
+/// What the views say about one row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Views {
+    pub forest: f32,
+    pub probability: f32,
+    /// The reconstruction error; unused without an autoencoder.
+    pub error: f32,
+}
+
+impl Fusion {
+    /// The weighted sum of the views' levels.
+    #[must_use]
+    pub fn weighted_sum(&self, views: Views) -> f64 {
+        let network = self.network.level(logit(views.probability)).min(self.network_cap);
+        let autoencoder = self.autoencoder.as_ref().map_or(0.0, |tail| tail.level(f64::from(views.error)));
+        network + self.weight * (self.forest.level(f64::from(views.forest)) + autoencoder)
+    }
+
+    /// The score; NaN where a view is.
+    #[must_use]
+    pub fn score(&self, views: Views) -> f32 {
+        let sum = self.weighted_sum(views);
+        if sum.is_nan() || views.probability.is_nan() { f32::NAN } else { self.sum.level(sum) as f32 }
+    }
+
+    /// For a stored fusion, which is not trusted.
+    ///
+    /// # Errors
+    /// If its numbers make no sense.
+    pub fn check(&self) -> Result<()> {
+        let tails = [Some(&self.network), Some(&self.forest), self.autoencoder.as_ref(), Some(&self.sum)];
+        let numbers = [self.forest_input.mean, self.forest_input.deviation, self.network_cap, self.weight];
+        let sound = tails.into_iter().flatten().all(Tail::is_sound)
+            && numbers.iter().all(|x| x.is_finite())
+            && self.forest_input.deviation > 0.0
+            && self.network_cap > 0.0
+            && self.weight >= 0.0;
+        if sound { Ok(()) } else { Err(Error::new("The pack's calibration makes no sense")) }
+    }
+}
+
+/// How a forest is fitted to the file itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FileFit {
+    pub n_estimators: u32,
+    pub max_samples: u32,
+    pub seed: u64,
+}
+
+impl Detector {
+    /// Fits an encoder and a forest to these rows of the file itself. The threshold is scikit-learn's `auto`; see
+    /// [`Self::flag_share`] for another.
+    ///
+    /// # Errors
+    /// Without rows or features that vary, or if a parameter is out of its range.
+    pub fn fit_to_file(table: &Table, schema: &Schema, rows: &[u32], fit: FileFit) -> Result<Self> {
+        let encoder = EncoderParams::for_file().fit(table, schema, rows)?;
+        let params = IsolationForestParams {
+            n_estimators: fit.n_estimators,
+            max_samples: MaxSamples::Count(fit.max_samples),
+            max_features: 1.0,
+            contamination: Contamination::Auto,
+            seed: fit.seed,
+        };
+        let n_rows = rows.len() as u32;
+        // Only the rows that some tree sees are encoded.
+        let sampled: Vec<u32> = params.sampled_rows(n_rows)?.into_iter().map(|at| rows[at as usize]).collect();
+        let x = encoder.bind(table, schema)?.transform_all(&sampled);
+        let forest = params.fit_sampled(x.view(), &encoder.feature_groups(), n_rows)?;
+        Ok(Self {
+            threshold: -forest.offset(),
+            encoder,
+            forest,
+            network: None,
+            fusion: None,
+            threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file".into(),
+            score_meaning: "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
+                            0.5 is average. Rare is not the same as malicious"
+                .into(),
+            pack: None,
+        })
+    }
+
+    /// Sets the threshold so that at most this share of the scored rows is flagged.
+    pub fn flag_share(&mut self, scores: &[f32], share: f64) {
+        self.threshold = contamination_threshold(scores, share);
+        self.threshold_origin = format!("Set to flag at most {} % of the rows", share * 100.0);
+    }
+
+    /// Finds the detector's columns in a table.
+    ///
+    /// # Errors
+    /// If some are missing; the error names them.
+    pub fn bind<'a>(&'a self, table: &'a Table, schema: &Schema) -> Result<BoundDetector<'a>> {
+        let encoder = self.encoder.bind(table, schema)?;
+        let width = self.encoder.n_features();
+        let inputs = self.network.as_ref().map_or(0, |_| width + 1);
+        Ok(BoundDetector {
+            detector: self,
+            encoder,
+            features: Array2::zeros((BLOCK, width)),
+            inputs: Array2::zeros((BLOCK, inputs)),
+            errors: vec![0.0; BLOCK],
+        })
+    }
+}
+
+/// Rows that are encoded at a time: 512 × 123 features fit a second-level cache.
+const BLOCK: usize = 512;
+
+/// A detector that knows where a table's columns are.
+pub struct BoundDetector<'a> {
+    detector: &'a Detector,
+    encoder: BoundEncoder<'a>,
+    features: Array2<f32>,
+    inputs: Array2<f32>,
+    errors: Vec<f32>,
+}
+
+impl BoundDetector<'_> {
+    /// Scores some rows; each slice has a place for each row. `dnn` is left alone without a network, and may then be empty.
+    ///
+    /// # Errors
+    /// If the network fails.
+    ///
+    /// # Panics
+    /// If the slices do not have a place for each row, or the table not these rows.
+    pub fn score(&mut self, rows: &[u32], forest: &mut [f32], dnn: &mut [f32], score: &mut [f32]) -> Result<()> {
+        assert!(forest.len() == rows.len() && score.len() == rows.len(), "a place for each row");
+        let detector = self.detector;
+        for (block, rows) in rows.chunks(BLOCK).enumerate() {
+            let n = rows.len();
+            let places = block * BLOCK..block * BLOCK + n;
+            let (forest, score) = (&mut forest[places.clone()], &mut score[places.clone()]);
+            self.encoder.transform(rows, self.features.slice_mut(s![..n, ..]));
+            detector.forest.anomaly_score(self.features.slice(s![..n, ..]), forest);
+            let (Some(network), Some(fusion)) = (&detector.network, &detector.fusion) else {
+                score.copy_from_slice(forest);
+                continue;
+            };
+            let dnn = &mut dnn[places];
+            let width = self.features.ncols();
+            self.inputs.slice_mut(s![..n, ..width]).assign(&self.features.slice(s![..n, ..]));
+            for (place, &value) in self.inputs.column_mut(width).iter_mut().zip(forest.iter()) {
+                *place = fusion.forest_input.apply(value);
+            }
+            network.run(self.inputs.slice(s![..n, ..]), dnn, &mut self.errors[..n])?;
+            for (at, score) in score.iter_mut().enumerate() {
+                let views = Views { forest: forest[at], probability: dnn[at], error: self.errors[at] };
+                *score = fusion.score(views);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ColumnSpec, Kind, Role};
+    use crate::table::{Cell, Column, Span};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_tail_says_how_rare_a_value_is() {
+        // 1000 values 0.000, 0.001, …: a share of 1 − x has at least x.
+        let values: Vec<f64> = (0..1000).map(|i| f64::from(i) / 1000.0).collect();
+        let tail = Tail::fit(&values).unwrap();
+        let check = |value: f64, expected: f64| {
+            assert!((tail.level(value) - expected).abs() < 0.01, "{value}: {} is not {expected}", tail.level(value));
+        };
+        check(-1.0, 0.0);
+        check(0.0, 0.0);
+        check(0.5, -libm::log10(0.5));
+        check(0.9, 1.0);
+        check(0.95, -libm::log10(0.05));
+        // Beyond: the mean excess is (0.001 + … + 0.049) / 49 = 0.025.
+        check(0.95 + 0.025, -libm::log10(0.05) + std::f64::consts::LOG10_E);
+        assert!(tail.is_sound());
+    }
+
+    #[test]
+    fn a_tail_of_equal_values_calls_any_higher_one_rare() {
+        let tail = Tail::fit(&[1.0; 200]).unwrap();
+        assert_eq!((tail.level(0.9), tail.level(1.0)), (0.0, 0.0));
+        assert!(tail.level(1.1) > 3.0 && tail.is_sound());
+        assert!(Tail::fit(&[1.0; 20]).is_err() && Tail::fit(&[f64::NAN; 200]).is_err());
+    }
+
+    #[test]
+    fn the_network_cannot_outvote_the_others_beyond_its_cap() {
+        let tail = |scale: f64| Tail { values: vec![0.0, scale], levels: vec![0.0, 1.0], slope: 1.0 / scale };
+        let fusion = Fusion {
+            forest_input: Standardise { mean: 0.0, deviation: 1.0 },
+            network: tail(1.0),
+            forest: tail(0.1),
+            autoencoder: None,
+            network_cap: 3.0,
+            weight: 0.5,
+            sum: tail(1.0),
+        };
+        let score = |forest, probability| fusion.score(Views { forest, probability, error: 0.0 });
+        assert!(fusion.check().is_ok());
+        assert_eq!(score(0.0, 0.0), 0.0);
+        assert_eq!(score(0.0, 1.0), 3.0);
+        assert!((score(0.4, 1.0) - 5.0).abs() < 1e-6);
+        assert!(score(0.4, f32::NAN).is_nan());
+        assert!(Fusion { weight: -1.0, ..fusion.clone() }.check().is_err());
+        let unsorted = Tail { values: vec![1.0, 0.0], levels: vec![0.0, 1.0], slope: 1.0 };
+        assert!(Fusion { sum: unsorted, ..fusion }.check().is_err());
+    }
+
+    #[test]
+    fn a_forest_fitted_to_the_file_finds_its_odd_row() {
+        let n = 700;
+        let cells = (0..n).map(|i| Cell::number(if i == 600 { 900.0 } else { f64::from(i % 10) })).collect();
+        let table = Table {
+            columns: vec![Column { name: "x".into(), cells, ..Column::default() }],
+            spans: vec![Span { start: 0, len: 0 }; n as usize],
+            bad: vec![],
+        };
+        let spec = ColumnSpec {
+            name: "x".into(),
+            canonical: "x".into(),
+            kind: Kind::Number,
+            role: Role::Feature,
+            unit: None,
+            why: None,
+        };
+        let schema = Schema { columns: vec![spec], ..Schema::default() };
+        let rows: Vec<u32> = (0..n as u32).collect();
+        let fit = FileFit { n_estimators: 50, max_samples: 256, seed: 1 };
+        let mut detector = Detector::fit_to_file(&table, &schema, &rows, fit).unwrap();
+        let (mut forest, mut score) = (vec![0.0; n as usize], vec![0.0; n as usize]);
+        detector.bind(&table, &schema).unwrap().score(&rows, &mut forest, &mut [], &mut score).unwrap();
+        assert_eq!(forest, score);
+        let best = (0..n as usize).max_by(|&a, &b| score[a].total_cmp(&score[b])).unwrap();
+        assert_eq!(best, 600);
+        assert!(score[600] >= detector.threshold);
+        detector.flag_share(&score, 1.0 / 700.0);
+        assert_eq!(detector.threshold, score[600]);
+    }
+}

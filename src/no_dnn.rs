@@ -1,0 +1,43 @@
+//! What stands in for `dnn.rs` in a build without the feature `onnx`: no network can be loaded, so none is ever run.
+
+use crate::error::{Error, Result};
+use ndarray::ArrayView2;
+
+/// Has no value.
+#[derive(Clone)]
+pub enum Network {}
+
+impl Network {
+    /// # Errors
+    /// Always.
+    pub fn from_onnx(_: &[u8], _: usize) -> Result<Self> {
+        Err(Error::new("This build of Oddflow cannot run networks").advice("Use a build with the feature onnx"))
+    }
+
+    #[must_use]
+    pub fn n_inputs(&self) -> usize {
+        match *self {}
+    }
+
+    #[must_use]
+    pub fn has_autoencoder(&self) -> bool {
+        match *self {}
+    }
+
+    #[must_use]
+    pub fn is_portable(&self) -> bool {
+        match *self {}
+    }
+
+    /// # Errors
+    /// Never, since there is no network.
+    pub fn probability(&self, _: ArrayView2<'_, f32>, _: &mut [f32]) -> Result<()> {
+        match *self {}
+    }
+
+    /// # Errors
+    /// Never, since there is no network.
+    pub fn run(&self, _: ArrayView2<'_, f32>, _: &mut [f32], _: &mut [f32]) -> Result<()> {
+        match *self {}
+    }
+}

@@ -1,0 +1,261 @@
+//! Which column says what a record truly is, and which of its values mean normal. For evaluation only.
+
+use super::layouts::fold;
+use super::summary::Summary;
+use super::{Role, Schema};
+use crate::table::{Column, Table, Value};
+
+/// The label of a record.
+pub const NORMAL: u8 = 0;
+pub const ANOMALY: u8 = 1;
+pub const UNKNOWN: u8 = 2;
+
+/// Folded names of columns that hold labels and nothing else, the likeliest first.
+const LABELS: &[&str] = &[
+    "label",
+    "labels",
+    "labelb",
+    "binarylabel",
+    "labelbinary",
+    "isanomaly",
+    "anomaly",
+    "isattack",
+    "isoutlier",
+    "outlier",
+    "ismalicious",
+    "malicious",
+    "isintrusion",
+    "intrusion",
+    "groundtruth",
+    "attackflag",
+    "attack",
+    "attacklabel",
+    "attacktype",
+    "attacktypes",
+    "attackname",
+    "attackcat",
+    "attackcategory",
+    "detailedlabel",
+    "detailedlabels",
+    "labelname",
+    "multilabel",
+    "attackclass",
+];
+/// The same for names that other columns have too: only a value that means normal makes them labels.
+const PERHAPS_LABELS: &[&str] =
+    &["class", "classlabel", "target", "outcome", "traffictype", "category", "type", "subcategory", "y"];
+/// Folded names of columns that name attacks, the likeliest first.
+const ATTACK_NAMES: &[&str] = &[
+    "attackcat",
+    "attackcategory",
+    "attackname",
+    "attacktype",
+    "attacktypes",
+    "attack",
+    "attackclass",
+    "detailedlabel",
+    "detailedlabels",
+    "multilabel",
+    "labelname",
+    "label",
+    "labels",
+    "class",
+    "classlabel",
+    "type",
+    "category",
+    "subcategory",
+    "traffictype",
+];
+
+/// The columns that hold labels.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub label: Option<usize>,
+    pub attack_name: Option<usize>,
+    /// Labels as well, though not used.
+    pub others: Vec<usize>,
+}
+
+/// Finds the label columns among those that `may_be` one.
+#[must_use]
+pub fn find(table: &Table, summaries: &[Summary], may_be: impl Fn(usize) -> bool) -> Found {
+    let mut candidates: Vec<(usize, usize, usize)> = Vec::new();
+    let mut unusable = Vec::new();
+    let columns = || table.columns.iter().enumerate().filter(|(at, _)| may_be(*at));
+    for (at, column) in columns() {
+        let (folded, summary) = (fold(&column.name), &summaries[at]);
+        let sure = LABELS.iter().position(|name| *name == folded);
+        let perhaps = PERHAPS_LABELS.iter().position(|name| *name == folded).map(|place| place + LABELS.len());
+        let Some(place) = sure.or(perhaps) else { continue };
+        let values = summary.few_numbers.len() + summary.distinct_texts;
+        // A long list of numbers is a measurement, whatever it is called.
+        let is_usable = summary.has_few_numbers() && !normal_values(column, summary, sure.is_some()).is_empty();
+        if is_usable {
+            candidates.push((usize::from(values > 2), place, at));
+        } else if sure.is_some() {
+            unusable.push((place, at));
+        }
+    }
+    candidates.sort_unstable();
+    unusable.sort_unstable();
+    let has_values = |at: usize| summaries[at].present() > 0;
+    let label = candidates
+        .first()
+        .map(|&(.., at)| at)
+        .or_else(|| unusable.iter().map(|&(_, at)| at).find(|&at| has_values(at) && summaries[at].has_few_numbers()));
+    let is_label = |at: usize| candidates.iter().any(|c| c.2 == at) || unusable.iter().any(|u| u.1 == at);
+    let names_attacks = |at: usize| Some(at) != label && is_label(at) && summaries[at].distinct_texts > 0;
+    let attack_name = label.and_then(|_| {
+        let place = |column: &Column| ATTACK_NAMES.iter().position(|name| *name == fold(&column.name));
+        let named = columns().filter(|(at, _)| names_attacks(*at));
+        named.filter_map(|(at, column)| Some((place(column)?, at))).min().map(|(_, at)| at)
+    });
+    let others = (0..table.columns.len()).filter(|&at| is_label(at) && Some(at) != label && Some(at) != attack_name);
+    Found { label, attack_name, others: others.collect() }
+}
+
+/// The values of a column that mean normal, as text. With `sure` false, a lone number 0 does not.
+#[must_use]
+pub fn normal_values(column: &Column, summary: &Summary, sure: bool) -> Vec<String> {
+    let texts =
+        |means: fn(&str) -> bool| column.dictionary.iter().filter(move |text| means(text)).map(ToOwned::to_owned);
+    let mut values: Vec<String> = texts(means_normal).collect();
+    let numbers = &summary.few_numbers;
+    let are = |allowed: &[f64]| !numbers.is_empty() && numbers.iter().all(|x| allowed.contains(x));
+    if are(&[-1.0, 1.0]) && numbers.contains(&-1.0) {
+        // scikit-learn's outlier detectors: -1 is an outlier.
+        values.push("1".into());
+    } else if are(&[0.0, 1.0]) || sure && summary.integers && summary.has_few_numbers() && numbers.contains(&0.0) {
+        values.push("0".into());
+    }
+    if values.is_empty() {
+        // Traffic nobody looked at stands for normal only where nothing else does.
+        values.extend(texts(means_background));
+    }
+    values
+}
+
+/// 0 normal, 1 anomaly, 2 unknown, for each row; `None` without a label column of which some value is known to mean normal.
+#[must_use]
+pub fn labels(table: &Table, schema: &Schema) -> Option<Vec<u8>> {
+    let column = table.columns.get(schema.label_column()?)?;
+    let found;
+    let normal = if schema.normal_labels.is_empty() {
+        found = normal_values(column, &Summary::of(column, table.bad.len()), true);
+        &found
+    } else {
+        &schema.normal_labels
+    };
+    if normal.is_empty() {
+        return None;
+    }
+    let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
+    let of_text = |text: &str| match () {
+        () if normal.iter().any(|normal| same(normal, text)) => NORMAL,
+        () if means_unknown(text) || means_background(text) => UNKNOWN,
+        () => ANOMALY,
+    };
+    let codes: Vec<u8> = column.dictionary.iter().map(of_text).collect();
+    let numbers: Vec<f64> = normal.iter().filter_map(|text| text.trim().parse().ok()).collect();
+    let of_cell = |value: Value| match value {
+        Value::Number(x) if numbers.contains(&x) => NORMAL,
+        Value::Number(_) => ANOMALY,
+        Value::Text(code) => codes[code as usize],
+        Value::Missing | Value::UnkeptText => UNKNOWN,
+    };
+    Some(column.cells.iter().map(|cell| of_cell(cell.value())).collect())
+}
+
+impl Schema {
+    /// Finds the values that mean normal in the label column again, after a change of roles, and warns if there is none.
+    pub fn find_normal_labels(&mut self, table: &Table) {
+        self.warnings.retain(|warning| !warning.starts_with(NO_NORMAL));
+        self.normal_labels.clear();
+        let Some(at) = self.label_column().filter(|&at| at < table.columns.len()) else { return };
+        let column = &table.columns[at];
+        self.normal_labels = normal_values(column, &Summary::of(column, table.bad.len()), true);
+        if self.normal_labels.is_empty() {
+            let name = &column.name;
+            self.warnings.push(format!(
+                "{NO_NORMAL} of column \"{name}\" means normal, so nothing can be evaluated: \
+                 choose another label column, or write normal records as `normal` or `0`"
+            ));
+        } else if self.normal_labels.iter().all(|text| means_background(text)) {
+            self.warnings.push(format!("{NO_NORMAL} but background traffic, which is taken for normal"));
+        }
+    }
+
+    /// The column of the labels.
+    #[must_use]
+    pub fn label_column(&self) -> Option<usize> {
+        self.columns.iter().position(|column| column.role == Role::Label)
+    }
+
+    /// The column that names the attacks: that of the labels where it holds names and no other column does.
+    #[must_use]
+    pub fn attack_column(&self) -> Option<usize> {
+        let named = self.columns.iter().position(|column| column.role == Role::AttackName);
+        named.or_else(|| self.label_column().filter(|&at| self.columns[at].kind == super::Kind::Category))
+    }
+}
+
+const NO_NORMAL: &str = "No value is known to be normal";
+
+fn means_normal(text: &str) -> bool {
+    let folded = fold(text);
+    const WHOLE: &[&str] = &[
+        "false",
+        "no",
+        "n",
+        "f",
+        "clean",
+        "good",
+        "inlier",
+        "nominal",
+        "nontor",
+        "nonvpn",
+        "notattack",
+        "noattack",
+        "nonattack",
+    ];
+    if WHOLE.contains(&folded.as_str()) {
+        return true;
+    }
+    let lower = text.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    let normal = words.clone().any(|word| ["normal", "benign", "legitimate", "legit", "natural"].contains(&word));
+    normal && !words.any(|word| ["not", "non", "ab", "no"].contains(&word))
+}
+
+fn means_background(text: &str) -> bool {
+    text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| word == "background")
+}
+
+fn means_unknown(text: &str) -> bool {
+    ["needmanuallabel", "unknown", "unlabeled", "unlabelled", "nolabel", "none", "na"].contains(&fold(text).as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_normal() {
+        for text in [
+            "normal",
+            "normal.",
+            " Normal",
+            "BENIGN",
+            "Normal Traffic",
+            "nonTOR",
+            "Non-Tor",
+            "False",
+            "flow=From-Normal-V42-Stribrek",
+        ] {
+            assert!(means_normal(text), "{text}");
+        }
+        for text in ["abnormal", "not normal", "Non-benign", "TOR", "DoS", "", "-", "Background", "neptune"] {
+            assert!(!means_normal(text), "{text}");
+        }
+    }
+}

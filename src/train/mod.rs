@@ -1,0 +1,3 @@
+//! Makes model packs from labelled tables.
+
+pub mod mlp;
