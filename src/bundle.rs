@@ -185,7 +185,8 @@ impl Pack {
             )));
         }
         let has = |name: &str| schema.columns.iter().any(|column| column.canonical == name);
-        let missing: Vec<_> = manifest.encoder.columns.iter().map(|c| c.name.as_str()).filter(|name| !has(name)).collect();
+        let missing: Vec<_> =
+            manifest.encoder.columns.iter().map(|c| c.name.as_str()).filter(|name| !has(name)).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -208,9 +209,10 @@ impl Pack {
                 "Set while training, where it flagged {:.1} % of the normal rows that were held out",
                 manifest.false_alarm_rate * 100.0
             ),
-            score_meaning: "How rare such a row is among normal ones: at 1, one normal row in 10 looks this odd, at 2 one \
+            score_meaning:
+                "How rare such a row is among normal ones: at 1, one normal row in 10 looks this odd, at 2 one \
                             in 100, at 3 one in 1,000"
-                .into(),
+                    .into(),
             pack: Some(manifest.name.clone()),
         }
     }

@@ -22,7 +22,11 @@ pub fn CheckPanel() -> impl IntoView {
         None => "Fill in what you know; empty fields count as missing.".into(),
     };
     view! {
-        <aside class="side" aria-labelledby="check-title">
+        <aside class="side sheet" on:keydown=move |event| {
+                if event.key() == "Escape" {
+                    state.side.set(Side::Rest);
+                }
+            } aria-labelledby="check-title">
             <div class="side-head">
                 <h2 id="check-title">"Check one record"</h2>
                 <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Rest)>
@@ -133,7 +137,7 @@ fn field(opened: &Opened, index: usize) -> impl IntoView + use<> {
     view! {
         <div class="field">
             <label for=id.clone()>{spec.name.clone()}</label>
-            <input id=id class="input" class:number=numeric type="text" autocomplete="off" spellcheck="false"
+            <input id=id class="input" type="text" autocomplete="off" spellcheck="false"
                 inputmode=if numeric { "decimal" } else { "text" } list=values.is_some().then_some(list)
                 placeholder=placeholder prop:value=value on:input=input/>
             {values}

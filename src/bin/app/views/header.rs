@@ -26,7 +26,9 @@ pub fn Header() -> impl IntoView {
     view! {
         <header class="header">
             <div class="brand">{mark()}<span class="wordmark">"oddflow"</span></div>
-            <p class="privacy-note">{icon(Icon::Lock)} "Your file stays in this tab"</p>
+            <Show when=move || app.state.opened.with(Option::is_some)>
+                <p class="privacy-note">{icon(Icon::Lock)} "Your file stays in this tab"</p>
+            </Show>
             <div class="header-actions">
                 <Show when=move || app.state.opened.with(Option::is_some) && !app.state.choosing.get()>
                     <button type="button" class="button" on:click=move |_| app.state.choosing.set(true)>

@@ -18,7 +18,11 @@ pub fn RecordPanel() -> impl IntoView {
         {move || {
             let (row, outcome) = (state.selected.get()?, state.outcome.get()?);
             Some(view! {
-                <aside class="side" aria-labelledby="record-title">
+                <aside class="side sheet" on:keydown=move |event| {
+                if event.key() == "Escape" {
+                    state.side.set(Side::Rest);
+                }
+            } aria-labelledby="record-title">
                     <div class="side-head">
                         <h2 id="record-title">"Record " {count(u64::from(row) + 1)}</h2>
                         <button type="button" class="icon-button" aria-label="Close record" on:click=move |_| state.side.set(Side::Rest)>

@@ -45,7 +45,7 @@ pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
                     value=settings(|s| s.max_samples.into()) set=set(|s, x| s.max_samples = x as u32)/>
                 <NumberField id="seed" label="Seed" range=SEEDS
                     value=settings(|s| s.seed as f64) set=set(|s, x| s.seed = x as u64)/>
-                <div class="field">
+                <div class="field two">
                     <label for="threshold-kind">"Threshold"</label>
                     <select id="threshold-kind" class="select" on:change=choose_threshold
                         prop:value=move || if by_share.get() { "share" } else { "own" }>
