@@ -53,10 +53,11 @@ impl Histogram {
         (self.low + bin as f64 * width, self.low + (bin + 1) as f64 * width)
     }
 
-    /// Where a score stands between the outer edges, from 0 to 1.
+    /// Where a score stands between the outer edges, from 0 to 1; an unscored row stands at 0.
     #[must_use]
     pub fn position(&self, score: f64) -> f64 {
-        if self.high > self.low { ((score - self.low) / (self.high - self.low)).clamp(0.0, 1.0) } else { 0.0 }
+        let position = (score - self.low) / (self.high - self.low);
+        if position.is_nan() { 0.0 } else { position.clamp(0.0, 1.0) }
     }
 
     /// The score at a position, which is held between 0 and 1.
@@ -174,6 +175,8 @@ mod tests {
             assert_eq!(histogram.position(score), position);
             assert_eq!(histogram.score_at(position), score.clamp(-1.0, 3.0));
         }
+        assert_eq!(histogram.position(f64::NAN), 0.0);
+        assert_eq!(Histogram::default().position(0.0), 0.0);
     }
 
     #[test]

@@ -267,10 +267,11 @@ impl App {
         match news {
             News::Reply(purpose, incoming) => self.reply(purpose, *incoming),
             News::Replaced { cause, again } => self.replaced(cause, again),
-            News::Outdated => self.inform(
-                Error::new("This page was updated").advice("Reload it to use the new version"),
-                Some(Remedy::Reload),
-            ),
+            News::Outdated => {
+                self.state.activity.set(None);
+                let error = Error::new("This page was updated").advice("Reload it to use the new version");
+                self.inform(error, Some(Remedy::Reload));
+            }
             News::PackMissing(name) => self.inform(
                 Error::new(format!("The model pack {name} could not be loaded; files are judged by the forest alone"))
                     .advice("Reload the page to try again"),
@@ -316,7 +317,11 @@ impl App {
                 state.activity.set(None);
                 state.source.set(self.last_source.get_value());
             }
-            (Purpose::Analyze | Purpose::Export, Reply::Cancelled) if is_current => state.activity.set(None),
+            (Purpose::Analyze | Purpose::Export, Reply::Cancelled) if is_current => {
+                state.activity.set(None);
+                // Without a result, this is where one can be asked for.
+                state.file_open.update(|open| *open |= state.outcome.with_untracked(Option::is_none));
+            }
             (Purpose::Arrange, Reply::Arranged) if job == self.arrange_job.get_value() => {
                 state.arranging.set(false);
                 if let Some(Bulk::U32(rows)) = incoming.bulk.into_iter().next() {
@@ -425,6 +430,7 @@ impl App {
 
     fn replaced(self, cause: Option<String>, again: bool) {
         let state = self.state;
+        let busy_with = state.activity.get_untracked();
         state.activity.set(None);
         state.arranging.set(false);
         state.engine_has_file.set(false);
@@ -437,10 +443,16 @@ impl App {
             self.problem(Error::new(what).advice("Reload the page; if that does not help, update the browser"));
             return;
         }
+        let was_opening = busy_with.as_ref().is_some_and(|activity| activity.kind == ActivityKind::Open);
+        if was_opening && state.opened.with_untracked(Option::is_some) {
+            // What can be opened again is what is still on screen.
+            state.source.set(self.last_source.get_value());
+        }
         let remedy = state.source.with_untracked(Option::is_some).then_some(Remedy::OpenAgain);
+        let during = busy_with.map_or_else(String::new, |activity| format!(" while it was busy with {}", activity.name));
         match cause {
             Some(cause) => {
-                let error = Error::new(format!("The detector stopped unexpectedly and was restarted ({cause})"));
+                let error = Error::new(format!("The detector stopped unexpectedly{during} and was restarted ({cause})"));
                 let kept = "What is on screen stays, but the file has to be opened again to go on";
                 self.notify(Tone::Problem, error.advice(kept), remedy);
             }

@@ -48,8 +48,8 @@ pub fn Page() -> impl IntoView {
     });
     view! {
         <header::Header/>
+        <notices::Notices/>
         <main class="main">
-            <notices::Notices/>
             {move || match screen.get() {
                 Screen::Start => view! { <start::Start/> }.into_any(),
                 Screen::Opening => view! { <div class="narrow"><progress::Progress/></div> }.into_any(),

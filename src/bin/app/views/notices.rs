@@ -10,12 +10,12 @@ pub fn Notices() -> impl IntoView {
     let app = use_app();
     view! {
         // One region for each tone, there from the start, so that what comes into it is read out.
-        <div class="notices" role="alert">
+        <div class="notices" role="alert" aria-label="Problems">
             <For each=move || of_tone(app.state.notices.get(), Tone::Problem) key=|notice| notice.id let:notice>
                 <Banner notice/>
             </For>
         </div>
-        <div class="notices" role="status">
+        <div class="notices" role="status" aria-label="Messages">
             <For each=move || of_tone(app.state.notices.get(), Tone::Info) key=|notice| notice.id let:notice>
                 <Banner notice/>
             </For>
@@ -50,8 +50,9 @@ fn Banner(notice: Notice) -> impl IntoView {
             {icon(Icon::Warning)}
             <div class="notice-text">
                 <p class="notice-what">
-                    {error.what} "."
-                    {error.place.map(|place| view! { <span class="notice-place">{place.to_string()}</span> })}
+                    {error.what}
+                    {error.place.map(|place| view! { <span class="notice-place">" (" {place.to_string()} ")"</span> })}
+                    "."
                 </p>
                 {error.advice.map(|advice| view! { <p class="notice-advice">{advice} "."</p> })}
             </div>

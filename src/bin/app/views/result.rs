@@ -33,6 +33,7 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
                         <strong class="odd-count">{move || count(n_flagged.get())}</strong>
                         " of " {count(n_rows)} {if n_rows == 1 { " flow " } else { " flows " }}
                         {move || if n_flagged.get() == 1 { "is odd" } else { "are odd" }}
+                        " "
                         <span class="odd-share">{move || share(n_flagged.get(), n_rows)}</span>
                     </h1>
                     <p class="explanation">{analysis.explanation.clone()}</p>

@@ -23,6 +23,7 @@ pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
         move |write: fn(&mut Settings, f64)| move |value: f64| draft.update(|draft| write(&mut draft.settings, value));
     let by_share = Memo::new(move |_| draft.with(|draft| draft.settings.contamination.is_some()));
     let is_new = Memo::new(move |_| app.state.draft_is_new());
+    let has_run = Memo::new(move |_| app.state.outcome.with(Option::is_some));
     let busy = Memo::new(move |_| app.state.activity.with(Option::is_some));
     let lost = move || !app.state.engine_has_file.get();
     let choose_threshold = move |event| {
@@ -61,10 +62,14 @@ pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
             </fieldset>
             <div class="settings-run">
                 <button type="submit" class="button primary" disabled=move || busy.get() || !is_new.get() || lost()>
-                    "Run again"
+                    {move || if has_run.get() { "Run again" } else { "Run" }}
                 </button>
                 <p class="hint" role="status">
-                    {move || if is_new.get() { "Changed since the last run." } else { "As in the last run." }}
+                    {move || match (has_run.get(), is_new.get()) {
+                        (false, _) => "Not run yet.",
+                        (true, true) => "Changed since the last run.",
+                        (true, false) => "As in the last run.",
+                    }}
                 </p>
             </div>
         </form>
