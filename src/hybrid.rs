@@ -234,10 +234,17 @@ impl Detector {
             forest,
             network: None,
             fusion: None,
+<<<<<<< HEAD
             threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file".into(),
             score_meaning:
                 "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
                             0.5 is average. Rare is not the same as malicious"
+=======
+            threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file.".into(),
+            score_meaning:
+                "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
+                            0.5 is average. Rare is not the same as malicious."
+>>>>>>> main
                     .into(),
             pack: None,
         })
@@ -246,7 +253,7 @@ impl Detector {
     /// Sets the threshold so that at most this share of the scored rows is flagged.
     pub fn flag_share(&mut self, scores: &[f32], share: f64) {
         self.threshold = contamination_threshold(scores, share);
-        self.threshold_origin = format!("Set to flag at most {} % of the rows", share * 100.0);
+        self.threshold_origin = format!("Set to flag at most {} % of the rows, as you asked.", share * 100.0);
     }
 
     /// Finds the detector's columns in a table.

@@ -4,7 +4,7 @@ use super::{Dataset, Engine, Outcome, ROWS_PER_STEP, Run, Step, Work};
 use crate::bundle::Pack;
 use crate::error::{Error, Result};
 use crate::evaluate;
-use crate::hybrid::Detector;
+use crate::hybrid::{Detector, FileFit};
 use crate::protocol::{
     Analysis, Bulk, PackChoice, Progress, Quality, Reply, RoleChange, Settings, Stage, StageQuality,
 };
@@ -21,7 +21,7 @@ pub(super) struct Analyze {
 struct Scoring {
     dataset: Rc<Dataset>,
     schema: Schema,
-    detector: Rc<Detector>,
+    detector: Detector,
     explanation: String,
     warnings: Vec<String>,
     /// The rows that can be scored, in order, and how many of them have been.
@@ -45,14 +45,22 @@ impl Analyze {
         let rows = dataset.table.good_rows();
         let (pack, explanation) = choose_pack(&engine.packs, &schema, &self.settings.pack)?;
         let detector = match pack {
-            Some(pack) => pack.detector()?,
-            None => Detector::fit_to_file(&dataset.table, &schema, &rows, &self.settings)?,
+            Some(pack) => pack.detector(),
+            None => {
+                if rows.len() < 2 {
+                    return Err(Error::new("One record alone cannot be odd: there is nothing to compare it with")
+                        .advice("Give a file with more records, or one that a model pack knows"));
+                }
+                let Settings { n_estimators, max_samples, seed, .. } = self.settings;
+                let fit = FileFit { n_estimators, max_samples, seed };
+                Detector::fit_to_file(&dataset.table, &schema, &rows, fit)?
+            }
         };
         let n_rows = dataset.table.n_rows();
         let n_dnn = if detector.network.is_some() { n_rows } else { 0 };
         Ok(Scoring {
             schema,
-            detector: Rc::new(detector),
+            detector,
             explanation,
             warnings: Vec::new(),
             rows,
@@ -66,16 +74,13 @@ impl Analyze {
     }
 
     fn finish(&self, scoring: Scoring) -> (Run, Vec<Bulk>) {
-        let Scoring { dataset, schema, detector, explanation, mut warnings, rows, forest, dnn, score, .. } = scoring;
+        let Scoring { dataset, schema, mut detector, explanation, mut warnings, rows, forest, dnn, score, .. } =
+            scoring;
         let order = evaluate::best_order(&score);
         let labels = schema::labels(&dataset.table, &schema);
-        let (threshold, threshold_origin) = match self.settings.contamination {
-            Some(share) => (
-                evaluate::contamination_threshold(&score, share),
-                format!("The {} % of records with the highest scores, as you asked.", share * 100.0),
-            ),
-            None => (detector.threshold, detector.threshold_origin.clone()),
-        };
+        if let Some(share) = self.settings.contamination {
+            detector.flag_share(&score, share);
+        }
         let quality = labels.as_ref().and_then(|labels| {
             let count = |class| rows.iter().filter(|&&row| labels[row as usize] == class).count() as u64;
             let (normal, anomalies) = (count(0), count(1));
@@ -103,8 +108,8 @@ impl Analyze {
             n_rows: dataset.table.n_rows() as u64,
             n_scored: rows.len() as u64,
             n_features: detector.encoder.n_features() as u32,
-            threshold,
-            threshold_origin,
+            threshold: detector.threshold,
+            threshold_origin: detector.threshold_origin.clone(),
             settings: self.settings.clone(),
             schema: schema.clone(),
             quality,

@@ -58,7 +58,7 @@ impl Dataset {
 /// The scores of the open file.
 struct Run {
     schema: Schema,
-    detector: Rc<Detector>,
+    detector: Detector,
     forest: Vec<f32>,
     /// Empty without a network.
     dnn: Vec<f32>,

@@ -96,7 +96,7 @@ fn describe(engine: &Engine, dataset: &Dataset) -> Result<Opened> {
     add_examples(dataset, &mut summaries)?;
     let packs = engine.packs.iter().map(|pack| PackOffer {
         name: pack.manifest().name.clone(),
-        summary: pack.manifest().summary.clone(),
+        summary: pack.manifest().description.clone(),
         unfit: pack.fits(schema).err().map(|error| error.what),
     });
     let mut packs: Vec<PackOffer> = packs.collect();
