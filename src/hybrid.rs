@@ -234,17 +234,10 @@ impl Detector {
             forest,
             network: None,
             fusion: None,
-<<<<<<< HEAD
-            threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file".into(),
-            score_meaning:
-                "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
-                            0.5 is average. Rare is not the same as malicious"
-=======
             threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file.".into(),
             score_meaning:
                 "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
                             0.5 is average. Rare is not the same as malicious."
->>>>>>> main
                     .into(),
             pack: None,
         })

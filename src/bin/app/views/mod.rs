@@ -52,7 +52,7 @@ pub fn Page() -> impl IntoView {
         <main class="main">
             {move || match screen.get() {
                 Screen::Start => view! { <start::Start/> }.into_any(),
-                Screen::Opening => view! { <div class="narrow"><progress::Progress/></div> }.into_any(),
+                Screen::Opening => view! { <div class="narrow"><h1 class="visually-hidden">"Oddflow"</h1><progress::Progress/></div> }.into_any(),
                 Screen::File => view! { <FileScreen/> }.into_any(),
             }}
         </main>
@@ -74,6 +74,9 @@ fn FileScreen() -> impl IntoView {
     let busy = Memo::new(move |_| app.state.activity.with(Option::is_some));
     view! {
         <file::FilePanel/>
+        <Show when=move || app.state.outcome.with(Option::is_none)>
+            <h1 class="visually-hidden">"Oddflow"</h1>
+        </Show>
         <Show when=move || busy.get()>
             <progress::Progress/>
         </Show>
