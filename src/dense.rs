@@ -116,6 +116,12 @@ pub fn sigmoid(z: f32) -> f32 {
     1.0 / (1.0 + libm::expf(-z))
 }
 
+/// The reconstruction error of a row `x` that an autoencoder gave back as `y`.
+#[must_use]
+pub fn mean_absolute_difference(x: &[f32], y: &[f32]) -> f32 {
+    x.iter().zip(y).fold(0.0, |sum, (x, y)| sum + (x - y).abs()) / x.len() as f32
+}
+
 /// A chain of layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense(Vec<Layer>);

@@ -7,7 +7,7 @@
 //! tract's kernels round differently on different machines. A plain chain of layers is therefore run by `dense.rs`, after
 //! tract has confirmed on probe rows that it computes the same; every other graph is run by tract itself.
 
-use crate::dense::{Activation, Dense, Layer};
+use crate::dense::{Activation, Dense, Layer, mean_absolute_difference};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use ndarray::{Array2, ArrayView2};
@@ -220,10 +220,6 @@ impl Network {
         }
         same
     }
-}
-
-fn mean_absolute_difference(x: &[f32], y: &[f32]) -> f32 {
-    x.iter().zip(y).fold(0.0, |sum, (x, y)| sum + (x - y).abs()) / x.len() as f32
 }
 
 /// What tract says, without its chain of causes.

@@ -26,6 +26,8 @@ pub enum NumericTransform {
     Identity,
     /// `sign(x) · ln(1 + |x|)`
     SignedLog,
+    /// Amounts with a long tail by the logarithm, in units of their own median; everything else as it is.
+    Amount,
     /// The place among the fitted values, from −1 to 1.
     Quantile,
 }
@@ -86,7 +88,10 @@ pub enum Encoding {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Scale {
     Identity,
-    SignedLog,
+    /// `sign(x) · ln(1 + |x| / unit)`
+    SignedLog {
+        unit: f32,
+    },
     /// Linear between knots; constant outside them.
     Quantile {
         values: Vec<f32>,
@@ -112,7 +117,9 @@ impl EncoderParams {
     /// For a forest that is fitted to the file itself.
     #[must_use]
     pub fn for_file() -> Self {
-        Self { numeric: NumericTransform::SignedLog, max_categories: 32, min_share: 0.005, max_knots: 1000 }
+        // Measured on the ADBench sets, where the plain logarithm loses up to 0.03 of ROC AUC on what is no amount and ranks
+        // lose up to 0.1, and on NSL-KDD, UNSW-NB15, CIC-IDS2017 and IoT-23, where rare anomalies gain by the logarithm.
+        Self { numeric: NumericTransform::Amount, max_categories: 16, min_share: 0.02, max_knots: 1000 }
     }
 
     /// For a model pack.
@@ -180,7 +187,8 @@ impl EncoderParams {
         let scale = match self.numeric {
             NumericTransform::Quantile if low < high => quantiles(&values, self.max_knots.max(2) as usize),
             NumericTransform::Identity | NumericTransform::Quantile => Scale::Identity,
-            NumericTransform::SignedLog => Scale::SignedLog,
+            NumericTransform::SignedLog => Scale::SignedLog { unit: 1.0 },
+            NumericTransform::Amount => amount_unit(&values).map_or(Scale::Identity, |unit| Scale::SignedLog { unit }),
         };
         (Encoding::Number { scale, low, high, fill, infinite }, missing)
     }
@@ -243,6 +251,20 @@ impl EncoderParams {
     }
 }
 
+/// Twice the median of the positive values, if the sorted values are an amount with a long upper tail: never negative, close
+/// to zero at the least, and with an upper tail that is far longer than the lower one.
+fn amount_unit(sorted: &[f32]) -> Option<f32> {
+    let positive = &sorted[sorted.partition_point(|&x| x <= 0.0)..];
+    let median = *positive.get(positive.len() / 2)?;
+    let (&least, &greatest) = (sorted.first()?, sorted.last()?);
+    let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
+    let middle = at(0.5);
+    let spread = if at(0.25) < at(0.75) { at(0.75) - at(0.25) } else { median };
+    let long_tailed = greatest - middle > 20.0 * spread || at(0.95) - middle > 2.0 * (middle - at(0.05));
+    // Twice: small amounts stay nearly linear. The median of huge values may be near the end of the range.
+    (least >= 0.0 && least <= median / 10.0 && long_tailed).then_some((2.0 * median).min(f32::MAX))
+}
+
 /// Knots at even ranks of the sorted values, or at every distinct value where these are few. The position of a value that
 /// occurs often is the middle of its ranks.
 fn quantiles(sorted: &[f32], max_knots: usize) -> Scale {
@@ -273,7 +295,10 @@ impl Scale {
     fn apply(&self, x: f32) -> f32 {
         match self {
             Self::Identity => x,
-            Self::SignedLog => libm::copysign(libm::log1p(f64::from(x).abs()), f64::from(x)) as f32,
+            Self::SignedLog { unit } => {
+                let x = f64::from(x);
+                libm::copysign(libm::log1p(x.abs() / f64::from(*unit)), x) as f32
+            }
             Self::Quantile { values, positions } => {
                 let above = values.partition_point(|&value| value <= x);
                 if above == 0 {
@@ -355,13 +380,18 @@ impl ColumnEncoding {
 
 impl Scale {
     fn is_sound(&self) -> bool {
-        let Self::Quantile { values, positions } = self else { return true };
-        (2..=MAX_KNOTS).contains(&values.len())
-            && values.len() == positions.len()
-            && values.iter().all(|x| x.is_finite())
-            && values.windows(2).all(|pair| pair[0] < pair[1])
-            && positions.windows(2).all(|pair| pair[0] <= pair[1])
-            && positions.iter().all(|position| (-1.0..=1.0).contains(position))
+        match self {
+            Self::Identity => true,
+            Self::SignedLog { unit } => *unit > 0.0 && unit.is_finite(),
+            Self::Quantile { values, positions } => {
+                (2..=MAX_KNOTS).contains(&values.len())
+                    && values.len() == positions.len()
+                    && values.iter().all(|x| x.is_finite())
+                    && values.windows(2).all(|pair| pair[0] < pair[1])
+                    && positions.windows(2).all(|pair| pair[0] <= pair[1])
+                    && positions.iter().all(|position| (-1.0..=1.0).contains(position))
+            }
+        }
     }
 }
 
@@ -414,13 +444,6 @@ impl Encoder {
     #[must_use]
     pub fn feature_names(&self) -> Vec<String> {
         self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
-    }
-
-    /// For each feature, the index of its column in [`Self::columns`].
-    #[must_use]
-    pub fn feature_groups(&self) -> Vec<u32> {
-        let columns = self.columns.iter().zip(0..);
-        columns.flat_map(|(column, at)| std::iter::repeat_n(at, column.n_features())).collect()
     }
 
     /// Finds the encoder's columns in a table, by their canonical names.
@@ -687,82 +710,43 @@ mod tests {
 
     #[test]
     fn a_column_becomes_these_features() {
-        let check = |numeric, kind, cells: &[&str], names: &[&str], expected: &[&[f32]]| {
-            let (named, encoded) = encode(params(numeric), kind, cells);
-            assert_eq!(named, names, "{cells:?}");
+        // `expected` has a row for each cell, with the features parted by blanks.
+        let check = |numeric, kind, cells: &str, names: &str, expected: &str| {
+            let cells: Vec<&str> = cells.split(',').collect();
+            let (named, encoded) = encode(params(numeric), kind, &cells);
+            assert_eq!(named.join(","), names, "{cells:?}");
+            let row = |row: &str| row.split_whitespace().map(|x| x.parse().unwrap()).collect::<Vec<f32>>();
+            let expected: Vec<Vec<f32>> = expected.split(',').map(row).collect();
             let encoded: Vec<Vec<f32>> = encoded.rows().into_iter().map(|row| row.to_vec()).collect();
             assert_eq!(encoded, expected, "{cells:?}");
         };
-        use NumericTransform::{Identity, Quantile, SignedLog};
-        check(Identity, Kind::Number, &["1", "2", "-7"], &["x"], &[&[1.0], &[2.0], &[-7.0]]);
-        let ln_3 = 1.098_612_3;
-        check(SignedLog, Kind::Number, &["0", "2", "-2"], &["x"], &[&[0.0], &[ln_3], &[-ln_3]]);
+        use Kind::{Category, Number, Port};
+        use NumericTransform::{Amount, Identity, Quantile, SignedLog};
+        check(Identity, Number, "1,2,-7", "x", "1,2,-7");
+        // ln 3 = 1.0986123
+        check(SignedLog, Number, "0,2,-2", "x", "0,1.0986123,-1.0986123");
+        // No amount: negative, or far from zero at the least.
+        check(Amount, Number, "-1,1,2", "x", "-1,1,2");
+        check(Amount, Number, "5,6,900,7", "x", "5,6,900,7");
+        // An amount with the unit 2 · 1: ln(1 + 1/2), ln(1 + 100/2), ln(1 + 4/2).
+        check(Amount, Number, "0,0,0,1,1,100,4", "x", "0,0,0,0.4054651,0.4054651,3.9318256,1.0986123");
         // Text counts as missing; the median of 1, 5, 9 stands for it.
-        check(
-            Identity,
-            Kind::Number,
-            &["1", "5", "9", "", "?"],
-            &["x", "x is missing"],
-            &[&[1.0, 0.0], &[5.0, 0.0], &[9.0, 0.0], &[5.0, 1.0], &[5.0, 1.0]],
-        );
+        check(Identity, Number, "1,5,9,,?", "x,x is missing", "1 0,5 0,9 0,5 1,5 1");
         // Not missing while fitting: no indicator.
-        check(Identity, Kind::Number, &["1", "5", "9", ""], &["x"], &[&[1.0], &[5.0], &[9.0], &[5.0]]);
-        check(
-            Identity,
-            Kind::Number,
-            &["1", "5", "inf", "-inf"],
-            &["x", "x is infinite"],
-            &[&[1.0, 0.0], &[5.0, 0.0], &[5.0, 1.0], &[1.0, 1.0]],
-        );
-        // Ranks 0, 1, 2, 3 of 4: the middle of the ranks of 0 is that of half of 3 ranks of 4, −1 + 2 · 1.5/4.
-        check(
-            Quantile,
-            Kind::Number,
-            &["0", "0", "0", "8", "4"],
-            &["x"],
-            &[&[-0.25], &[-0.25], &[-0.25], &[0.75], &[0.25]],
-        );
+        check(Identity, Number, "1,5,9,", "x", "1,5,9,5");
+        check(Identity, Number, "1,5,inf,-inf", "x,x is infinite", "1 0,5 0,5 1,1 1");
+        // The middle of the ranks of 0 is 1.5 of 4, which is −1 + 2 · 1.5/4; 4 is half way from there to 8.
+        check(Quantile, Number, "0,0,0,8,4", "x", "-0.25,-0.25,-0.25,0.75,0.25");
         // Constant outside the fitted range.
-        check(Quantile, Kind::Number, &["0", "1", "1e300"], &["x"], &[&[-0.5], &[0.5], &[0.5]]);
+        check(Quantile, Number, "0,1,1e300", "x", "-0.5,0.5,0.5");
         // "c" and "d" are rare: one row of six is less than a fifth.
-        check(
-            Identity,
-            Kind::Category,
-            &["a", "a", "6", "6", "c", "d", "z"],
-            &["x=6", "x=a", "x is another"],
-            &[
-                &[0.0, 1.0, 0.0],
-                &[0.0, 1.0, 0.0],
-                &[1.0, 0.0, 0.0],
-                &[1.0, 0.0, 0.0],
-                &[0.0, 0.0, 1.0],
-                &[0.0, 0.0, 1.0],
-                &[0.0, 0.0, 1.0],
-            ],
-        );
+        let one_hot = "0 1 0,0 1 0,1 0 0,1 0 0,0 0 1,0 0 1,0 0 1";
+        check(Identity, Category, "a,a,6,6,c,d,z", "x=6,x=a,x is another", one_hot);
         // Nothing is rare: what is unseen is all zeros.
-        check(
-            Identity,
-            Kind::Category,
-            &["a", "", "z"],
-            &["x=a", "x is missing"],
-            &[&[1.0, 0.0], &[0.0, 1.0], &[0.0, 0.0]],
-        );
-        check(
-            Identity,
-            Kind::Port,
-            &["80", "80", "443", "443", "50000", "60000", "8080"],
-            &["x=80", "x=443", "x is well-known", "x is dynamic"],
-            &[
-                &[1.0, 0.0, 1.0, 0.0],
-                &[1.0, 0.0, 1.0, 0.0],
-                &[0.0, 1.0, 1.0, 0.0],
-                &[0.0, 1.0, 1.0, 0.0],
-                &[0.0, 0.0, 0.0, 1.0],
-                &[0.0, 0.0, 0.0, 1.0],
-                &[0.0, 0.0, 0.0, 0.0],
-            ],
-        );
+        check(Identity, Category, "a,,z", "x=a,x is missing", "1 0,0 1,0 0");
+        let one_hot = "1 0 1 0,1 0 1 0,0 1 1 0,0 1 1 0,0 0 0 1,0 0 0 1,0 0 0 0";
+        let names = "x=80,x=443,x is well-known,x is dynamic";
+        check(Identity, Port, "80,80,443,443,50000,60000,8080", names, one_hot);
     }
 
     #[test]
@@ -799,8 +783,9 @@ mod tests {
 
     #[test]
     fn quantiles_are_monotone_with_few_knots_and_many_ties() {
-        let cells: Vec<String> =
-            (0..3000).map(|i: u32| if i % 3 > 0 { 0.0 } else { f64::from(i * i % 1009) - 300.0 }.to_string()).collect();
+        let cells: Vec<String> = (0..3000)
+            .map(|i: u32| if i.is_multiple_of(3) { f64::from(i * i % 1009) - 300.0 } else { 0.0 }.to_string())
+            .collect();
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
         let few = EncoderParams { max_knots: 9, ..params(NumericTransform::Quantile) };
         let (_, encoded) = encode(few, Kind::Number, &cells);
@@ -822,6 +807,8 @@ mod tests {
             assert_eq!(serde_json::from_str::<Encoder>(json).is_ok(), sound, "{json}");
         };
         check(&number(r#""identity""#), true);
+        check(&number(r#"{"signed-log":{"unit":2}}"#), true);
+        check(&number(r#"{"signed-log":{"unit":0}}"#), false);
         check(&number(r#"{"quantile":{"values":[0,1],"positions":[-1,1]}}"#), true);
         check(&number(r#"{"quantile":{"values":[1,0],"positions":[-1,1]}}"#), false);
         check(&number(r#"{"quantile":{"values":[0,1],"positions":[-1]}}"#), false);

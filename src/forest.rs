@@ -4,8 +4,6 @@
 //! rows end up alone early: `s = 2^(−E[h]/c(ψ))`, `h = depth + c(leaf size)`.
 //!
 //! - A feature that is constant in a node does not end the branch: the draw is among the features that vary there.
-//! - Features may come in groups (the one-hot columns of one category). The draw is of a group first, then of a feature in
-//!   it, so a category of fifty values weighs as much as one number. Without groups every feature is its own.
 //! - NaN stands below every number: it goes left at every split and never bounds a range. Infinities are the largest
 //!   finite numbers while fitting.
 //! - The same seed and rows give the same forest and scores to the bit, natively and in wasm: `u32` draws, `libm`, sums in
@@ -114,20 +112,7 @@ impl IsolationForestParams {
     /// # Errors
     /// Without rows or features, or if a parameter is out of its range.
     pub fn fit(&self, x: ArrayView2<'_, f32>) -> Result<IsolationForest> {
-        let groups: Vec<u32> = (0..x.ncols() as u32).collect();
-        self.fit_grouped(x, &groups)
-    }
-
-    /// As [`Self::fit`], with the group of each feature: neighbouring features of equal number are one group.
-    ///
-    /// # Errors
-    /// As [`Self::fit`].
-    ///
-    /// # Panics
-    /// If there is not one group number for each feature.
-    pub fn fit_grouped(&self, x: ArrayView2<'_, f32>, groups: &[u32]) -> Result<IsolationForest> {
-        let rows = x.nrows() as u32;
-        self.fit_where(x, groups, rows, |row| row)
+        self.fit_where(x, x.nrows() as u32, |row| row)
     }
 
     /// The rows, rising, that the trees will see of `n_rows` rows: enough for [`Self::fit_sampled`].
@@ -143,32 +128,22 @@ impl IsolationForestParams {
         Ok(rows)
     }
 
-    /// The forest that [`Self::fit_grouped`] makes of `n_rows` rows, from the rows that [`Self::sampled_rows`] names alone.
+    /// The forest that [`Self::fit`] makes of `n_rows` rows, from the rows that [`Self::sampled_rows`] names alone.
     /// A contamination share then means a share of these.
     ///
     /// # Errors
     /// As [`Self::fit`], and if `x` does not hold as many rows as `sampled_rows` names.
-    ///
-    /// # Panics
-    /// As [`Self::fit_grouped`].
-    pub fn fit_sampled(&self, x: ArrayView2<'_, f32>, groups: &[u32], n_rows: u32) -> Result<IsolationForest> {
+    pub fn fit_sampled(&self, x: ArrayView2<'_, f32>, n_rows: u32) -> Result<IsolationForest> {
         let rows = self.sampled_rows(n_rows)?;
         if rows.len() != x.nrows() {
             return Err(Error::new(format!("{} rows to fit a forest to, expected {}", x.nrows(), rows.len())));
         }
-        self.fit_where(x, groups, n_rows, |row| rows.partition_point(|&r| r < row) as u32)
+        self.fit_where(x, n_rows, |row| rows.partition_point(|&r| r < row) as u32)
     }
 
-    fn fit_where(
-        &self,
-        x: ArrayView2<'_, f32>,
-        groups: &[u32],
-        n_rows: u32,
-        place: impl Fn(u32) -> u32,
-    ) -> Result<IsolationForest> {
+    fn fit_where(&self, x: ArrayView2<'_, f32>, n_rows: u32, place: impl Fn(u32) -> u32) -> Result<IsolationForest> {
         let samples = self.check(n_rows)?;
         let n_features = x.ncols();
-        assert_eq!(groups.len(), n_features, "one group for each feature");
         if n_features == 0 {
             return Err(Error::new("There is no column that a forest could use")
                 .advice("Give at least one column with different values the role of a feature"));
@@ -180,7 +155,7 @@ impl IsolationForestParams {
             let mut rng = self.rng(tree);
             let rows = rng.sample(n_rows, samples).into_iter().map(&place).collect();
             let features = rng.sample(n_features as u32, n_drawn);
-            grow(&x, rows, &grouped(&features, groups), &mut rng)
+            grow(&x, rows, features, &mut rng)
         });
         let stored = Stored {
             version: VERSION,
@@ -363,53 +338,41 @@ fn depth_limit(samples: u32) -> u32 {
     samples.max(2).next_power_of_two().trailing_zeros()
 }
 
-/// Splits rising features where the number of their group changes.
-fn grouped(features: &[u32], groups: &[u32]) -> Vec<Vec<u32>> {
-    features.chunk_by(|&a, &b| groups[a as usize] == groups[b as usize]).map(<[u32]>::to_vec).collect()
-}
-
-/// Grows one tree on these rows of `x`; its nodes in pre-order.
-fn grow(x: &CowArray<'_, f32, Ix2>, mut rows: Vec<u32>, groups: &[Vec<u32>], rng: &mut Rng) -> Vec<StoredNode> {
+/// Grows one tree on these rows and features of `x`; its nodes in pre-order.
+fn grow(x: &CowArray<'_, f32, Ix2>, mut rows: Vec<u32>, mut features: Vec<u32>, rng: &mut Rng) -> Vec<StoredNode> {
     let limit = depth_limit(rows.len() as u32);
-    let mut groups = groups.to_vec();
     let mut nodes = Vec::with_capacity(2 * rows.len());
     // Slices of `rows` that are yet to become nodes, with their depth.
     let mut open = vec![(0, rows.len(), 0)];
     while let Some((start, end, depth)) = open.pop() {
         let node = &mut rows[start..end];
-        let split = if node.len() > 1 && depth < limit { draw_split(x, node, &mut groups, rng) } else { None };
+        let split = if node.len() > 1 && depth < limit { draw_split(x, node, &mut features, rng) } else { None };
         let Some((feature, threshold)) = split else {
             nodes.push(StoredNode::Leaf { size: node.len() as u32 });
             continue;
         };
         nodes.push(StoredNode::Split { feature, threshold });
         let column = x.column(feature as usize);
-        let middle = start + partition(node, |&row| !(column[row as usize] > threshold));
+        let middle = start + partition(node, |row| column[row as usize] > threshold);
         open.push((middle, end, depth + 1));
         open.push((start, middle, depth + 1));
     }
     nodes
 }
 
-/// Draws a group among those with a feature that varies in these rows, such a feature in it, and a threshold between its
-/// least and greatest value.
-fn draw_split(x: &CowArray<'_, f32, Ix2>, rows: &[u32], groups: &mut [Vec<u32>], rng: &mut Rng) -> Option<(u32, f32)> {
+/// Draws a feature among those that vary in these rows, and a threshold between its least and greatest value.
+fn draw_split(x: &CowArray<'_, f32, Ix2>, rows: &[u32], features: &mut [u32], rng: &mut Rng) -> Option<(u32, f32)> {
     // What was drawn and found constant moves behind the end, so it is drawn once at most.
-    for n_groups in (1..=groups.len()).rev() {
-        let drawn = rng.below(n_groups as u32) as usize;
-        groups.swap(drawn, n_groups - 1);
-        let group = &mut groups[n_groups - 1];
-        for n_features in (1..=group.len()).rev() {
-            let drawn = rng.below(n_features as u32) as usize;
-            group.swap(drawn, n_features - 1);
-            let feature = group[n_features - 1];
-            let (low, high) = range(x, rows, feature);
-            if low < high {
-                let width = f64::from(high) - f64::from(low);
-                let threshold = (f64::from(low) + rng.uniform() * width) as f32;
-                // Rounding may reach the upper end, which would leave the right side empty.
-                return Some((feature, if threshold < high { threshold } else { low }));
-            }
+    for left in (1..=features.len()).rev() {
+        let drawn = rng.below(left as u32) as usize;
+        features.swap(drawn, left - 1);
+        let feature = features[left - 1];
+        let (low, high) = range(x, rows, feature);
+        if low < high {
+            let width = f64::from(high) - f64::from(low);
+            let threshold = (f64::from(low) + rng.uniform() * width) as f32;
+            // Rounding may reach the upper end, which would leave the right side empty.
+            return Some((feature, if threshold < high { threshold } else { low }));
         }
     }
     None
@@ -432,12 +395,12 @@ fn range(x: &CowArray<'_, f32, Ix2>, rows: &[u32], feature: u32) -> (f32, f32) {
     (low, high)
 }
 
-/// Moves the items that pass to the front, both parts in their order; how many passed.
-fn partition(items: &mut [u32], passes: impl Fn(&u32) -> bool) -> usize {
-    let (front, back): (Vec<u32>, Vec<u32>) = items.iter().partition(|item| passes(item));
-    items[..front.len()].copy_from_slice(&front);
-    items[front.len()..].copy_from_slice(&back);
-    front.len()
+/// Moves the rows that go right behind those that go left, both in their order; how many go left.
+fn partition(rows: &mut [u32], goes_right: impl Fn(u32) -> bool) -> usize {
+    let (right, left): (Vec<u32>, Vec<u32>) = rows.iter().partition(|&&row| goes_right(row));
+    rows[..left.len()].copy_from_slice(&left);
+    rows[left.len()..].copy_from_slice(&right);
+    left.len()
 }
 
 /// The value below which this share of the values lies, interpolated linearly (numpy's default).
@@ -660,22 +623,8 @@ mod tests {
         };
         let rows = params.sampled_rows(5000).unwrap();
         let picked = x.select(ndarray::Axis(0), &rows.iter().map(|&row| row as usize).collect::<Vec<_>>());
-        let groups = [0, 0, 1, 2];
         assert!(rows.len() <= 7 * 64);
-        assert_eq!(
-            params.fit_sampled(picked.view(), &groups, 5000).unwrap(),
-            params.fit_grouped(x.view(), &groups).unwrap()
-        );
-    }
-
-    #[test]
-    fn a_group_counts_as_one_feature() {
-        // Feature 0 alone against features 1 to 9 together: the roots of a thousand trees split on feature 0 half of the time.
-        let x = cloud(64, 10, 3);
-        let params = IsolationForestParams { n_estimators: 1000, ..IsolationForestParams::default() };
-        let forest = params.fit_grouped(x.view(), &[0, 1, 1, 1, 1, 1, 1, 1, 1, 1]).unwrap();
-        let first = forest.trees.iter().filter(|tree| forest.nodes[tree.root as usize].feature == 0).count();
-        assert!((450..550).contains(&first), "{first}");
+        assert_eq!(params.fit_sampled(picked.view(), 5000).unwrap(), params.fit(x.view()).unwrap());
     }
 
     #[test]
@@ -726,6 +675,6 @@ mod tests {
         let bytes = scores(&forest, &x).into_iter().flat_map(|score| score.to_bits().to_le_bytes());
         let hash =
             bytes.fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
-        assert_eq!(hash, 16_294_198_116_093_395_084);
+        assert_eq!(hash, 13_763_109_224_567_247_998);
     }
 }

@@ -36,6 +36,7 @@ const RHYTHM: [f64; 24] = [
 pub struct Generator {
     rng: Rng,
     rows: u32,
+    begun: bool,
     next: u32,
     planted: BTreeMap<u32, Planted>,
 }
@@ -114,7 +115,7 @@ struct Flow {
 impl Generator {
     #[must_use]
     pub fn new(rows: u32, seed: u64) -> Self {
-        Self { rng: Rng::stream(seed, 0), rows, next: 0, planted: plant(rows, &mut Rng::stream(seed, 1)) }
+        Self { rng: Rng::stream(seed, 0), rows, begun: false, next: 0, planted: plant(rows, &mut Rng::stream(seed, 1)) }
     }
 
     /// Appends up to `rows` more records, the first time after the header. Returns whether there are more.
@@ -122,7 +123,7 @@ impl Generator {
     /// # Panics
     /// Never: writing to memory does not fail.
     pub fn write(&mut self, rows: u32, out: &mut Vec<u8>) -> bool {
-        if self.next == 0 {
+        if !std::mem::replace(&mut self.begun, true) {
             out.extend_from_slice(HEADER.as_bytes());
         }
         let end = self.next.saturating_add(rows).min(self.rows);
@@ -257,9 +258,9 @@ fn attack_flow(planted: Planted, rng: &mut Rng) -> Flow {
             Flow { state, duration, sent_packets: packets, received_packets: answered, ..tcp(port, "-") }
         }
         Attack::Flood => {
-            let packets = log_normal(rng, 400.0, 0.9).max(20.0);
-            let duration = Some(log_normal(rng, 4.0, 0.7));
-            let sent = packets * f64::from(rng.below(12));
+            let packets = log_normal(rng, 6_000.0, 0.9).max(20.0);
+            let duration = Some(log_normal(rng, 25.0, 0.7));
+            let sent = packets * f64::from(rng.below(40));
             Flow { state: "S0", duration, sent, sent_packets: packets, ..tcp(80, "-") }
         }
         Attack::PasswordGuessing => {
@@ -269,9 +270,9 @@ fn attack_flow(planted: Planted, rng: &mut Rng) -> Flow {
             Flow { state, duration, sent, received, ..tcp(22, "ssh") }.with_packets()
         }
         Attack::DnsTunnel => {
-            let packets = log_normal(rng, 60.0, 0.8).max(4.0);
+            let packets = log_normal(rng, 400.0, 0.9).max(4.0);
             let (sent, received) = (packets * log_normal(rng, 190.0, 0.2), packets * log_normal(rng, 240.0, 0.3));
-            let duration = Some(log_normal(rng, 25.0, 0.8));
+            let duration = Some(log_normal(rng, 90.0, 0.8));
             let flow = Flow { duration, sent, received, ..Flow::udp(attacker, victim, 53, "dns") };
             Flow { sent_packets: packets, received_packets: packets, ..flow }
         }
@@ -282,7 +283,7 @@ fn attack_flow(planted: Planted, rng: &mut Rng) -> Flow {
             Flow { duration, sent, received, ..tcp(443, "ssl") }.with_packets()
         }
         Attack::LateralMovement => {
-            let (sent, received) = (log_normal(rng, 350_000.0, 1.0), log_normal(rng, 9_000.0, 0.8));
+            let (sent, received) = (log_normal(rng, 4e6, 1.0), log_normal(rng, 30_000.0, 0.8));
             let duration = Some(log_normal(rng, 12.0, 1.0));
             Flow { duration, sent, received, ..tcp(445, "smb") }.with_packets()
         }
@@ -326,20 +327,20 @@ fn normal_flow(second: f64, rng: &mut Rng) -> Flow {
         (60, Use::Quic),
         (40, Use::Imap),
         (22, Use::Smtp),
-        (12, Use::Ssh),
+        (18, Use::Ssh),
         (50, Use::Ntp),
         (45, Use::Smb),
-        (35, Use::Sql),
+        (40, Use::Sql),
         (20, Use::Camera),
-        (8, Use::Ping),
-        (4, Use::Call),
+        (2, Use::Ping),
+        (2, Use::Call),
         (3, Use::Update),
         (if night { 12 } else { 1 }, Use::Backup),
-        (9, Use::Failed),
+        (8, Use::Failed),
     ];
     let mut flow = match pick(rng, &uses) {
         Use::Dns => {
-            let answered = rng.below(50) > 0;
+            let answered = rng.below(200) > 0;
             let flow = Flow::udp(user, if rng.below(15) == 0 { site } else { RESOLVER }, 53, "dns");
             let sent = 28.0 + f64::from(rng.below(30));
             if answered {
@@ -398,7 +399,7 @@ fn normal_flow(second: f64, rng: &mut Rng) -> Flow {
             Flow { source_port: 8, sent_packets: packets, received_packets: packets, ..flow }
         }
         Use::Call => {
-            let duration = log_normal(rng, 900.0, 1.0);
+            let duration = log_normal(rng, 300.0, 1.0);
             let (sent, received) = (duration * log_normal(rng, 1.1e5, 0.6), duration * log_normal(rng, 1.6e5, 0.6));
             Flow { duration: Some(duration), sent, received, ..Flow::udp(user, site, 3478, "stun") }.with_packets()
         }
@@ -424,7 +425,7 @@ fn normal_flow(second: f64, rng: &mut Rng) -> Flow {
         }
     };
     if flow.proto != "icmp" {
-        flow.source_port = if flow.service == "ntp" { 123 } else { ephemeral(rng) };
+        flow.source_port = ephemeral(rng);
     }
     flow
 }
@@ -495,4 +496,87 @@ fn pick<T: Copy>(rng: &mut Rng, choices: &[(u32, T)]) -> T {
         left -= weight;
     }
     unreachable!("the draw is below the sum of the weights")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::EncoderParams;
+    use crate::evaluate::{recall_by_name, roc_auc};
+    use crate::forest::IsolationForestParams;
+    use crate::schema::{ColumnSpec, Kind, Role, Schema};
+    use crate::table::{Cell, Column, Span, Table};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn sample(rows: u32, seed: u64, at_once: u32) -> String {
+        let (mut generator, mut out) = (Generator::new(rows, seed), Vec::new());
+        while generator.write(at_once, &mut out) {}
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_bytes_never_change() {
+        let text = sample(3000, 1, 1000);
+        assert_eq!(text, sample(3000, 1, 7));
+        assert_ne!(text, sample(3000, 2, 1000));
+        let hash = text
+            .bytes()
+            .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
+        assert_eq!(hash, 18_106_251_788_846_384_241);
+    }
+
+    #[test]
+    fn the_records_are_many_whole_and_in_order() {
+        for (rows, planted) in [(0, 0), (1, 0), (40, 1), (1000, 15), (20_000, 300)] {
+            let text = sample(rows, 3, 512);
+            let records: Vec<&str> = text.lines().skip(1).collect();
+            assert_eq!(records.len(), rows as usize);
+            assert_eq!(records.iter().filter(|record| record.contains(",malicious,")).count(), planted);
+            assert!(records.iter().all(|record| record.split(',').count() == HEADER.split(',').count()));
+            let times: Vec<&str> = records.iter().map(|record| record.split(',').next().unwrap()).collect();
+            assert!(times.is_sorted() && times.iter().all(|time| time.len() == "1772409600.000000".len()));
+        }
+    }
+
+    #[test]
+    fn the_forest_finds_most_of_what_is_planted() {
+        let text = sample(20_000, 5, 20_000);
+        let records: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        let (names, records) = records.split_first().unwrap();
+        let mut table = Table { spans: vec![Span { start: 0, len: 0 }; records.len()], ..Table::default() };
+        let mut schema = Schema::default();
+        for (at, &name) in names.iter().enumerate() {
+            let (kind, role) = match name {
+                "src_port" | "dst_port" => (Kind::Port, Role::Feature),
+                "proto" | "service" | "conn_state" => (Kind::Category, Role::Feature),
+                "ts" | "src_ip" | "dst_ip" | "label" | "attack" => (Kind::Category, Role::Ignored),
+                _ => (Kind::Number, Role::Feature),
+            };
+            let mut column = Column { name: name.into(), ..Column::default() };
+            for record in records {
+                let cell = match record[at] {
+                    "" | "-" => Cell::MISSING,
+                    text => {
+                        text.parse().map_or_else(|_| Cell::text(column.dictionary.code(text).unwrap()), Cell::number)
+                    }
+                };
+                column.cells.push(cell);
+            }
+            table.columns.push(column);
+            let (name, canonical, unit, why) = (name.to_owned(), name.to_owned(), None, None);
+            schema.columns.push(ColumnSpec { name, canonical, kind, role, unit, why });
+        }
+        let rows: Vec<u32> = (0..records.len() as u32).collect();
+        let encoder = EncoderParams::for_file().fit(&table, &schema, &rows).unwrap();
+        let x = encoder.bind(&table, &schema).unwrap().transform_all(&rows);
+        let mut scores = vec![0.0; records.len()];
+        IsolationForestParams::default().fit(x.view()).unwrap().anomaly_score(x.view(), &mut scores);
+        let labels: Vec<u8> = records.iter().map(|record| u8::from(record[13] == "malicious")).collect();
+        let auc = roc_auc(&scores, &labels);
+        // Far from chance, and no toy.
+        assert!((0.92..0.99).contains(&auc), "ROC AUC {auc}");
+        let names = recall_by_name(&scores, |row| Some(records[row][14]).filter(|&name| name != "-"), 0.0);
+        assert_eq!(names.len(), PLANS.len());
+    }
 }

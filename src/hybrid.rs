@@ -70,7 +70,8 @@ impl Standardise {
     pub fn of(values: &[f32]) -> Self {
         let n = values.len().max(1) as f64;
         let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-        let variance = values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+        let square = |x: f64| x * x;
+        let variance = values.iter().map(|&x| square(f64::from(x) - mean)).sum::<f64>() / n;
         let deviation = libm::sqrt(variance);
         Self { mean, deviation: if deviation > 0.0 { deviation } else { 1.0 } }
     }

@@ -10,7 +10,7 @@ mod summary;
 pub use labels::{ANOMALY, NORMAL, UNKNOWN, labels};
 
 use crate::table::{Column, Table};
-use layouts::{KnownColumn, KnownLayout, fold};
+use layouts::{KnownColumn, fold};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use summary::Summary;
@@ -98,7 +98,7 @@ pub fn detect(table: &Table, detected: Option<Layout>) -> Schema {
     let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let layout = detected.and_then(layouts::of).or_else(|| layouts::find(&names));
     let summaries: Vec<Summary> = table.columns.iter().map(|column| Summary::of(column, table.bad.len())).collect();
-    let known = known_columns(layout, &names);
+    let known = layout.map_or_else(|| vec![None; names.len()], |layout| layout.columns_of(&names));
     let mut schema = Schema { layout: layout.map(|known| known.layout), ..Schema::default() };
     let mut taken: FxHashSet<String> = known.iter().flatten().map(|column| column.canonical.to_owned()).collect();
     for (at, column) in table.columns.iter().enumerate() {
@@ -186,14 +186,6 @@ fn guessed(kind: Kind) -> Guess {
         Kind::FreeText => Some("free text"),
     };
     Guess { kind, why }
-}
-
-/// The known column of each name; no two columns are the same known one.
-fn known_columns(layout: Option<&KnownLayout>, names: &[&str]) -> Vec<Option<&'static KnownColumn>> {
-    let mut taken = FxHashSet::default();
-    let known =
-        |name: &&str| layout.and_then(|layout| layout.column(name)).filter(|column| taken.insert(column.canonical));
-    names.iter().map(known).collect()
 }
 
 /// The trimmed lower-case name, with a number if it is taken.
@@ -363,6 +355,9 @@ const CATEGORIES: &[&str] = &[
     "state",
     "status",
     "tos",
+    "stos",
+    "dtos",
+    "pr",
     "dscp",
     "type",
     "code",

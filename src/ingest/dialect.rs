@@ -1,7 +1,7 @@
 //! How a file's records are cut into fields: enough to read a record again from its span, and to write fields that the same
 //! file's readers understand.
 
-use super::split::cut;
+use super::split::{Field, cut};
 use encoding_rs::WINDOWS_1252;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -62,20 +62,14 @@ impl Default for Dialect {
 }
 
 impl Dialect {
-    /// The fields of one record, unquoted. A record that is not valid UTF-8 is read as windows-1252.
+    /// The fields of one record, unquoted. A field that is not valid UTF-8 is read as windows-1252, as in the table.
     #[must_use]
     pub fn fields(&self, record: &[u8]) -> Vec<String> {
         let (mut fields, mut scratch) = (Vec::new(), Vec::new());
         // A lone CR would end a record of a CR file, a LF that of any other: the record holds one only within quotes.
         cut(record, self, true, &mut fields);
-        let is_utf8 = std::str::from_utf8(record).is_ok();
-        fields
-            .iter()
-            .map(|field| {
-                let bytes = field.unquoted(record, self.quote, &mut scratch);
-                if is_utf8 { String::from_utf8_lossy(bytes).into_owned() } else { text_of(bytes).into_owned() }
-            })
-            .collect()
+        let mut text = |field: &Field| text_of(field.unquoted(record, self.quote, &mut scratch)).into_owned();
+        fields.iter().map(&mut text).collect()
     }
 
     /// Appends `text` as one field, quoted if it must be. Where there are no quotes, bytes that would break the record are
@@ -153,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_not_utf8_is_windows_1252() {
+    fn a_field_that_is_not_utf8_is_windows_1252() {
         let dialect = Dialect::default();
         assert_eq!(dialect.fields(b"Web Attack \x96 XSS,caf\xe9"), ["Web Attack – XSS", "café"]);
         assert_eq!(dialect.fields("Web Attack – XSS,café".as_bytes()), ["Web Attack – XSS", "café"]);

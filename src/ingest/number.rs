@@ -34,18 +34,21 @@ impl CellRule {
     }
 
     /// Reads a cell that has been trimmed by [`trim`].
-    #[inline]
     #[must_use]
     pub fn parse(self, cell: &[u8]) -> Parsed {
-        let mark = if self.notation == Notation::Comma { b',' } else { b'.' };
-        match decimal(cell, mark) {
-            Some(x) => Parsed::Number(x),
-            None => self.parse_slowly(cell),
-        }
+        self.parse_fast(cell).map_or_else(|| self.parse_slowly(cell), Parsed::Number)
     }
 
-    #[cold]
-    fn parse_slowly(self, cell: &[u8]) -> Parsed {
+    /// The number in a trimmed cell, if it is written as most numbers are.
+    #[inline]
+    #[must_use]
+    pub fn parse_fast(self, cell: &[u8]) -> Option<f64> {
+        decimal(cell, if self.notation == Notation::Comma { b',' } else { b'.' })
+    }
+
+    /// Reads a cell that [`CellRule::parse_fast`] could not read.
+    #[must_use]
+    pub fn parse_slowly(self, cell: &[u8]) -> Parsed {
         if is_missing(cell) {
             return Parsed::Missing;
         }
@@ -125,7 +128,10 @@ fn decimal(cell: &[u8], mark: u8) -> Option<f64> {
     if integer > 1 << 53 || (decimals.is_some() && digits.len() == 1) {
         return None;
     }
-    let x = integer as f64 / POWERS[decimals.unwrap_or(0)];
+    let x = match decimals {
+        None | Some(0) => integer as f64,
+        Some(decimals) => integer as f64 / POWERS[decimals],
+    };
     Some(if negative { -x } else { x })
 }
 
@@ -216,6 +222,8 @@ pub struct Evidence {
     thousands: u32,
     /// `1,234`: one or the other.
     either: u32,
+    /// Anything else that says something.
+    texts: u32,
 }
 
 impl Evidence {
@@ -226,6 +234,7 @@ impl Evidence {
             return;
         }
         if cell.len() > MAX_NUMBER || !cell.iter().any(u8::is_ascii_digit) {
+            self.texts += u32::from(!is_missing(cell));
             return;
         }
         let commas = cell.iter().filter(|&&b| b == b',').count();
@@ -239,21 +248,21 @@ impl Evidence {
             (1, 0) if is_thousands && cell[0] != b'0' && !cell.starts_with(b"-0") => self.either += 1,
             (1, _) if is_comma && !is_thousands || commas == 1 && dots == 0 && is_comma => self.comma += 1,
             (1.., _) if is_thousands => self.thousands += 1,
-            _ => {}
+            _ => self.texts += 1,
         }
     }
 
     /// `european` is whether the file elsewhere shows that its commas are decimal marks.
     #[must_use]
     pub fn rule(self, name: &str, european: bool) -> CellRule {
-        let notation = if self.comma > self.thousands {
-            Notation::Comma
-        } else if self.thousands > 0 {
-            Notation::CommaThousands
-        } else if self.either > 0 {
-            if european { Notation::Comma } else { Notation::CommaThousands }
-        } else {
-            Notation::Point
+        let notation = match () {
+            () if self.shows_decimal_commas() => Notation::Comma,
+            // Among texts a comma may separate anything, such as the ports 80,443.
+            () if self.comma + self.thousands + self.either <= self.texts => Notation::Point,
+            () if self.thousands > 0 => Notation::CommaThousands,
+            () if self.either > 0 && european => Notation::Comma,
+            () if self.either > 0 => Notation::CommaThousands,
+            () => Notation::Point,
         };
         let numbers = self.plain + self.dotted;
         CellRule { notation, dotted: numbers > 0 && numbers >= self.addresses, hex: is_port_name(name) }
@@ -262,7 +271,7 @@ impl Evidence {
     /// Whether the column has decimal commas beyond doubt.
     #[must_use]
     pub fn shows_decimal_commas(self) -> bool {
-        self.comma > self.thousands
+        self.comma > self.thousands && self.comma + self.either > self.texts
     }
 }
 
@@ -292,7 +301,7 @@ mod tests {
             ("1e-3", 1e-3),
             ("1.5E+27", 1.5e27),
             ("123456789012345678", 123456789012345678.0),
-            ("0.1234567890123456789", 0.1234567890123456789),
+            ("0.12345678901234567890", 0.123_456_789_012_345_68),
             ("9007199254740993", 9007199254740993.0),
             ("Infinity", f64::INFINITY),
             ("inf", f64::INFINITY),
@@ -368,6 +377,7 @@ mod tests {
         assert_eq!(rule(&["1.234,5", "12"], false).notation, Notation::Comma);
         assert_eq!(rule(&["1,234.5", "12"], true).notation, Notation::CommaThousands);
         assert_eq!(rule(&["0.5", "12"], true).notation, Notation::Point);
+        assert_eq!(rule(&["80,443", "http", "22-23"], false).notation, Notation::Point);
         assert!(rule(&["0", "1.307.668.672"], false).dotted);
         assert!(!rule(&["192.168.100.103", "192.168.100.104"], false).dotted);
         assert!(!rule(&["192.168.100.103", "10.0.2.15"], false).dotted);

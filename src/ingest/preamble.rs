@@ -58,17 +58,15 @@ fn escaped_byte(text: &[u8]) -> Option<u8> {
 
 fn arff(head: &[u8], line_end: LineEnd) -> Option<Preamble> {
     let mut names = Vec::new();
-    let mut lines = 0;
-    for (line, end) in lines_of(head, line_end) {
-        lines += 1;
-        let text = trim(line);
+    for (line, (text, end)) in (1..).zip(lines_of(head, line_end)) {
+        let text = trim(text);
         let (word, rest) = text.split_at(text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len()));
         if word.eq_ignore_ascii_case(b"@attribute") {
             names.push(text_of(attribute_name(trim(rest))).into_owned());
         } else if word.eq_ignore_ascii_case(b"@data") && !names.is_empty() {
             let dialect =
                 Dialect { delimiter: b',', quote: Some(b'\''), comment: Some(b'%'), has_header: true, line_end };
-            return Some(Preamble { format: "ARFF table", dialect, names, len: end, lines });
+            return Some(Preamble { format: "ARFF table", dialect, names, len: end, lines: line });
         }
     }
     None

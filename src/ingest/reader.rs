@@ -13,11 +13,14 @@ use crate::protocol::FileFacts;
 use crate::schema::Layout;
 use crate::table::{BadRecord, Cell, Column, Span, Table};
 use memchr::{memchr, memchr_iter};
+use std::borrow::Cow;
 
 // Beginnings of this size are looked at to find out how the table is written.
 const HEAD: usize = MAX_RECORD + 2;
 // Bytes that must have come before it is worth looking for more whole records.
 const BATCH: usize = 64 << 10;
+// Cells of eight bytes each. Short bad records in a wide table would otherwise make gigabytes out of kilobytes.
+const MAX_CELLS: u64 = 1 << 30;
 // Records that room is made for at a time.
 const ROOM: usize = 4096;
 
@@ -155,13 +158,13 @@ impl Body {
         // What is decided must not depend on how many bytes happen to be there.
         let window = &rest[..rest.len().min(MAX_RECORD + 2)];
         let is_whole = at_end && window.len() == rest.len();
-        if !is_whole && window.len() < MAX_RECORD + 2 && memchr(self.dialect.line_end.byte(), window).is_none() {
+        let is_full = window.len() < rest.len();
+        if !is_whole && !is_full && memchr(self.dialect.line_end.byte(), window).is_none() {
             return Ok(None);
         }
         let many_lines = self.offset >= self.one_line_until;
         let mut fields = std::mem::take(&mut self.fields);
         let found = cut(window, &self.dialect, many_lines, &mut fields);
-        let is_full = window.len() == MAX_RECORD + 2;
         let record = &window[..found.len];
         let result = match found.end {
             End::Line | End::Unclosed if found.len > MAX_RECORD => {
@@ -177,7 +180,7 @@ impl Body {
                 self.one_line_until = self.offset + window.len() as u64;
                 Ok(Some(0))
             }
-            End::Bytes | End::BytesInQuotes if is_full && !is_whole => {
+            End::Bytes | End::BytesInQuotes if is_full => {
                 self.overlong = Some(b'\n');
                 self.bad(0, "longer than 1 MiB".into()).map(|()| Some(0))
             }
@@ -238,18 +241,25 @@ impl Body {
         for (at, field) in fields.iter().enumerate() {
             let cell = trim(field.unquoted(record, self.dialect.quote, &mut self.scratch));
             let column = &mut self.table.columns[at];
-            let cell = match self.rules[at].parse(cell) {
-                Parsed::Number(x) => Cell::number(x),
-                Parsed::Missing => Cell::MISSING,
-                Parsed::Dotted(x) => {
-                    self.dotted[at] += 1;
-                    Cell::number(x)
-                }
-                Parsed::Text => {
-                    let text = text_of(cell);
-                    self.has_windows_1252 |= matches!(text, std::borrow::Cow::Owned(_));
-                    column.dictionary.code(&text).map_or(Cell::UNKEPT_TEXT, Cell::text)
-                }
+            let cell = match self.rules[at].parse_fast(cell) {
+                Some(x) => Cell::number(x),
+                // Categories come in runs; the same bytes mean the same.
+                None => match column.cells.last().and_then(|last| last.as_text()) {
+                    Some(code) if column.dictionary.text(code).as_bytes() == cell => Cell::text(code),
+                    _ => match self.rules[at].parse_slowly(cell) {
+                        Parsed::Number(x) => Cell::number(x),
+                        Parsed::Missing => Cell::MISSING,
+                        Parsed::Dotted(x) => {
+                            self.dotted[at] += 1;
+                            Cell::number(x)
+                        }
+                        Parsed::Text => {
+                            let text = text_of(cell);
+                            self.has_windows_1252 |= matches!(text, Cow::Owned(_));
+                            column.dictionary.code(&text).map_or(Cell::UNKEPT_TEXT, Cell::text)
+                        }
+                    },
+                },
             };
             column.cells.push(cell);
         }
@@ -284,6 +294,12 @@ impl Body {
             );
         }
         if rows == self.table.spans.capacity() {
+            if rows as u64 * self.table.columns.len() as u64 > MAX_CELLS {
+                return Err(Error::new(format!(
+                    "The table is too large: {rows} records were read, and there are more"
+                ))
+                .advice("Split it and analyze its parts, or leave out columns"));
+            }
             let more = (rows / 2).max(ROOM);
             let columns = self.table.columns.iter_mut().map(|column| column.cells.try_reserve_exact(more));
             if columns.chain([self.table.spans.try_reserve_exact(more)]).any(|room| room.is_err()) {
@@ -297,6 +313,12 @@ impl Body {
         Ok(())
     }
 
+    /// The columns that had numbers with several dots, and how many.
+    fn dotted_columns(&self) -> impl Iterator<Item = String> {
+        let columns = self.table.columns.iter().zip(&self.dotted).filter(|(_, dotted)| **dotted > 0);
+        columns.map(|(column, dotted)| format!("\"{}\" ({dotted})", column.name))
+    }
+
     fn finish(mut self) -> Result<Ingested> {
         let (rows, bad) = (self.table.n_rows(), self.table.bad.len());
         if rows == 0 {
@@ -307,11 +329,12 @@ impl Body {
                 "{bad} of {rows} records could not be read: the file may not be the table that it looks like"
             ));
         }
-        for (column, &dotted) in self.table.columns.iter().zip(&self.dotted).filter(|(_, dotted)| **dotted > 0) {
-            let name = &column.name;
+        let dotted: Vec<String> = self.dotted_columns().collect();
+        if !dotted.is_empty() {
             self.warnings.push(format!(
-                "{dotted} numbers of column \"{name}\" have several dots, such as 1.307.668.672: \
-                 a spreadsheet may have mangled them"
+                "Numbers with several dots, such as 1.307.668.672, were read as whole numbers in {}: \
+                 a spreadsheet may have mangled them",
+                dotted.join(", ")
             ));
         }
         let facts = FileFacts {

@@ -11,6 +11,7 @@ use super::split::{End, Field, cut};
 use super::{MAX_COLUMNS, MAX_RECORD};
 use crate::error::{Error, Place, Result};
 use crate::schema::Layout;
+use crate::table::Notation;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What was found out about a file from its beginning.
@@ -122,10 +123,13 @@ fn records(text: &[u8], from: usize, complete: bool, dialect: &Dialect, most: us
     let mut records = Vec::new();
     let mut start = from;
     let mut fields = Vec::new();
+    // As the reader does: quotes before the end of one that nobody closes must close in their line.
+    let mut one_line_until = from;
     while start < text.len() && records.len() < most {
         let rest = &text[start..text.len().min(start + MAX_RECORD + 2)];
-        let mut found = cut(rest, dialect, true, &mut fields);
+        let mut found = cut(rest, dialect, start >= one_line_until, &mut fields);
         if found.end == End::BytesInQuotes {
+            one_line_until = start + rest.len();
             found = cut(rest, dialect, false, &mut fields);
         }
         if matches!(found.end, End::Bytes | End::BytesInQuotes) && !complete {
@@ -158,7 +162,10 @@ fn delimiter(text: &[u8], complete: bool, line_end: LineEnd) -> Result<u8> {
         let (fields, share) = commonest(&records);
         most = most.max(records.iter().filter(|record| record.fields.len() > 1).count());
         // A delimiter that most records lack may still cut the rest, such as the records below a long introduction.
-        let score = if fields > 1 { share * share * weight * ((fields + 1) as f64).ln() } else { 0.0 };
+        // Prose has spaces too, but no table's worth of evenly filled lines.
+        let is_prose = delimiter == b' ' && (fields < 4 || share < 0.4) && share < 0.9;
+        let is_table = fields > 1 && !is_prose;
+        let score = if is_table { share * share * weight * ((fields + 1) as f64).ln() } else { 0.0 };
         if score > best.1 {
             best = (delimiter, score);
         }
@@ -240,9 +247,10 @@ fn from_preamble(text: &[u8], complete: bool, preamble: preamble::Preamble) -> R
     let header = names.iter().map(|name| name.clone().into_bytes()).collect();
     let n_columns = names.len();
     let names = unique_names(names, n_columns);
-    let mut warnings = Vec::new();
-    let rules = rules(&names, &cells, &mut warnings);
-    Ok(Sniffed { format, dialect, names, rules, header, skip: len, lines, detected: None, warnings })
+    // Programs write these, and with decimal points.
+    let point = |rule: CellRule| CellRule { notation: Notation::Point, ..rule };
+    let rules = rules(&names, &cells, &mut Vec::new()).into_iter().map(point).collect();
+    Ok(Sniffed { format, dialect, names, rules, header, skip: len, lines, detected: None, warnings: Vec::new() })
 }
 
 fn check_columns(n_columns: usize) -> Result<()> {
@@ -253,32 +261,26 @@ fn check_columns(n_columns: usize) -> Result<()> {
         .advice("Leave out columns that do not describe flows"))
 }
 
-/// Names against values: a header has no numbers, and differs from what stands below it.
+/// Names against values: names are texts above numbers, and texts that do not come again below.
 fn is_header(cells: &[Vec<Vec<u8>>]) -> bool {
     let Some((first, rest)) = cells.split_first() else { return false };
-    let rule = CellRule::default();
-    let is_number = |cell: &[u8]| matches!(rule.parse(cell), Parsed::Number(_));
+    let parse = |cell: &[u8]| CellRule::default().parse(cell);
+    let is_number = |cell: &[u8]| matches!(parse(cell), Parsed::Number(_));
     let is_counter = |(at, name): (usize, &Vec<u8>)| name.as_slice() == at.to_string().as_bytes();
     if first.len() > 1 && first.iter().enumerate().all(is_counter) {
         // Tables without names that were saved with their column numbers.
         return true;
     }
-    if first.iter().any(|cell| is_number(cell)) || first.iter().all(|cell| cell.is_empty()) {
-        return false;
-    }
     let rest: Vec<_> = rest.iter().filter(|record| record.len() == first.len()).take(SCORED_RECORDS).collect();
-    let mut like_names = 0;
+    let (mut above_numbers, mut numbers, mut come_again) = (0, 0, 0);
     for (at, name) in first.iter().enumerate() {
-        let below = || {
-            rest.iter().map(|record| record[at].as_slice()).filter(|cell| !matches!(rule.parse(cell), Parsed::Missing))
-        };
-        if below().any(is_number) && !name.is_empty() {
-            return true;
-        }
-        like_names += usize::from(!below().any(|cell| cell == name.as_slice()));
+        let below = || rest.iter().map(|record| record[at].as_slice()).filter(|cell| parse(cell) != Parsed::Missing);
+        let is_name = parse(name) == Parsed::Text;
+        numbers += usize::from(is_number(name));
+        above_numbers += usize::from(is_name && 2 * below().filter(|cell| is_number(cell)).count() > below().count());
+        come_again += usize::from(!is_name || below().any(|cell| cell == name.as_slice()));
     }
-    // Texts only: values come again, names do not.
-    like_names == first.len()
+    if numbers + above_numbers > 0 { above_numbers > numbers } else { come_again == 0 }
 }
 
 /// Blank names get a number, and repeated ones a suffix as pandas writes it: `x`, `x.1`.
@@ -322,7 +324,6 @@ fn rules(names: &[String], cells: &[Vec<Vec<u8>>], warnings: &mut Vec<String>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Notation;
 
     fn check(text: &str, delimiter: char, has_header: bool, names: &str) -> Sniffed {
         let sniffed = sniff(text.as_bytes(), true).unwrap();
@@ -347,6 +348,9 @@ mod tests {
         check("0,1,2\n5,6,7\n", ',', true, "0/1/2");
         check(" a , b ,a\n1,2,3\n", ',', true, "a/b/a.1");
         check("a,,a,a.1\n1,2,3,4\n", ',', true, "a/column 2/a.1/a.1.1");
+        check("ip,proto,80,443\na,tcp,1,2\nb,udp,3,4\n", ',', false, "column 1/column 2/column 3/column 4");
+        check("bytes,packets,port,80,443\n1,2,3,4,5\n", ',', true, "bytes/packets/port/80/443");
+        check(",a,b\n0,1,2\n1,3,4\n", ',', true, "column 1/a/b");
         check("\"x,y\",b\n\"1,2\",3\n", ',', true, "x,y/b");
         check("'x','y'\n'tcp',3\n", ',', true, "x/y");
         check("time,what\n2018-01-12 15:37:30,a b\n2018-01-12 15:37:31,c d\n", ',', true, "time/what");

@@ -17,16 +17,23 @@ pub struct Field {
 
 impl Field {
     /// The bytes of the field in its record, quotes and all.
+    #[inline]
     #[must_use]
     pub fn of(self, record: &[u8]) -> &[u8] {
         &record[self.start as usize..self.end as usize]
     }
 
     /// What the field says; `scratch` lends room to undo doubled quotes.
+    #[inline]
     pub fn unquoted<'a>(self, record: &'a [u8], quote: Option<u8>, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        let raw = self.of(record);
-        let (true, Some(quote)) = (self.quoted, quote) else { return raw };
-        let inner = &raw[1..];
+        match quote {
+            Some(quote) if self.quoted => self.unquote(record, quote, scratch),
+            _ => self.of(record),
+        }
+    }
+
+    fn unquote<'a>(self, record: &'a [u8], quote: u8, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let inner = &self.of(record)[1..];
         match memchr(quote, inner) {
             None => inner,
             Some(at) if at + 1 == inner.len() => &inner[..at],

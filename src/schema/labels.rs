@@ -114,12 +114,16 @@ pub fn find(table: &Table, summaries: &[Summary], may_be: impl Fn(usize) -> bool
     Found { label, attack_name, others: others.collect() }
 }
 
-/// The values of a column that mean normal, as text. With `sure` false, a lone number 0 does not.
+/// The values of a column that mean normal, as text. With `sure` false the column's name does not say that it
+/// holds labels, so its values must.
 #[must_use]
 pub fn normal_values(column: &Column, summary: &Summary, sure: bool) -> Vec<String> {
     let texts =
         |means: fn(&str) -> bool| column.dictionary.iter().filter(move |text| means(text)).map(ToOwned::to_owned);
     let mut values: Vec<String> = texts(means_normal).collect();
+    if values.is_empty() && sure {
+        values.extend(texts(answers_no));
+    }
     let numbers = &summary.few_numbers;
     let are = |allowed: &[f64]| !numbers.is_empty() && numbers.iter().all(|x| allowed.contains(x));
     if are(&[-1.0, 1.0]) && numbers.contains(&-1.0) {
@@ -202,29 +206,18 @@ impl Schema {
 const NO_NORMAL: &str = "No value is known to be normal";
 
 fn means_normal(text: &str) -> bool {
-    let folded = fold(text);
-    const WHOLE: &[&str] = &[
-        "false",
-        "no",
-        "n",
-        "f",
-        "clean",
-        "good",
-        "inlier",
-        "nominal",
-        "nontor",
-        "nonvpn",
-        "notattack",
-        "noattack",
-        "nonattack",
-    ];
-    if WHOLE.contains(&folded.as_str()) {
+    if ["nontor", "nonvpn", "notattack", "noattack", "nonattack", "inlier"].contains(&fold(text).as_str()) {
         return true;
     }
     let lower = text.to_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric());
     let normal = words.clone().any(|word| ["normal", "benign", "legitimate", "legit", "natural"].contains(&word));
     normal && !words.any(|word| ["not", "non", "ab", "no"].contains(&word))
+}
+
+/// The answer to the question that a column such as `is_attack` asks.
+fn answers_no(text: &str) -> bool {
+    ["false", "no", "n", "f", "clean", "good"].contains(&fold(text).as_str())
 }
 
 fn means_background(text: &str) -> bool {
@@ -238,6 +231,8 @@ fn means_unknown(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::Reader;
+    use crate::schema::detect;
 
     #[test]
     fn what_means_normal() {
@@ -249,7 +244,6 @@ mod tests {
             "Normal Traffic",
             "nonTOR",
             "Non-Tor",
-            "False",
             "flow=From-Normal-V42-Stribrek",
         ] {
             assert!(means_normal(text), "{text}");
@@ -257,5 +251,41 @@ mod tests {
         for text in ["abnormal", "not normal", "Non-benign", "TOR", "DoS", "", "-", "Background", "neptune"] {
             assert!(!means_normal(text), "{text}");
         }
+    }
+
+    /// Reads a column of this name beside one of numbers, and gives the labels' digits, `?` for none, with the values that
+    /// mean normal.
+    fn check(name: &str, values: &[&str], expected: &str, normal: &[&str]) {
+        let rows: Vec<String> = values.iter().zip(10..).map(|(value, x)| format!("{x},{value}\n")).collect();
+        let text = format!("x,{name}\n{}", rows.concat());
+        let mut reader = Reader::new();
+        reader.push(text.as_bytes()).unwrap();
+        let table = reader.finish().unwrap().table;
+        let schema = detect(&table, None);
+        let digits = |labels: Vec<u8>| labels.iter().map(u8::to_string).collect();
+        let found: String = labels(&table, &schema).map_or_else(|| "?".into(), digits);
+        let found_normal: Vec<&str> = schema.normal_labels.iter().map(String::as_str).collect();
+        assert_eq!((found.as_str(), found_normal.as_slice()), (expected, normal), "{name}: {values:?}");
+        let is_feature = schema.feature_columns().any(|at| at == 1);
+        assert!(expected == "?" || !is_feature, "{name} is a feature");
+    }
+
+    #[test]
+    fn labels_are_found_by_name_and_value() {
+        check("label", &["0", "1", "0", ""], "0102", &["0"]);
+        check("Label", &["BENIGN", "DoS", " benign ", "NeedManualLabel", "-"], "01022", &["BENIGN", "benign"]);
+        check("Label", &["NeedManualLabel", "NeedManualLabel"], "?", &[]);
+        check("label", &["1", "1"], "11", &["0"]);
+        check("outlier", &["-1", "1", "1"], "100", &["1"]);
+        check("label", &["0", "3", "7"], "011", &["0"]);
+        check("label", &["Benign", "Background", "Malicious"], "021", &["Benign"]);
+        check("label", &["Background", "Malicious"], "01", &["Background"]);
+        check("IsAnomaly", &["False", "True"], "01", &["False"]);
+        check("Attack Type", &["Normal Traffic", "DDoS", "Bots"], "011", &["Normal Traffic"]);
+        check("class", &["normal", "anomaly"], "01", &["normal"]);
+        check("class", &["red", "blue"], "?", &[]);
+        check("target", &["0.5", "1.5"], "?", &[]);
+        check("type", &["no", "yes"], "?", &[]);
+        check("y", &["normal.", "smurf."], "01", &["normal."]);
     }
 }

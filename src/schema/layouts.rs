@@ -4,6 +4,7 @@
 //! Canonical names are for ever: model packs find their columns by them.
 
 use super::{Kind, Layout};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A known layout.
 pub struct KnownLayout {
@@ -37,15 +38,17 @@ pub fn fold(name: &str) -> String {
 /// The layout that a table with these column names follows, the best fit if several do.
 #[must_use]
 pub fn find(names: &[&str]) -> Option<&'static KnownLayout> {
-    let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
-    let known = |layout: &KnownLayout| folded.iter().filter(|name| layout.column_folded(name).is_some()).count();
-    let has = |layout: &KnownLayout, canonical: &str| {
-        folded.iter().any(|name| layout.column_folded(name).is_some_and(|column| column.canonical == canonical))
+    let fits = |layout: &&KnownLayout| {
+        let known = layout.columns_of(names);
+        let has = |canonical: &&str| known.iter().flatten().any(|column| column.canonical == *canonical);
+        let count = known.iter().flatten().count();
+        (count >= layout.least && layout.required.iter().all(has)).then_some(count)
     };
     LAYOUTS
         .iter()
-        .filter(|layout| known(layout) >= layout.least && layout.required.iter().all(|name| has(layout, name)))
-        .max_by_key(|layout| known(layout))
+        .filter_map(|layout| Some((fits(&layout)?, layout)))
+        .max_by_key(|(count, _)| *count)
+        .map(|(_, layout)| layout)
 }
 
 /// What is known of a layout.
@@ -55,15 +58,17 @@ pub fn of(layout: Layout) -> Option<&'static KnownLayout> {
 }
 
 impl KnownLayout {
-    /// The known column of this name.
+    /// The known column of each name; only the first of several names means the same column.
     #[must_use]
-    pub fn column(&self, name: &str) -> Option<&'static KnownColumn> {
-        self.column_folded(&fold(name))
-    }
-
-    fn column_folded(&self, folded: &str) -> Option<&'static KnownColumn> {
-        let is = |column: &&KnownColumn| column.aliases.contains(&folded) || fold(column.canonical) == folded;
-        self.columns.iter().flat_map(|part| part.iter()).find(is)
+    pub fn columns_of(&self, names: &[&str]) -> Vec<Option<&'static KnownColumn>> {
+        let mut columns = FxHashMap::<String, &KnownColumn>::default();
+        for column in self.columns.iter().flat_map(|part| part.iter()) {
+            columns.extend(column.aliases.iter().map(|alias| ((*alias).to_owned(), column)));
+            columns.insert(fold(column.canonical), column);
+        }
+        let mut taken = FxHashSet::default();
+        let known = |name: &&str| columns.get(&fold(name)).copied().filter(|column| taken.insert(column.canonical));
+        names.iter().map(known).collect()
     }
 }
 
@@ -382,11 +387,8 @@ mod tests {
         let found = find(&names);
         assert_eq!(found.map(|known| known.layout), expected, "{names:?}");
         for (name, canonical) in canonical {
-            assert_eq!(
-                found.and_then(|known| known.column(name)).map(|column| column.canonical),
-                Some(*canonical),
-                "{name}"
-            );
+            let known = found.and_then(|known| known.columns_of(&[name])[0]);
+            assert_eq!(known.map(|column| column.canonical), Some(*canonical), "{name}");
         }
     }
 
@@ -414,6 +416,23 @@ mod tests {
             Some(Layout::ZeekConn),
             &[("id_orig_h", "id.orig_h")],
         );
+        // The same columns of UNSW-NB15's sets and raw records have the same canonical names.
+        for (names, layout) in [
+            (
+                "id,dur,proto,service,state,spkts,dpkts,sbytes,dbytes,rate,sttl,dttl,sload,dload,smean,sinpkt,ct_state_ttl",
+                Layout::UnswNb15,
+            ),
+            (
+                "srcip,dur,proto,service,state,Spkts,Dpkts,sbytes,dbytes,Stime,Ltime,sttl,dttl,Sload,Dload,smeansz,Sintpkt,ct_state_ttl",
+                Layout::UnswNb15Raw,
+            ),
+        ] {
+            let last = |prefix: &str| {
+                names.split(',').rfind(|name| name.to_lowercase().starts_with(prefix)).unwrap_or_default()
+            };
+            let pairs = [("sload", "sload"), ("smean", "smean"), ("sin", "sinpkt"), ("dpkts", "dpkts")];
+            check(names, Some(layout), &pairs.map(|(prefix, canonical)| (last(prefix), canonical)));
+        }
         check("a,b,c", None, &[]);
         check("", None, &[]);
     }

@@ -1,6 +1,6 @@
 //! Everything that must hold, each check under its heading; the first that fails ends the run.
 
-use crate::run::{Result, command, run};
+use crate::run::{Result, command, root, run, target};
 use crate::{site, tools};
 use std::net::TcpListener;
 use std::process::Command;
@@ -40,11 +40,15 @@ const WASM: Check = ("Tests as WebAssembly", || {
 
 const SITE: Check = ("The site", || site::build(site::Mode::Release));
 
+/// The page is compared with the command line, which `--no-run` builds from the very parts that the tests were built from.
 const END_TO_END: Check = ("Tests in the browser", || {
     let bin = tools::npm_packages()?;
+    run(&mut command("cargo test --quiet --features cli --no-run"))?;
+    let program = target().join("debug/oddflow");
     let mut playwright = Command::new(bin.join("playwright"));
-    playwright.arg("test").current_dir(crate::run::root().join("e2e"));
-    run(playwright.env("CHROMIUM", tools::chromium()?).env("ODDFLOW_PORT", free_port()?.to_string()))
+    playwright.arg("test").current_dir(root().join("e2e"));
+    playwright.env("CHROMIUM", tools::chromium()?).env("ODDFLOW_PROGRAM", program);
+    run(playwright.env("ODDFLOW_PORT", free_port()?.to_string()))
 });
 
 /// Installs what is missing, then runs the checks.

@@ -1,0 +1,183 @@
+//! Which rows are used for what: duplicates removed first, then rows held out, class by class, before anything is fitted.
+
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::schema::{Schema, labels};
+use crate::table::{Table, Value};
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::Hasher;
+
+/// A labelled table, and its rows that may be used.
+pub struct Data<'a> {
+    pub table: &'a Table,
+    pub schema: &'a Schema,
+    /// Readable, labelled rows without copies of earlier ones, in file order.
+    pub rows: Vec<u32>,
+    /// 1 for an anomaly, for every row of the table.
+    pub labels: Vec<u8>,
+    /// The class of every row of the table, an index into `class_names`: its attack's name where there are names, else its
+    /// label's value.
+    pub classes: Vec<u32>,
+    pub class_names: Vec<String>,
+    pub facts: Facts,
+}
+
+/// What was found while preparing the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    pub labelled: u64,
+    pub duplicates: u64,
+    /// Of the duplicates, those whose label is not that of the row they copy.
+    pub contradictory: u64,
+    pub missing_cells: u64,
+    pub infinite_cells: u64,
+}
+
+impl<'a> Data<'a> {
+    /// # Errors
+    /// If there is no label, or rows of one class only.
+    pub fn new(table: &'a Table, schema: &'a Schema) -> Result<Self> {
+        let labels = labels(table, schema).ok_or_else(|| {
+            Error::new("No column tells which rows are normal").advice("Give a column the role of the label")
+        })?;
+        let mut facts = Facts::default();
+        let features: Vec<usize> = schema.feature_columns().collect();
+        let cells = |row: u32| features.iter().map(move |&column| table.columns[column].cells[row as usize]);
+        let mut seen: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
+        let mut rows = Vec::new();
+        for row in table.good_rows() {
+            let label = labels[row as usize];
+            if label > 1 {
+                continue;
+            }
+            facts.labelled += 1;
+            let mut hasher = FxHasher::default();
+            for cell in cells(row) {
+                hasher.write_u64(key(cell.value()));
+            }
+            let twins = seen.entry(hasher.finish()).or_default();
+            if let Some(&twin) = twins.iter().find(|&&twin| cells(twin).eq(cells(row))) {
+                facts.duplicates += 1;
+                facts.contradictory += u64::from(labels[twin as usize] != label);
+                continue;
+            }
+            twins.push(row);
+            rows.push(row);
+            for cell in cells(row) {
+                match cell.value() {
+                    Value::Missing => facts.missing_cells += 1,
+                    Value::Number(x) if x.is_infinite() => facts.infinite_cells += 1,
+                    _ => {}
+                }
+            }
+        }
+        if !rows.iter().any(|&row| labels[row as usize] == 0) || !rows.iter().any(|&row| labels[row as usize] == 1) {
+            return Err(Error::new("The table has only normal rows, or only anomalies")
+                .advice("Train with rows of both kinds"));
+        }
+        let (classes, class_names) = classes(table, schema, &labels);
+        Ok(Self { table, schema, rows, labels, classes, class_names, facts })
+    }
+
+    #[must_use]
+    pub fn is_attack(&self, row: u32) -> bool {
+        self.labels[row as usize] == 1
+    }
+
+    #[must_use]
+    pub fn class(&self, row: u32) -> u32 {
+        self.classes[row as usize]
+    }
+
+    /// How many of these rows each class has.
+    #[must_use]
+    pub fn counts(&self, rows: &[u32]) -> Vec<u64> {
+        let mut counts = vec![0; self.class_names.len()];
+        rows.iter().for_each(|&row| counts[self.class(row) as usize] += 1);
+        counts
+    }
+}
+
+fn key(value: Value) -> u64 {
+    match value {
+        Value::Number(x) => x.to_bits(),
+        Value::Missing => 1,
+        Value::Text(code) => 2 | u64::from(code) << 8,
+        Value::UnkeptText => 3,
+    }
+}
+
+/// By the attack's name; normal rows are one class. Without names, by the label.
+fn classes(table: &Table, schema: &Schema, labels: &[u8]) -> (Vec<u32>, Vec<String>) {
+    let mut names = vec!["normal".to_owned(), "anomaly".to_owned()];
+    let mut codes: FxHashMap<String, u32> = FxHashMap::default();
+    let column = schema.attack_column().or_else(|| schema.label_column()).map(|column| &table.columns[column]);
+    let class = |(row, &label): (usize, &u8)| {
+        if label == 0 {
+            return 0;
+        }
+        let Some(name) = column.and_then(|column| column.text(row)) else { return 1 };
+        *codes.entry(name.trim().to_owned()).or_insert_with_key(|name| {
+            names.push(name.clone());
+            names.len() as u32 - 1
+        })
+    };
+    let classes = labels.iter().enumerate().map(class).collect();
+    (classes, names)
+}
+
+/// Splits rows so that each class gives `share` of its rows, rounded at random, to the second part. Both parts are in the
+/// order of `rows`.
+#[must_use]
+pub fn stratified(rows: &[u32], class: impl Fn(u32) -> u32, share: f64, rng: &mut Rng) -> (Vec<u32>, Vec<u32>) {
+    let mut by_class: std::collections::BTreeMap<u32, Vec<usize>> = std::collections::BTreeMap::new();
+    for (at, &row) in rows.iter().enumerate() {
+        by_class.entry(class(row)).or_default().push(at);
+    }
+    let mut is_second = vec![false; rows.len()];
+    for places in by_class.values_mut() {
+        rng.shuffle(places);
+        let n = (share * places.len() as f64 + rng.uniform()) as usize;
+        places.iter().take(n).for_each(|&at| is_second[at] = true);
+    }
+    let part = |second: bool| rows.iter().zip(&is_second).filter(|&(_, &is)| is == second).map(|(&row, _)| row).collect();
+    (part(false), part(true))
+}
+
+/// Deals attack types into folds, the most frequent first, so that each fold leaves out some frequent and some rare ones.
+/// Types with fewer than `least` rows are in no fold.
+#[must_use]
+pub fn type_folds(counts: &[(u32, u64)], n_folds: usize, least: u64) -> Vec<Vec<u32>> {
+    let mut types: Vec<(u32, u64)> = counts.iter().copied().filter(|&(_, count)| count >= least).collect();
+    types.sort_unstable_by_key(|&(class, count)| (std::cmp::Reverse(count), class));
+    let mut folds = vec![Vec::new(); n_folds.min(types.len())];
+    let n = folds.len().max(1);
+    for (at, (class, _)) in types.into_iter().enumerate() {
+        folds[at % n].push(class);
+    }
+    folds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_gives_its_share() {
+        let rows: Vec<u32> = (0..1000).collect();
+        let (first, second) = stratified(&rows, |row| row % 4, 0.1, &mut Rng::new(1));
+        assert_eq!((first.len(), second.len()), (900, 100));
+        for class in 0..4 {
+            assert_eq!(second.iter().filter(|&&row| row % 4 == class).count(), 25);
+        }
+        assert!(second.iter().all(|row| !first.contains(row)));
+    }
+
+    #[test]
+    fn types_are_dealt_by_frequency() {
+        let counts = [(7, 5), (3, 100), (4, 50), (5, 20), (6, 30)];
+        assert_eq!(type_folds(&counts, 2, 10), [vec![3, 6], vec![4, 5]]);
+        assert_eq!(type_folds(&counts, 9, 60), [vec![3]]);
+        assert!(type_folds(&counts, 2, 1000).is_empty());
+    }
+}

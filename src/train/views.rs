@@ -1,0 +1,169 @@
+//! Fits the views of a pack to training rows: encoder, forest, network, autoencoder. Nothing here sees any other row but the
+//! validation rows that end the training of the networks.
+
+use super::mlp::{MlpParams, Rows, Target};
+use super::split::Data;
+use crate::dense::Dense;
+use crate::encode::{Encoder, EncoderParams};
+use crate::error::{Error, Result};
+use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
+use crate::hybrid::{Fusion, Standardise, Tail, Views, logit};
+use crate::rng::Rng;
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+/// How the views are fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewParams {
+    pub n_estimators: u32,
+    pub max_samples: u32,
+    /// Parts of the normal training rows; each part's forest scores come from a forest that was fitted to the others.
+    pub n_folds: u32,
+    pub classifier: MlpParams,
+    pub autoencoder: Option<MlpParams>,
+    pub seed: u64,
+}
+
+/// Fitted views.
+pub struct Fitted {
+    pub encoder: Encoder,
+    pub forest: IsolationForest,
+    pub forest_input: Standardise,
+    pub classifier: Dense,
+    pub autoencoder: Option<Dense>,
+}
+
+impl ViewParams {
+    /// `progress` hears the share of the work that is done.
+    ///
+    /// # Errors
+    /// If nothing can be fitted, as without features that vary.
+    pub fn fit(&self, data: &Data<'_>, train: &[u32], validation: &[u32], mut progress: impl FnMut(f64)) -> Result<Fitted> {
+        let encoder = EncoderParams::for_pack().fit(data.table, data.schema, train)?;
+        let mut inputs = with_room(&encode(data, &encoder, train)?);
+        let width = encoder.n_features();
+        let is_normal: Vec<bool> = train.iter().map(|&row| !data.is_attack(row)).collect();
+        let normal: Vec<usize> = (0..train.len()).filter(|&at| is_normal[at]).collect();
+        if normal.len() < 2 * self.n_folds as usize {
+            return Err(Error::new(format!("{} normal rows are too few to train with", normal.len())));
+        }
+        let features = |places: &[usize]| inputs.slice(s![.., ..width]).select(Axis(0), places);
+        let forest = self.forest(features(&normal).view(), &encoder)?;
+        let mut scores = vec![0.0; train.len()];
+        forest.anomaly_score(inputs.slice(s![.., ..width]), &mut scores);
+        let mut dealt = normal.clone();
+        Rng::stream(self.seed, 1).shuffle(&mut dealt);
+        for fold in 0..self.n_folds as usize {
+            let part = |inside: bool| -> Vec<usize> {
+                let mine = |at: &usize| (at % self.n_folds as usize == fold) == inside;
+                (0..dealt.len()).filter(mine).map(|at| dealt[at]).collect()
+            };
+            let (mut others, out) = (part(false), part(true));
+            others.sort_unstable();
+            let forest = self.forest(features(&others).view(), &encoder)?;
+            let mut unseen = vec![0.0; out.len()];
+            forest.anomaly_score(features(&out).view(), &mut unseen);
+            out.iter().zip(unseen).for_each(|(&at, score)| scores[at] = score);
+            progress(0.1 * (fold + 1) as f64 / f64::from(self.n_folds));
+        }
+        let forest_input = Standardise::of(&normal.iter().map(|&at| scores[at]).collect::<Vec<_>>());
+        inputs.column_mut(width).iter_mut().zip(&scores).for_each(|(place, &score)| *place = forest_input.apply(score));
+
+        let held_out = network_inputs(data, &encoder, &forest, forest_input, validation)?.0;
+        let labels = |rows: &[u32]| rows.iter().map(|&row| data.labels[row as usize]).collect::<Vec<_>>();
+        let (train_labels, held_out_labels) = (labels(train), labels(validation));
+        // Balanced: each class weighs as much as the other.
+        let weight = |n: usize| train.len() as f32 / (2.0 * n.max(1) as f32);
+        let class_weights = [weight(normal.len()), weight(train.len() - normal.len())];
+        let classified = |x, labels| Rows { x, target: Target::Labels { labels, class_weights } };
+        let share = if self.autoencoder.is_some() { 0.5 } else { 0.9 };
+        let classifier = self.classifier.fit(
+            classified(inputs.view(), &train_labels),
+            classified(held_out.view(), &held_out_labels),
+            |epoch, _| progress(0.1 + share * f64::from(epoch) / f64::from(self.classifier.epochs)),
+        )?;
+        let normal_out: Vec<usize> = (0..validation.len()).filter(|&at| held_out_labels[at] == 0).collect();
+        let autoencoder = self.autoencoder.as_ref().map(|params| {
+            let x = inputs.select(Axis(0), &normal);
+            let x_out = held_out.select(Axis(0), &normal_out);
+            let rows = |x| Rows { x, target: Target::Inputs };
+            params.fit(rows(x.view()), rows(x_out.view()), |epoch, _| {
+                progress(0.6 + 0.4 * f64::from(epoch) / f64::from(params.epochs));
+            })
+        });
+        Ok(Fitted { encoder, forest, forest_input, classifier, autoencoder: autoencoder.transpose()? })
+    }
+
+    fn forest(&self, x: ArrayView2<'_, f32>, encoder: &Encoder) -> Result<IsolationForest> {
+        let params = IsolationForestParams {
+            n_estimators: self.n_estimators,
+            max_samples: MaxSamples::Count(self.max_samples),
+            max_features: 1.0,
+            contamination: Contamination::Auto,
+            seed: self.seed,
+        };
+        params.fit_grouped(x, &encoder.feature_groups())
+    }
+}
+
+impl Fitted {
+    /// What the views say about some rows.
+    ///
+    /// # Errors
+    /// If the table lacks the encoder's columns.
+    pub fn views(&self, data: &Data<'_>, rows: &[u32]) -> Result<Vec<Views>> {
+        let (inputs, scores) = network_inputs(data, &self.encoder, &self.forest, self.forest_input, rows)?;
+        let view = |&forest: &f32| Views { forest, probability: 0.0, error: 0.0 };
+        let mut views: Vec<Views> = scores.iter().map(view).collect();
+        self.classifier.for_each_row(inputs.view(), |row, _, y| views[row].probability = y[0]);
+        if let Some(autoencoder) = &self.autoencoder {
+            autoencoder.for_each_row(inputs.view(), |row, x, y| views[row].error = crate::dense::mean_absolute_difference(x, y));
+        }
+        Ok(views)
+    }
+}
+
+/// Calibrates on what the views say about held-out normal rows.
+///
+/// # Errors
+/// With too few of them.
+pub fn calibrate(normal: &[Views], forest_input: Standardise, autoencoder: bool, cap: f64, weight: f64) -> Result<Fusion> {
+    let tail = |value: &dyn Fn(&Views) -> f64| Tail::fit(&normal.iter().map(value).collect::<Vec<_>>());
+    let mut fusion = Fusion {
+        forest_input,
+        network: tail(&|view| logit(view.probability))?,
+        forest: tail(&|view| f64::from(view.forest))?,
+        autoencoder: if autoencoder { Some(tail(&|view| f64::from(view.error))?) } else { None },
+        network_cap: cap,
+        weight,
+        sum: Tail { values: vec![0.0], levels: vec![0.0], slope: 1.0 },
+    };
+    fusion.sum = tail(&|view| fusion.weighted_sum(*view))?;
+    Ok(fusion)
+}
+
+fn encode(data: &Data<'_>, encoder: &Encoder, rows: &[u32]) -> Result<Array2<f32>> {
+    Ok(encoder.bind(data.table, data.schema)?.transform_all(rows))
+}
+
+/// The same rows with one more column, of zeros.
+fn with_room(x: &Array2<f32>) -> Array2<f32> {
+    let mut wide = Array2::zeros((x.nrows(), x.ncols() + 1));
+    wide.slice_mut(s![.., ..x.ncols()]).assign(x);
+    wide
+}
+
+/// The network's inputs for rows that the forest has not seen, and their forest scores.
+fn network_inputs(
+    data: &Data<'_>,
+    encoder: &Encoder,
+    forest: &IsolationForest,
+    forest_input: Standardise,
+    rows: &[u32],
+) -> Result<(Array2<f32>, Vec<f32>)> {
+    let x = encode(data, encoder, rows)?;
+    let mut scores = vec![0.0; rows.len()];
+    forest.anomaly_score(x.view(), &mut scores);
+    let mut inputs = with_room(&x);
+    inputs.column_mut(x.ncols()).iter_mut().zip(&scores).for_each(|(place, &score)| *place = forest_input.apply(score));
+    Ok((inputs, scores))
+}
