@@ -2,14 +2,12 @@
 
 use leptos::prelude::*;
 
-/// Parallel flows, and one that leaves them.
+/// Parallel flows, and one that does not run straight.
 pub fn mark() -> impl IntoView {
     view! {
         <svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
-            <path class="mark-flow" d="M3 9H29M3 23H29"/>
-            <path class="mark-odd" d="M3 16H10C15 16 15.5 4 21 4"/>
-            <circle class="mark-dot" cx="25" cy="4" r="3"/>
-            <path class="mark-flow mark-rest" d="M18 16H29"/>
+            <path class="mark-flow" d="M3 6H29M3 26H29"/>
+            <path class="mark-odd" d="M3 17.5H8.5C12 17.5 12.5 11 16 11S20 17.5 23.5 17.5H29"/>
         </svg>
     }
 }
@@ -36,10 +34,10 @@ pub fn icon(which: Icon) -> impl IntoView {
         Icon::Lock => "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 017 0v3",
         Icon::Moon => "M20 14.5A8.5 8.5 0 019.5 4 8.5 8.5 0 1020 14.5z",
         Icon::Sun => {
-            "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2.5M12 19.500V22M2 12h2.500M19.500 12H22M5 5l1.700 1.700M17.300 17.300L19 19M5 19l1.700-1.700M17.300 6.700L19 5"
+            "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2.5M12 19.5V22M2 12h2.5M19.5 12H22M5 5l1.7 1.7M17.3 17.3L19 19M5 19l1.7-1.7M17.3 6.7L19 5"
         }
-        Icon::System => "M12 3.500a8.500 8.500 0 100 17zM12 3.500a8.500 8.500 0 010 17",
-        Icon::Warning => "M12 4l9 16H3zM12 10v4.500M12 17.200v.3",
+        Icon::System => "M12 3.5a8.5 8.5 0 100 17zM12 3.5a8.5 8.5 0 010 17",
+        Icon::Warning => "M12 4l9 16H3zM12 10v4.5M12 17.2v.3",
     };
     view! {
         <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
