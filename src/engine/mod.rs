@@ -180,6 +180,15 @@ impl Engine {
         }
     }
 
+    /// Hands out the open file's table, and its schema with these changes of role.
+    ///
+    /// # Errors
+    /// If no file is open, a changed column is not there, and what `work` says.
+    pub fn with_table<T>(&self, roles: &[RoleChange], work: impl FnOnce(&Table, &Schema) -> Result<T>) -> Result<T> {
+        let dataset = self.dataset()?;
+        work(&dataset.table, &dataset.schema_with(roles)?)
+    }
+
     fn add_pack_from(&mut self, name: &str, bulk: &[Bulk]) -> Result<Outcome> {
         let [Bulk::U8(manifest), Bulk::U8(forest), Bulk::U8(dnn)] = bulk else {
             return Err(Error::new(format!("The model pack {name} is not three files")));

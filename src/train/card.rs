@@ -31,7 +31,11 @@ fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt:
         out,
         "- {} labelled rows; {} copies of earlier rows removed ({} of them with another label); {} missing and {} infinite \
          cells",
-        training.rows, training.duplicates_removed, training.contradictory, training.missing_cells, training.infinite_cells
+        training.rows,
+        training.duplicates_removed,
+        training.contradictory,
+        training.missing_cells,
+        training.infinite_cells
     )?;
     writeln!(
         out,
@@ -82,21 +86,24 @@ fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt:
         table(out, &manifest.left_out_attacks)?;
     }
     writeln!(out, "\n## Limits\n")?;
-    writeln!(out, "- The first table is what a random split of one file shows; it says little about other networks and years.")?;
+    writeln!(
+        out,
+        "- The first table is what a random split of one file shows; it says little about other networks and years."
+    )?;
     writeln!(out, "- One seed; differences in the third decimal are chance.")?;
     writeln!(out, "- Attacks whose records look like normal traffic stay unseen, whatever the threshold.")?;
-    writeln!(out, "- The score is calibrated on {} held-out rows, normal ones among them; beyond 3 it is extrapolated.", training.validation_rows)
+    writeln!(
+        out,
+        "- The score is calibrated on {} held-out rows, normal ones among them; beyond 3 it is extrapolated.",
+        training.validation_rows
+    )
 }
 
 fn table(out: &mut String, figures: &BTreeMap<String, Figures>) -> fmt::Result {
     writeln!(out, "| view | ROC AUC | PR AUC | recall at 1 % false alarms | recall at 5 % |")?;
     writeln!(out, "|---|---|---|---|---|")?;
     for (name, f) in figures {
-        writeln!(
-            out,
-            "| {name} | {:.4} | {:.4} | {:.3} | {:.3} |",
-            f.roc_auc, f.pr_auc, f.recall_at_1, f.recall_at_5
-        )?;
+        writeln!(out, "| {name} | {:.4} | {:.4} | {:.3} | {:.3} |", f.roc_auc, f.pr_auc, f.recall_at_1, f.recall_at_5)?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ pub mod mlp;
 pub mod split;
 pub mod views;
 
-use crate::bundle::{FORMAT, FileDigest, Figures, Manifest, Training, VERSION};
+use crate::bundle::{FORMAT, Figures, FileDigest, Manifest, Training, VERSION};
 use crate::dense::Activation;
 use crate::dnn::to_onnx;
 use crate::error::{Error, Result};
@@ -157,7 +157,10 @@ pub fn train(
         threshold: -libm::log10(params.false_alarm_rate) as f32,
         false_alarm_rate: params.false_alarm_rate,
         training: training_facts(&data, params, &fitted, [train.len(), validation.len()]),
-        validation: by_view(&fusion, &views).into_iter().map(|(name, scores)| (name, figures(&scores, &is_attack))).collect(),
+        validation: by_view(&fusion, &views)
+            .into_iter()
+            .map(|(name, scores)| (name, figures(&scores, &is_attack)))
+            .collect(),
         left_out_attacks,
         fusion,
         encoder: fitted.encoder,
@@ -202,16 +205,19 @@ pub fn without_types(
     params: &TrainParams,
     progress: impl FnMut(f64),
 ) -> Result<LeftOut> {
-    let kept = |rows: &[u32]| -> Vec<u32> {
-        rows.iter().copied().filter(|&row| !types.contains(&data.class(row))).collect()
-    };
+    let kept =
+        |rows: &[u32]| -> Vec<u32> { rows.iter().copied().filter(|&row| !types.contains(&data.class(row))).collect() };
     let fitted = params.views.fit(data, &kept(train), &kept(validation), progress)?;
     let normal: Vec<u32> = validation.iter().copied().filter(|&row| !data.is_attack(row)).collect();
     let of_type = |&class: &u32| -> Result<(u32, Vec<Views>)> {
         let rows: Vec<u32> = data.rows.iter().copied().filter(|&row| data.class(row) == class).collect();
         Ok((class, fitted.views(data, &rows)?))
     };
-    Ok(LeftOut { normal: fitted.views(data, &normal)?, types: types.iter().map(of_type).collect::<Result<_>>()?, fitted })
+    Ok(LeftOut {
+        normal: fitted.views(data, &normal)?,
+        types: types.iter().map(of_type).collect::<Result<_>>()?,
+        fitted,
+    })
 }
 
 /// Figures by view, means over the types that were left out.

@@ -72,8 +72,9 @@ impl<'a> Data<'a> {
             }
         }
         if !rows.iter().any(|&row| labels[row as usize] == 0) || !rows.iter().any(|&row| labels[row as usize] == 1) {
-            return Err(Error::new("The table has only normal rows, or only anomalies")
-                .advice("Train with rows of both kinds"));
+            return Err(
+                Error::new("The table has only normal rows, or only anomalies").advice("Train with rows of both kinds")
+            );
         }
         let (classes, class_names) = classes(table, schema, &labels);
         Ok(Self { table, schema, rows, labels, classes, class_names, facts })
@@ -140,7 +141,8 @@ pub fn stratified(rows: &[u32], class: impl Fn(u32) -> u32, share: f64, rng: &mu
         let n = (share * places.len() as f64 + rng.uniform()) as usize;
         places.iter().take(n).for_each(|&at| is_second[at] = true);
     }
-    let part = |second: bool| rows.iter().zip(&is_second).filter(|&(_, &is)| is == second).map(|(&row, _)| row).collect();
+    let part =
+        |second: bool| rows.iter().zip(&is_second).filter(|&(_, &is)| is == second).map(|(&row, _)| row).collect();
     (part(false), part(true))
 }
 

@@ -37,7 +37,13 @@ impl ViewParams {
     ///
     /// # Errors
     /// If nothing can be fitted, as without features that vary.
-    pub fn fit(&self, data: &Data<'_>, train: &[u32], validation: &[u32], mut progress: impl FnMut(f64)) -> Result<Fitted> {
+    pub fn fit(
+        &self,
+        data: &Data<'_>,
+        train: &[u32],
+        validation: &[u32],
+        mut progress: impl FnMut(f64),
+    ) -> Result<Fitted> {
         let encoder = EncoderParams::for_pack().fit(data.table, data.schema, train)?;
         let mut inputs = with_room(&encode(data, &encoder, train)?);
         let width = encoder.n_features();
@@ -116,7 +122,9 @@ impl Fitted {
         let mut views: Vec<Views> = scores.iter().map(view).collect();
         self.classifier.for_each_row(inputs.view(), |row, _, y| views[row].probability = y[0]);
         if let Some(autoencoder) = &self.autoencoder {
-            autoencoder.for_each_row(inputs.view(), |row, x, y| views[row].error = crate::dense::mean_absolute_difference(x, y));
+            autoencoder.for_each_row(inputs.view(), |row, x, y| {
+                views[row].error = crate::dense::mean_absolute_difference(x, y)
+            });
         }
         Ok(views)
     }
@@ -126,7 +134,13 @@ impl Fitted {
 ///
 /// # Errors
 /// With too few of them.
-pub fn calibrate(normal: &[Views], forest_input: Standardise, autoencoder: bool, cap: f64, weight: f64) -> Result<Fusion> {
+pub fn calibrate(
+    normal: &[Views],
+    forest_input: Standardise,
+    autoencoder: bool,
+    cap: f64,
+    weight: f64,
+) -> Result<Fusion> {
     let tail = |value: &dyn Fn(&Views) -> f64| Tail::fit(&normal.iter().map(value).collect::<Vec<_>>());
     let mut fusion = Fusion {
         forest_input,

@@ -2,24 +2,23 @@
 
 use crate::files::{FileStore, failed};
 use crate::{ColumnArgs, RunArgs};
-use oddflow::bundle::Pack;
+use include_dir::{Dir, File, include_dir};
+use oddflow::bundle::{FILES, Pack, sha256_hex};
 use oddflow::engine::{Engine, Outcome};
 use oddflow::generate::Generator;
 use oddflow::protocol::{Analysis, Opened, PackChoice, Reply, Request, RoleChange};
 use oddflow::schema::Role;
 use oddflow::store::Store;
+use oddflow::train::{self, TrainParams};
 use oddflow::{Error, Result};
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-/// The packs that come with the program, as (manifest, forest, network).
-const BUILT_IN: &[[&[u8]; 3]] = &[[
-    include_bytes!("../../../models/nsl-kdd/manifest.json"),
-    include_bytes!("../../../models/nsl-kdd/forest.bin"),
-    include_bytes!("../../../models/nsl-kdd/dnn.onnx"),
-]];
+/// The packs that come with the program.
+static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
 
 pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Result<()> {
     let (mut engine, analysis) = analyze(args)?;
@@ -43,6 +42,43 @@ pub fn evaluate(args: &RunArgs, threshold: Option<f32>) -> Result<()> {
         serde_json::to_writer_pretty(&mut *out, &evaluation)?;
         writeln!(out)
     })
+}
+
+pub fn train(file: &Path, out: &Path, columns: &ColumnArgs, seed: u64) -> Result<()> {
+    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    let opened = open(&mut engine, file)?;
+    let name = out.file_name().ok_or_else(|| Error::new("The folder to write to has no name"))?.to_string_lossy();
+    let digest = sha256_hex(&fs::read(file).map_err(|error| failed("read", file, &error))?);
+    let params = TrainParams::new(&name, &digest, seed);
+    let start = Instant::now();
+    let mut stage = String::new();
+    let mut told = Duration::ZERO;
+    let pack = engine.with_table(&roles(&opened, columns)?, |table, schema| {
+        train::train(table, schema, &params, &mut |progress| {
+            let elapsed = start.elapsed();
+            if progress.stage == stage && elapsed < told + Duration::from_secs(5) {
+                return;
+            }
+            told = elapsed;
+            let left = elapsed.as_secs_f64() * (1.0 - progress.done) / progress.done.max(0.01);
+            eprintln!("{:3.0} %, about {left:.0} s left: {}", progress.done * 100.0, progress.stage);
+            stage = progress.stage;
+        })
+    })?;
+    // All files at the end, the manifest last: an interrupted training leaves no pack that could be opened.
+    fs::create_dir_all(out).map_err(|error| failed("make", out, &error))?;
+    let files: [(&str, &[u8]); 4] = [
+        ("forest.bin", &pack.forest),
+        ("dnn.onnx", &pack.dnn),
+        ("MODEL_CARD.md", pack.card.as_bytes()),
+        ("manifest.json", &pack.manifest),
+    ];
+    for (name, bytes) in files {
+        let path = out.join(name);
+        fs::write(&path, bytes).map_err(|error| failed("write", &path, &error))?;
+        println!("{}: {} bytes", path.display(), bytes.len());
+    }
+    Ok(())
 }
 
 pub fn split(file: &Path, test: f64, stratify: bool, seed: u64, columns: &ColumnArgs, out: &Path) -> Result<()> {
@@ -112,18 +148,23 @@ fn analyze(args: &RunArgs) -> Result<(Engine, Analysis)> {
 
 fn engine_with_packs() -> Result<Engine> {
     let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
-    for [manifest, forest, network] in BUILT_IN {
-        engine.add_pack(Pack::open(manifest, forest, network)?);
+    for pack in MODELS.dirs() {
+        engine.add_pack(pack_of(|name| Ok(pack.get_file(pack.path().join(name)).map_or(&[][..], File::contents)))?);
     }
     Ok(engine)
 }
 
 fn open_pack(folder: &Path) -> Result<Pack> {
-    let read = |name: &str| {
+    pack_of(|name| {
         let path = folder.join(name);
         fs::read(&path).map_err(|error| failed("read", &path, &error))
-    };
-    Pack::open(&read("manifest.json")?, &read("forest.bin")?, &read("dnn.onnx")?)
+    })
+}
+
+/// A pack from its files by name.
+fn pack_of<B: AsRef<[u8]>>(read: impl Fn(&str) -> Result<B>) -> Result<Pack> {
+    let [manifest, forest, dnn] = FILES.map(read);
+    Pack::open(manifest?.as_ref(), forest?.as_ref(), dnn?.as_ref())
 }
 
 fn open(engine: &mut Engine, path: &Path) -> Result<Opened> {
