@@ -16,6 +16,7 @@ pub mod generate;
 pub mod hybrid;
 pub mod ingest;
 pub mod protocol;
+pub mod report;
 pub mod rng;
 pub mod schema;
 pub mod store;
