@@ -206,12 +206,12 @@ impl Pack {
             fusion: Some(manifest.fusion.clone()),
             threshold: manifest.threshold,
             threshold_origin: format!(
-                "Set while training, where it flagged {:.1} % of the normal rows that were held out",
+                "Set while training, where it flagged {:.1} % of the normal rows that were held out.",
                 manifest.false_alarm_rate * 100.0
             ),
             score_meaning:
                 "How rare such a row is among normal ones: at 1, one normal row in 10 looks this odd, at 2 one \
-                            in 100, at 3 one in 1,000"
+                            in 100, at 3 one in 1,000."
                     .into(),
             pack: Some(manifest.name.clone()),
         }

@@ -13,6 +13,7 @@ use crate::encode::{BoundEncoder, Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::evaluate::contamination_threshold;
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
+use crate::rng::Rng;
 use crate::schema::Schema;
 use crate::table::Table;
 use ndarray::{Array2, s};
@@ -209,6 +210,9 @@ pub struct FileFit {
     pub seed: u64,
 }
 
+/// Rows that the encoder of a file's own forest is fitted to, at most.
+const ENCODER_ROWS: u32 = 1 << 17;
+
 impl Detector {
     /// Fits an encoder and a forest to these rows of the file itself. The threshold is scikit-learn's `auto`; see
     /// [`Self::flag_share`] for another.
@@ -216,7 +220,10 @@ impl Detector {
     /// # Errors
     /// Without rows or features that vary, or if a parameter is out of its range.
     pub fn fit_to_file(table: &Table, schema: &Schema, rows: &[u32], fit: FileFit) -> Result<Self> {
-        let encoder = EncoderParams::for_file().fit(table, schema, rows)?;
+        // Sorting every column of a large file would take longer than all the rest, and change no scale that matters.
+        let some = Rng::stream(fit.seed, u64::MAX).sample(rows.len() as u32, ENCODER_ROWS);
+        let some: Vec<u32> = some.into_iter().map(|at| rows[at as usize]).collect();
+        let encoder = EncoderParams::for_file().fit(table, schema, &some)?;
         let params = IsolationForestParams {
             n_estimators: fit.n_estimators,
             max_samples: MaxSamples::Count(fit.max_samples),
@@ -235,10 +242,10 @@ impl Detector {
             forest,
             network: None,
             fusion: None,
-            threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file".into(),
+            threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file.".into(),
             score_meaning:
                 "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
-                            0.5 is average. Rare is not the same as malicious"
+                            0.5 is average. Rare is not the same as malicious."
                     .into(),
             pack: None,
         })
@@ -247,7 +254,7 @@ impl Detector {
     /// Sets the threshold so that at most this share of the scored rows is flagged.
     pub fn flag_share(&mut self, scores: &[f32], share: f64) {
         self.threshold = contamination_threshold(scores, share);
-        self.threshold_origin = format!("Set to flag at most {} % of the rows", share * 100.0);
+        self.threshold_origin = format!("Set to flag at most {} % of the rows, as you asked.", share * 100.0);
     }
 
     /// Finds the detector's columns in a table.

@@ -8,6 +8,7 @@ pub mod dense;
 #[cfg_attr(not(feature = "onnx"), path = "no_dnn.rs")]
 pub mod dnn;
 pub mod encode;
+pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod forest;
@@ -15,10 +16,14 @@ pub mod generate;
 pub mod hybrid;
 pub mod ingest;
 pub mod protocol;
+pub mod report;
 pub mod rng;
 pub mod schema;
+pub mod store;
 pub mod table;
 #[cfg(feature = "train")]
 pub mod train;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use error::{Error, Place, Result};

@@ -56,6 +56,12 @@ impl Cell {
         }
     }
 
+    /// Equal for equal values of one column.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
     #[must_use]
     pub fn as_number(self) -> Option<f64> {
         match self.value() {

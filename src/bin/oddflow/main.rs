@@ -1,1 +1,179 @@
-fn main() {}
+//! `oddflow`: the page's engine on the command line, for scripts and for checking the page.
+//!
+//! Results go to standard output or `--out`, notes to standard error. Exit code 0, or 2 with one clear line on bad input.
+
+mod commands;
+mod files;
+
+use clap::{Args, Parser, Subcommand};
+use oddflow::protocol::{PackChoice, Settings};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Finds the odd flows in a network log, on this machine alone.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write every record with its scores and its verdict behind it.
+    Score {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Flag records that score at least this, instead of the detector's own threshold.
+        #[arg(long)]
+        threshold: Option<f32>,
+        /// Where to write; standard output if not given.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Print, as JSON, what the file's labels say about its scores.
+    Evaluate {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Flag records that score at least this, instead of the detector's own threshold.
+        #[arg(long)]
+        threshold: Option<f32>,
+    },
+    /// Train a model pack on a labelled file.
+    Train {
+        file: PathBuf,
+        /// The folder to write the pack to; its name becomes the pack's.
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        columns: ColumnArgs,
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+    /// Cut a file into a training and a test part, or into chunks.
+    Split {
+        file: PathBuf,
+        /// The share of records that go into the test part.
+        #[arg(long, conflicts_with = "chunks", value_parser = share, required_unless_present = "chunks")]
+        test: Option<f64>,
+        /// Keep the shares of the labels' values the same in both parts.
+        #[arg(long, requires = "test")]
+        stratify: bool,
+        /// Cut into this many parts of equal size, in file order.
+        #[arg(long)]
+        chunks: Option<std::num::NonZeroU32>,
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        #[command(flatten)]
+        columns: ColumnArgs,
+        /// The folder to write the parts to.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Print generated flow records with planted anomalies and labels.
+    Generate {
+        #[arg(long, default_value_t = 10_000)]
+        rows: u32,
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+}
+
+/// What is scored, and how.
+#[derive(Args)]
+struct RunArgs {
+    file: PathBuf,
+    /// A built-in model pack by name, a pack's folder, or `none` for the forest fitted to the file itself; by default the
+    /// pack that was trained on records like the file's, if there is one.
+    #[arg(long)]
+    pack: Option<String>,
+    /// Trees of the forest that is fitted to the file.
+    #[arg(long, default_value_t = Settings::default().n_estimators, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    trees: u32,
+    /// Records that each of these trees sees.
+    #[arg(long, default_value_t = Settings::default().max_samples, value_parser = clap::value_parser!(u32).range(2..=65_536))]
+    max_samples: u32,
+    /// The share of records to flag, above 0 and at most 0.5, or `auto`.
+    #[arg(long, value_parser = contamination, default_value = "auto")]
+    contamination: Contamination,
+    #[arg(long, default_value_t = Settings::default().seed)]
+    seed: u64,
+    #[command(flatten)]
+    columns: ColumnArgs,
+}
+
+/// Roles that are not left to detection.
+#[derive(Args)]
+struct ColumnArgs {
+    /// The column that says whether a record is normal.
+    #[arg(long)]
+    label: Option<String>,
+    /// A column that is not to be used; may be given more than once.
+    #[arg(long)]
+    ignore: Vec<String>,
+}
+
+/// `Settings::contamination` as an argument.
+#[derive(Clone, Copy)]
+struct Contamination(Option<f64>);
+
+fn contamination(text: &str) -> Result<Contamination, String> {
+    if text == "auto" {
+        return Ok(Contamination(None));
+    }
+    match text.parse() {
+        Ok(share) if share > 0.0 && share <= 0.5 => Ok(Contamination(Some(share))),
+        _ => Err("not `auto` and not a number above 0 and at most 0.5".into()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("not a number between 0 and 1".into()),
+    }
+}
+
+impl RunArgs {
+    fn settings(&self) -> Settings {
+        let pack = match self.pack.as_deref() {
+            None => PackChoice::Auto,
+            Some("none") => PackChoice::None,
+            // The folder has been opened by then; the pack goes by its own name.
+            Some(name) => PackChoice::Named(name.into()),
+        };
+        Settings {
+            pack,
+            n_estimators: self.trees,
+            max_samples: self.max_samples,
+            contamination: self.contamination.0,
+            seed: self.seed,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let result = match cli.command {
+        Command::Score { run, threshold, out } => commands::score(&run, threshold, out.as_deref()),
+        Command::Evaluate { run, threshold } => commands::evaluate(&run, threshold),
+        Command::Train { file, out, columns, seed } => commands::train(&file, &out, &columns, seed),
+        Command::Split { file, test, stratify, chunks, seed, columns, out } => match (test, chunks) {
+            (Some(test), _) => commands::split(&file, test, stratify, seed, &columns, &out),
+            (None, Some(chunks)) => commands::chunks(&file, chunks, &out),
+            (None, None) => unreachable!("clap asks for one of them"),
+        },
+        Command::Generate { rows, seed } => commands::generate(rows, seed),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, whatever names the file brought along.
+            eprintln!("oddflow: {}", error.to_string().replace(['\n', '\r'], " "));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// The page as it starts: under a sub-path, alone on the network, guarded by its policy, readable by everyone.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect, test } from "../fixtures.ts";
+
+test("the page starts under a sub-path and says what it is", async ({ page }) => {
+  await page.goto("./");
+  await expect(page.getByRole("heading", { name: "Oddflow", level: 1 })).toBeVisible();
+  await expect(page.locator("#start-state")).toHaveCount(0);
+});
+
+test("the worker starts, and answers with the page's own build", async ({ page, requests }) => {
+  await page.goto("./");
+  await expect.poll(() => requests.filter((url) => url.includes("/worker_bg.wasm?build=")).length).toBe(1);
+  const loaded = page.workers().map((worker) => new URL(worker.url()));
+  expect(loaded.map((url) => url.pathname)).toEqual(["/some/sub-path/worker_loader.js"]);
+});
+
+test("nothing is asked of any other host", async ({ page, requests, baseURL }) => {
+  await page.goto("./");
+  await page.waitForLoadState("networkidle");
+  expect(requests.length).toBeGreaterThan(3);
+  expect(requests.filter((url) => !url.startsWith(baseURL!))).toEqual([]);
+});
+
+test("the policy forbids inline scripts, other hosts and forms", async ({ page, allowed, complaints }) => {
+  allowed.push(/policy: /, /Content Security Policy/);
+  await page.goto("./");
+  const ran = await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.inlineScriptRan = true";
+    document.head.append(script);
+    return "inlineScriptRan" in window;
+  });
+  expect(ran).toBe(false);
+  // Never sent: the policy is asked first.
+  const fetched = await page.evaluate(() => fetch("https://example.invalid/").then(() => true, () => false));
+  expect(fetched).toBe(false);
+  await page.evaluate(() => {
+    const form = document.createElement("form");
+    document.body.append(form);
+    form.submit();
+  });
+  for (const directive of ["script-src-elem", "connect-src", "form-action"]) {
+    await expect.poll(() => complaints.some((complaint) => complaint.includes(`policy: ${directive}`))).toBe(true);
+  }
+});
+
+test("the page has no accessibility faults that axe can find", async ({ page }) => {
+  await page.goto("./");
+  await expect(page.locator("#start-state")).toHaveCount(0);
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  const faults = await page.evaluate(async () => {
+    const { violations } = await (window as any).axe.run();
+    return violations.map((fault: any) => `${fault.id}: ${fault.nodes.map((node: any) => node.html).join(" ")}`);
+  });
+  expect(faults).toEqual([]);
+});

@@ -1,0 +1,506 @@
+//! What the page does: turns the person's wishes into requests to the worker, and the worker's words into state.
+
+use crate::client::{Client, News, Purpose};
+use crate::state::{Activity, ActivityKind, Checking, Draft, Notice, Outcome, Remedy, Side, Sort, Source, State, Tone};
+use gloo::timers::callback::Timeout;
+use leptos::prelude::*;
+use oddflow::error::Error;
+use oddflow::protocol::{Analysis, Bulk, JobId, Opened, Reply, Request, RowView, Settings};
+use oddflow::report::{Columns, Histogram, Ranking};
+use oddflow::web::Incoming;
+use std::sync::Arc;
+use wasm_bindgen::JsCast;
+
+/// The built-in sample is the same for everyone.
+const SAMPLE: Request = Request::OpenSample { rows: 20_000, seed: 1 };
+/// Fine enough to place a threshold by eye, coarse enough to read.
+const HISTOGRAM_BINS: usize = 80;
+/// Rows whose cells are kept; beyond that the cache starts afresh.
+const MAX_CACHED_ROWS: usize = 20_000;
+/// How long a download's address must live for the browser to have taken it.
+const DOWNLOAD_MS: u32 = 60_000;
+
+/// State and worker, handed to every view as context.
+#[derive(Clone, Copy)]
+pub struct App {
+    pub state: State,
+    client: StoredValue<Option<Client>, LocalStorage>,
+    /// When the job of the running activity, or of the first of a row of activities, was asked for.
+    started: StoredValue<f64>,
+    /// What was on screen before the file that is being opened.
+    last_source: StoredValue<Option<Source>, LocalStorage>,
+    arrange_job: StoredValue<JobId>,
+    last_notice: StoredValue<u32>,
+}
+
+/// The context of every view.
+pub fn use_app() -> App {
+    expect_context()
+}
+
+impl App {
+    pub fn new() -> Self {
+        let app = Self {
+            state: State::new(),
+            client: StoredValue::new_local(None),
+            started: StoredValue::new(0.0),
+            last_source: StoredValue::new_local(None),
+            arrange_job: StoredValue::new(0),
+            last_notice: StoredValue::new(0),
+        };
+        app.client.set_value(Some(Client::start(move |news| app.hear(news))));
+        app
+    }
+
+    fn send(self, purpose: Purpose, request: Request, blob: Option<web_sys::Blob>) -> JobId {
+        let client = self.client.get_value().expect("the client is set before any view");
+        client.send(purpose, request, blob)
+    }
+
+    fn begin(self, kind: ActivityKind, name: String, job: JobId) {
+        self.state.activity.set(Some(Activity { job, kind, name, progress: None, cancelling: false }));
+    }
+
+    /// Opens a file and, when it has been read, analyses it.
+    pub fn open(self, source: Source) {
+        self.cancel();
+        self.state.choosing.set(false);
+        self.started.set_value(now());
+        self.clear_notices();
+        let name = source.name().to_owned();
+        let (request, blob) = match &source {
+            Source::File { name, blob } => (Request::Open { name: name.clone() }, Some(blob.clone())),
+            Source::Sample => (SAMPLE, None),
+        };
+        self.last_source.set_value(self.state.source.get_untracked());
+        self.state.source.set(Some(source));
+        let job = self.send(Purpose::Open, request, blob);
+        self.begin(ActivityKind::Open, name, job);
+    }
+
+    pub fn open_file(self, file: web_sys::File) {
+        self.open(Source::File { name: file.name(), blob: file.into() });
+    }
+
+    /// Takes the first file and says so if there are more.
+    pub fn open_files(self, files: &web_sys::FileList) {
+        let Some(file) = files.get(0) else { return };
+        let (more, name) = (files.length() > 1, file.name());
+        self.open_file(file);
+        if more {
+            self.inform(Error::new(format!("Only {name} was opened")).advice("Open one file at a time"), None);
+        }
+    }
+
+    pub fn open_text(self, text: &str) {
+        if text.trim().is_empty() {
+            self.problem(Error::new("There is no text to read").advice("Paste some lines of a flow log"));
+            return;
+        }
+        let parts = js_sys::Array::of1(&text.into());
+        match web_sys::Blob::new_with_str_sequence(&parts) {
+            Ok(blob) => self.open(Source::File { name: "pasted.csv".into(), blob }),
+            Err(_) => self.problem(Error::new("The pasted text is too long").advice("Save it as a file and open that")),
+        }
+    }
+
+    /// Opens what was open, as after the worker was replaced.
+    pub fn open_again(self) {
+        if let Some(source) = self.state.source.get_untracked() {
+            self.open(source);
+        }
+    }
+
+    /// Scores the open file with the settings and roles of the form.
+    pub fn analyze(self) {
+        let Some(opened) = self.state.opened.get_untracked() else { return };
+        self.started.set_value(now());
+        self.clear_notices();
+        self.send_analyze(&opened);
+    }
+
+    fn send_analyze(self, opened: &Opened) {
+        let draft = self.state.draft.get_untracked();
+        let roles = draft.role_changes(opened);
+        let job = self.send(Purpose::Analyze, Request::Analyze { settings: draft.settings, roles }, None);
+        self.begin(ActivityKind::Analyze, opened.name.clone(), job);
+    }
+
+    /// Ends what the person waits for.
+    pub fn cancel(self) {
+        let running = self.state.activity.with_untracked(|a| a.as_ref().map(|a| (a.job, a.cancelling)));
+        if let Some((job, false)) = running {
+            self.state.activity.update(|activity| {
+                if let Some(activity) = activity {
+                    activity.cancelling = true;
+                }
+            });
+            self.cancel_job(job);
+        }
+    }
+
+    fn cancel_job(self, job: JobId) {
+        if let Some(client) = self.client.get_value() {
+            client.cancel(job);
+        }
+    }
+
+    /// Asks the worker for the order that the table wants. The run's own order needs no worker.
+    pub fn arrange(self) {
+        let state = self.state;
+        if state.arranging.get_untracked() {
+            self.cancel_job(self.arrange_job.get_value());
+        }
+        if state.outcome.with_untracked(Option::is_none) || untrack(|| state.in_natural_order()) {
+            state.arranging.set(false);
+            state.arranged.set(None);
+            return;
+        }
+        if !state.engine_has_file.get_untracked() {
+            return;
+        }
+        let Sort { key, descending } = state.sort.get_untracked();
+        let request = Request::Arrange {
+            sort: key,
+            descending,
+            filter: state.filter.get_untracked().trim().to_owned(),
+            at_least: state.flagged_only.get_untracked().then(|| state.threshold.get_untracked()),
+        };
+        state.arranging.set(true);
+        self.arrange_job.set_value(self.send(Purpose::Arrange, request, None));
+    }
+
+    /// Fetches the cells of those rows that are not here yet.
+    pub fn want_rows(self, rows: impl Iterator<Item = u32>) {
+        if !self.state.engine_has_file.get_untracked() {
+            return;
+        }
+        let missing = self.state.cells.try_update_value(|cache| {
+            if cache.rows.len() > MAX_CACHED_ROWS {
+                cache.rows.clear();
+            }
+            let wanted = rows.filter(|row| !cache.rows.contains_key(row) && !cache.pending.contains(row));
+            let missing = wanted.collect::<Vec<_>>();
+            cache.pending.extend(&missing);
+            missing
+        });
+        if let Some(rows) = missing.filter(|rows| !rows.is_empty()) {
+            self.send(Purpose::Rows(rows.clone()), Request::Rows { rows }, None);
+        }
+    }
+
+    /// The cells of a row, if they are here; hears of them when they come.
+    pub fn cells(self, row: u32) -> Option<Arc<RowView>> {
+        self.state.cells_version.track();
+        self.state.cells.with_value(|cache| cache.rows.get(&row).cloned())
+    }
+
+    /// Shows a record in the side panel.
+    pub fn select(self, row: u32) {
+        self.want_rows(std::iter::once(row));
+        self.state.selected.set(Some(row));
+        self.state.side.set(Side::Record);
+    }
+
+    /// Opens the one-record form with the cells of a row, or as it was left.
+    pub fn edit_record(self, from: Option<u32>) {
+        let state = self.state;
+        let cells = from.and_then(|row| state.cells.with_value(|cache| cache.rows.get(&row).cloned()));
+        if let Some(record) = cells {
+            state.form.set_value(record.cells.clone());
+            state.form_origin.set(from);
+            state.form_filled.update(|n| *n += 1);
+            state.checked.set(None);
+        }
+        state.side.set(Side::Check);
+    }
+
+    pub fn empty_form(self) {
+        self.state.form.set_value(Vec::new());
+        self.state.form_origin.set(None);
+        self.state.form_filled.update(|n| *n += 1);
+        self.state.checked.set(None);
+    }
+
+    /// Scores the record in the form.
+    pub fn check(self) {
+        let Some(opened) = self.state.opened.get_untracked() else { return };
+        let mut cells = self.state.form.get_value();
+        cells.resize(opened.schema.columns.len(), String::new());
+        self.state.checked.set(Some(Checking::Waiting));
+        self.send(Purpose::Check, Request::Check { cells }, None);
+    }
+
+    /// Writes the annotated file with the verdicts of the threshold on screen.
+    pub fn export(self) {
+        let Some(opened) = self.state.opened.get_untracked() else { return };
+        let job = self.send(Purpose::Export, Request::Export { threshold: self.state.threshold.get_untracked() }, None);
+        self.begin(ActivityKind::Export, opened.name.clone(), job);
+    }
+
+    pub fn dismiss(self, id: u32) {
+        self.state.notices.update(|notices| notices.retain(|notice| notice.id != id));
+    }
+
+    fn clear_notices(self) {
+        self.state.notices.update(|notices| notices.retain(|notice| notice.remedy == Some(Remedy::Reload)));
+    }
+
+    fn problem(self, error: Error) {
+        self.notify(Tone::Problem, error, None);
+    }
+
+    fn inform(self, error: Error, remedy: Option<Remedy>) {
+        self.notify(Tone::Info, error, remedy);
+    }
+
+    fn notify(self, tone: Tone, error: Error, remedy: Option<Remedy>) {
+        let id = self.last_notice.get_value() + 1;
+        self.last_notice.set_value(id);
+        self.state.notices.update(|notices| {
+            notices.retain(|notice| notice.error != error);
+            notices.push(Notice { id, tone, error, remedy });
+        });
+    }
+
+    fn hear(self, news: News) {
+        match news {
+            News::Reply(purpose, incoming) => self.reply(purpose, *incoming),
+            News::Replaced { cause, again } => self.replaced(cause, again),
+            News::Outdated => {
+                self.state.activity.set(None);
+                let error = Error::new("This page was updated").advice("Reload it to use the new version");
+                self.inform(error, Some(Remedy::Reload));
+            }
+            News::PackMissing(name) => self.inform(
+                Error::new(format!("The model pack {name} could not be loaded; files are judged by the forest alone"))
+                    .advice("Reload the page to try again"),
+                None,
+            ),
+        }
+    }
+
+    fn reply(self, purpose: Purpose, incoming: Incoming<Reply>) {
+        let state = self.state;
+        let job = incoming.job;
+        let is_current = state.activity.with_untracked(|a| a.as_ref().is_some_and(|a| a.job == job));
+        match (purpose, incoming.message) {
+            (Purpose::Open | Purpose::Analyze | Purpose::Export, Reply::Progress(progress)) if is_current => {
+                state.activity.update(|activity| {
+                    if let Some(activity) = activity {
+                        activity.progress = Some(progress);
+                    }
+                });
+            }
+            (Purpose::Open, Reply::Opened(opened)) if is_current => self.opened(*opened),
+            (Purpose::Analyze, Reply::Analyzed(analysis)) if is_current => {
+                state.activity.set(None);
+                self.analyzed(*analysis, incoming.bulk);
+            }
+            (Purpose::Export, Reply::Exported { name }) if is_current => {
+                state.activity.set(None);
+                if let Some(blob) = incoming.blob {
+                    download(&name, &blob);
+                }
+            }
+            (Purpose::Open, Reply::Failed(error)) if is_current => {
+                state.activity.set(None);
+                state.source.set(self.last_source.get_value());
+                self.problem(error);
+            }
+            (Purpose::Analyze | Purpose::Export, Reply::Failed(error)) if is_current => {
+                state.activity.set(None);
+                state.file_open.set(true);
+                self.problem(error);
+            }
+            (Purpose::Open, Reply::Cancelled) if is_current => {
+                state.activity.set(None);
+                state.source.set(self.last_source.get_value());
+            }
+            (Purpose::Analyze | Purpose::Export, Reply::Cancelled) if is_current => {
+                state.activity.set(None);
+                // Without a result, this is where one can be asked for.
+                state.file_open.update(|open| *open |= state.outcome.with_untracked(Option::is_none));
+            }
+            (Purpose::Arrange, Reply::Arranged) if job == self.arrange_job.get_value() => {
+                state.arranging.set(false);
+                if let Some(Bulk::U32(rows)) = incoming.bulk.into_iter().next() {
+                    state.arranged.set(Some(Arc::new(rows)));
+                }
+            }
+            (Purpose::Arrange, Reply::Failed(error)) => {
+                state.arranging.set(false);
+                self.problem(error);
+            }
+            (Purpose::Rows(_), Reply::Rows(rows)) => {
+                state.cells.update_value(|cache| {
+                    for record in rows {
+                        cache.pending.remove(&record.row);
+                        cache.rows.insert(record.row, Arc::new(record));
+                    }
+                });
+                state.cells_version.update(|version| *version += 1);
+            }
+            (Purpose::Rows(rows), reply @ (Reply::Failed(_) | Reply::Cancelled)) => {
+                state.cells.update_value(|cache| {
+                    for row in rows {
+                        cache.pending.remove(&row);
+                    }
+                });
+                if let Reply::Failed(error) = reply {
+                    self.problem(error);
+                }
+            }
+            (Purpose::Check, Reply::Checked(checked)) => state.checked.set(Some(Checking::Done(checked))),
+            (Purpose::Check, Reply::Failed(error)) => state.checked.set(Some(Checking::Failed(error))),
+            (Purpose::Check, Reply::Cancelled) => state.checked.set(None),
+            (Purpose::Pack, Reply::Failed(error)) => self.problem(error),
+            // Answers to what was given up meanwhile.
+            _ => {}
+        }
+    }
+
+    fn opened(self, opened: Opened) {
+        let state = self.state;
+        let opened = Arc::new(opened);
+        let same_columns = state.opened.with_untracked(|old| old.as_ref().is_some_and(|o| o.schema == opened.schema));
+        if !same_columns {
+            // A pack that was chosen for another table may not fit this one; the other settings stay.
+            let settings = state.draft.with_untracked(|draft| draft.settings.clone());
+            state.draft.set(Draft::of(&opened, Settings { pack: Default::default(), ..settings }));
+            self.empty_form();
+        }
+        self.forget_outcome();
+        state.engine_has_file.set(true);
+        state.file_open.set(false);
+        state.choosing.set(false);
+        state.opened.set(Some(opened.clone()));
+        self.send_analyze(&opened);
+    }
+
+    fn analyzed(self, analysis: Analysis, bulk: Vec<Bulk>) {
+        let state = self.state;
+        let Some(opened) = state.opened.get_untracked() else { return };
+        let Some(parts) = Parts::of(bulk, analysis.n_rows as usize) else {
+            self.problem(Error::new("The detector's answer is incomplete").advice("Reload the page and try again"));
+            return;
+        };
+        let Parts { forest, dnn, score, label, order } = parts;
+        let ranking = Ranking::new(&score, &order, &label);
+        let histogram = Histogram::of(&ranking, HISTOGRAM_BINS);
+        let columns = opened.schema.columns.iter().zip(&opened.summaries);
+        let columns = Columns::new(columns.map(|(spec, summary)| Columns::width_for(&spec.name, &summary.examples)));
+        let elapsed = now() - self.started.get_value();
+        let draft = Draft {
+            roles: analysis.schema.columns.iter().map(|column| column.role).collect(),
+            settings: state.draft.with_untracked(|draft| draft.settings.clone()),
+        };
+        state.draft.set(draft.clone());
+        state.threshold.set(analysis.threshold);
+        state.arranged.set(None);
+        state.file_open.set(false);
+        let order = Arc::new(order);
+        state.outcome.set(Some(Arc::new(Outcome {
+            analysis,
+            forest,
+            dnn,
+            score,
+            order,
+            ranking,
+            histogram,
+            columns,
+            draft,
+            elapsed,
+        })));
+    }
+
+    fn forget_outcome(self) {
+        let state = self.state;
+        state.outcome.set(None);
+        state.arranged.set(None);
+        state.arranging.set(false);
+        state.selected.set(None);
+        state.side.set(Side::Rest);
+        state.sort.set(Sort::default());
+        state.filter.set(String::new());
+        state.flagged_only.set(false);
+        state.checked.set(None);
+        state.cells.set_value(Default::default());
+    }
+
+    fn replaced(self, cause: Option<String>, again: bool) {
+        let state = self.state;
+        let busy_with = state.activity.get_untracked();
+        state.activity.set(None);
+        state.arranging.set(false);
+        state.engine_has_file.set(false);
+        state.cells.update_value(|cache| cache.pending.clear());
+        if state.checked.get_untracked() == Some(Checking::Waiting) {
+            state.checked.set(None);
+        }
+        if !again {
+            let what = format!("The detector cannot start here ({})", cause.unwrap_or_default());
+            self.problem(Error::new(what).advice("Reload the page; if that does not help, update the browser"));
+            return;
+        }
+        let was_opening = busy_with.as_ref().is_some_and(|activity| activity.kind == ActivityKind::Open);
+        if was_opening && state.opened.with_untracked(Option::is_some) {
+            // What can be opened again is what is still on screen.
+            state.source.set(self.last_source.get_value());
+        }
+        let remedy = state.source.with_untracked(Option::is_some).then_some(Remedy::OpenAgain);
+        let during = busy_with.map_or_else(String::new, |activity| format!(" while it was busy with {}", activity.name));
+        match cause {
+            Some(cause) => {
+                let error = Error::new(format!("The detector stopped unexpectedly{during} and was restarted ({cause})"));
+                let kept = "What is on screen stays, but the file has to be opened again to go on";
+                self.notify(Tone::Problem, error.advice(kept), remedy);
+            }
+            None => {
+                let error = Error::new("Cancelled; the detector was too busy to hear it and was restarted");
+                self.inform(error, remedy);
+            }
+        }
+    }
+}
+
+/// The bulk of an [`Analysis`], each part of the right length.
+struct Parts {
+    forest: Vec<f32>,
+    dnn: Vec<f32>,
+    score: Vec<f32>,
+    label: Vec<u8>,
+    order: Vec<u32>,
+}
+
+impl Parts {
+    fn of(bulk: Vec<Bulk>, n_rows: usize) -> Option<Self> {
+        let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score), Bulk::U8(label), Bulk::U32(order)] =
+            <[Bulk; 5]>::try_from(bulk).ok()?
+        else {
+            return None;
+        };
+        let full = [forest.len(), score.len(), order.len()].iter().all(|&len| len == n_rows);
+        let optional = [dnn.len(), label.len()].iter().all(|&len| len == 0 || len == n_rows);
+        (full && optional).then_some(Self { forest, dnn, score, label, order })
+    }
+}
+
+/// Milliseconds of a clock that never goes back.
+fn now() -> f64 {
+    gloo::utils::window().performance().map_or(0.0, |performance| performance.now())
+}
+
+fn download(name: &str, blob: &web_sys::Blob) {
+    let Ok(url) = web_sys::Url::create_object_url_with_blob(blob) else { return };
+    if let Ok(anchor) = gloo::utils::document().create_element("a") {
+        let anchor: web_sys::HtmlAnchorElement = anchor.unchecked_into();
+        anchor.set_href(&url);
+        anchor.set_download(name);
+        anchor.click();
+    }
+    Timeout::new(DOWNLOAD_MS, move || {
+        let _ = web_sys::Url::revoke_object_url(&url);
+    })
+    .forget();
+}

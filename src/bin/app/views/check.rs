@@ -1,0 +1,146 @@
+//! The form that scores one record, filled by hand or from a row of the table.
+
+use crate::actions::use_app;
+use crate::draw::icons::{Icon, icon};
+use crate::state::{Checking, Side};
+use leptos::prelude::*;
+use oddflow::protocol::{Checked, Opened};
+use oddflow::report::{count, plural, score, share_of_one};
+use oddflow::schema::{Kind, Role};
+use std::sync::Arc;
+
+/// A form of thousands of fields is laid out in full only on demand.
+const FIRST_FIELDS: usize = 200;
+
+#[component]
+pub fn CheckPanel() -> impl IntoView {
+    let app = use_app();
+    let state = app.state;
+    let waiting = move || state.checked.with(|checked| *checked == Some(Checking::Waiting));
+    let origin = move || match state.form_origin.get() {
+        Some(row) => format!("Started from record {}.", count(u64::from(row) + 1)),
+        None => "Fill in what you know; empty fields count as missing.".into(),
+    };
+    view! {
+        <aside class="side sheet" on:keydown=move |event| {
+                if event.key() == "Escape" {
+                    state.side.set(Side::Rest);
+                }
+            } aria-labelledby="check-title">
+            <div class="side-head">
+                <h2 id="check-title">"Check one record"</h2>
+                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Rest)>
+                    {icon(Icon::Close)}
+                </button>
+            </div>
+            <form class="check" aria-labelledby="check-title" on:submit=move |event| {
+                event.prevent_default();
+                app.check();
+            }>
+                <p class="hint">{origin}</p>
+                <div class="check-answer" role="status">
+                    {move || state.checked.get().map(|checking| match checking {
+                        Checking::Waiting => view! { <p class="hint">"Scoring…"</p> }.into_any(),
+                        Checking::Failed(error) => view! { <p class="remark">{error.to_string()}</p> }.into_any(),
+                        Checking::Done(checked) => view! { <Answer checked/> }.into_any(),
+                    })}
+                </div>
+                <div class="check-actions">
+                    <button type="submit" class="button primary" disabled=move || waiting() || !state.engine_has_file.get()>"Score it"</button>
+                    <button type="button" class="button" on:click=move |_| app.empty_form()>"Clear"</button>
+                </div>
+                {move || {
+                    state.form_filled.track();
+                    state.opened.get().map(|opened| fields(&opened))
+                }}
+            </form>
+        </aside>
+    }
+}
+
+#[component]
+fn Answer(checked: Checked) -> impl IntoView {
+    let app = use_app();
+    let value = checked.score;
+    let verdict = move || if value >= app.state.threshold.get() { "odd" } else { "ordinary" };
+    let network = checked.dnn_probability;
+    view! {
+        <div class="standing">
+            <p class="verdict" data-verdict=verdict>{verdict}</p>
+            <dl class="figures compact">
+                <div><dt>"Score"</dt><dd>{score(value)}</dd></div>
+                <div><dt>"Forest"</dt><dd>{score(checked.forest_score)}</dd></div>
+                {network.map(|network| view! { <div><dt>"Network"</dt><dd>{score(network)}</dd></div> })}
+            </dl>
+            <p class="hint">"Odder than " {share_of_one(checked.rank)} " of the records in this file."</p>
+        </div>
+    }
+}
+
+/// The inputs of the detector first, what it does not look at folded away.
+fn fields(opened: &Arc<Opened>) -> impl IntoView + use<> {
+    let is_feature = |index: &usize| opened.schema.columns[*index].role == Role::Feature;
+    let (features, others): (Vec<_>, Vec<_>) = (0..opened.schema.columns.len()).partition(is_feature);
+    let n_others = others.len();
+    view! {
+        <FieldList opened=opened.clone() indices=features/>
+        {(n_others > 0).then(|| view! {
+            <details>
+                <summary>"Not used by the detector (" {n_others} ")"</summary>
+                <FieldList opened=opened.clone() indices=others/>
+            </details>
+        })}
+    }
+}
+
+#[component]
+fn FieldList(opened: Arc<Opened>, indices: Vec<usize>) -> impl IntoView {
+    let n = indices.len();
+    let shown = RwSignal::new(n.min(FIRST_FIELDS));
+    view! {
+        <div class="check-fields">
+            {move || indices.iter().take(shown.get()).map(|&index| field(&opened, index)).collect_view()}
+        </div>
+        <Show when=move || shown.get() < n>
+            <button type="button" class="button" on:click=move |_| shown.set(n)>
+                "Show all " {plural(n as u64, "field", "fields")}
+            </button>
+        </Show>
+    }
+}
+
+fn field(opened: &Opened, index: usize) -> impl IntoView + use<> {
+    let state = use_app().state;
+    let spec = &opened.schema.columns[index];
+    let id = format!("field-{index}");
+    let list = format!("values-{index}");
+    let examples = opened.summaries.get(index).map(|summary| summary.examples.clone()).unwrap_or_default();
+    let value = state.form.with_value(|cells| cells.get(index).cloned().unwrap_or_default());
+    let input = move |event| {
+        let text = event_target_value(&event);
+        state.form.update_value(|cells| {
+            if cells.len() <= index {
+                cells.resize(index + 1, String::new());
+            }
+            cells[index] = text;
+        });
+    };
+    let numeric = matches!(spec.kind, Kind::Number | Kind::Port);
+    let placeholder = examples.first().cloned().unwrap_or_default();
+    let values = (!numeric && !examples.is_empty()).then(|| {
+        view! {
+            <datalist id=list.clone()>
+                {examples.into_iter().map(|example| view! { <option value=example></option> }).collect_view()}
+            </datalist>
+        }
+    });
+    view! {
+        <div class="field">
+            <label for=id.clone()>{spec.name.clone()}</label>
+            <input id=id class="input" type="text" autocomplete="off" spellcheck="false"
+                inputmode=if numeric { "decimal" } else { "text" } list=values.is_some().then_some(list)
+                placeholder=placeholder prop:value=value on:input=input/>
+            {values}
+        </div>
+    }
+}

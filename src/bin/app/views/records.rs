@@ -1,0 +1,451 @@
+//! All records in one table of which only the window in view exists: rows and columns alike.
+
+use super::size::size_of;
+use crate::actions::{App, use_app};
+use crate::draw::icons::{Icon, icon};
+use crate::state::{Outcome, Side, Sort};
+use gloo::timers::callback::Timeout;
+use leptos::{html, prelude::*};
+use oddflow::protocol::SortKey;
+use oddflow::report::{RowScroll, count, plural, score};
+use oddflow::schema::{Kind, Role};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// In pixels, as in `table.css`.
+const ROW_HEIGHT: f64 = 32.0;
+const HEAD_HEIGHT: f64 = 36.0;
+const RECORD_WIDTH: f64 = 96.0;
+const SCORE_WIDTH: f64 = 148.0;
+const STAGE_WIDTH: f64 = 96.0;
+/// Rows and columns that are ready beyond the edges of the window.
+const SPARE_ROWS: usize = 8;
+const SPARE_COLUMNS: usize = 2;
+/// Milliseconds without scrolling before cells are fetched.
+const FETCH_PAUSE: u32 = 40;
+/// Milliseconds without typing before the worker filters.
+const TYPE_PAUSE: u32 = 250;
+/// Milliseconds without scrolling before the track is put back to where the rows are.
+const TRACK_PAUSE: u32 = 150;
+
+/// What the table lists: rows in order, of which the first `n` are shown.
+#[derive(Clone, Debug, PartialEq)]
+struct Listing {
+    order: Arc<Vec<u32>>,
+    n: usize,
+}
+
+#[component]
+pub fn Records() -> impl IntoView {
+    let app = use_app();
+    let state = app.state;
+    let listing = Memo::new(move |_| listing(app));
+    arrange_on_change(app);
+    let n_rows = move || state.opened.with(|opened| opened.as_ref().map_or(0, |opened| opened.n_rows));
+    let has_quality = Memo::new(move |_| {
+        state.outcome.with(|outcome| outcome.as_ref().is_some_and(|outcome| outcome.analysis.quality.is_some()))
+    });
+    let quality_shown = move || has_quality.get() && state.quality_open.get();
+    view! {
+        <section class="records" aria-labelledby="records-title">
+            <div class="toolbar">
+                <h2 id="records-title">"Records"</h2>
+                <p class="shown" role="status">
+                    {move || match listing.with(|listing| listing.n as u64) {
+                        _ if state.arranging.get() => "Sorting…".into(),
+                        n if n == n_rows() => plural(n, "record", "records"),
+                        n => format!("{} of {}", count(n), plural(n_rows(), "record", "records")),
+                    }}
+                </p>
+                <div class="toolbar-end">
+                    <Show when=move || has_quality.get()>
+                        <label class="toggle">
+                            <input type="checkbox" prop:checked=move || state.quality_open.get() on:change=move |event| {
+                                state.quality_open.set(event_target_checked(&event));
+                                state.side.set(Side::Rest);
+                            }/>
+                            "Against the labels"
+                        </label>
+                    </Show>
+                    <label class="toggle">
+                        <input type="checkbox" prop:checked=move || state.flagged_only.get()
+                            on:change=move |event| state.flagged_only.set(event_target_checked(&event))/>
+                        "Odd only"
+                    </label>
+                    <FilterBox/>
+                </div>
+            </div>
+            <div class="table-and-side">
+                {move || state.outcome.get().map(|outcome| view! { <Grid outcome listing/> })}
+                {move || match state.side.get() {
+                    Side::Rest => quality_shown().then(|| view! { <super::quality::QualityPanel/> }).into_any(),
+                    Side::Record => view! { <super::record::RecordPanel/> }.into_any(),
+                    Side::Check => view! { <super::check::CheckPanel/> }.into_any(),
+                }}
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn FilterBox() -> impl IntoView {
+    let state = use_app().state;
+    let typed = StoredValue::new_local(None::<Timeout>);
+    let input = move |event| {
+        let text = event_target_value(&event);
+        typed.set_value(Some(Timeout::new(TYPE_PAUSE, move || state.filter.set(text))));
+    };
+    view! {
+        <input class="input filter" type="search" placeholder="Filter by text" aria-label="Filter records by text" autocomplete="off"
+            spellcheck="false" prop:value=move || state.filter.get() on:input=input disabled=move || !state.engine_has_file.get()/>
+    }
+}
+
+/// In the run's own order the odd rows are simply the first ones.
+fn listing(app: App) -> Listing {
+    let state = app.state;
+    let Some(outcome) = state.outcome.get() else { return Listing { order: Arc::default(), n: 0 } };
+    match state.arranged.get() {
+        Some(order) if !state.in_natural_order() => Listing { n: order.len(), order },
+        _ => {
+            let n = if state.flagged_only.get() { state.n_flagged() } else { outcome.order.len() };
+            Listing { order: outcome.order.clone(), n }
+        }
+    }
+}
+
+/// The worker sorts anew when what it sorts by has changed; a threshold that is being dragged is let settle first.
+fn arrange_on_change(app: App) {
+    let state = app.state;
+    let wish = Memo::new(move |_| {
+        let natural = state.in_natural_order();
+        let at_least = (!natural && state.flagged_only.get()).then(|| state.threshold.get());
+        (state.sort.get(), state.filter.get(), at_least, state.engine_has_file.get())
+    });
+    let pause = StoredValue::new_local(None::<Timeout>);
+    Effect::new(move |before: Option<(Sort, String, Option<f32>, bool)>| {
+        let wish = wish.get();
+        let Some(before) = before else { return wish };
+        let only_threshold = before.0 == wish.0 && before.1 == wish.1;
+        match only_threshold {
+            true => pause.set_value(Some(Timeout::new(TYPE_PAUSE, move || app.arrange()))),
+            false => app.arrange(),
+        }
+        wish
+    });
+}
+
+/// The columns before those of the file.
+#[derive(Clone, Copy, PartialEq)]
+struct Lead {
+    key: SortKey,
+    name: &'static str,
+    width: f64,
+}
+
+const RECORD: Lead = Lead { key: SortKey::Record, name: "Record", width: RECORD_WIDTH };
+const SCORE: Lead = Lead { key: SortKey::Score, name: "Score", width: SCORE_WIDTH };
+const FOREST: Lead = Lead { key: SortKey::ForestScore, name: "Forest", width: STAGE_WIDTH };
+const NETWORK: Lead = Lead { key: SortKey::DnnProbability, name: "Network", width: STAGE_WIDTH };
+
+#[component]
+fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
+    let app = use_app();
+    let state = app.state;
+    let node = NodeRef::<html::Div>::new();
+    let size = size_of(node);
+    // Where the window stands: pixels into all rows, and pixels of the track.
+    let offset = RwSignal::new(0.0);
+    let top = RwSignal::new(0.0);
+    let left = RwSignal::new(0.0);
+    let cursor = RwSignal::new(None::<usize>);
+
+    // Without a network the score is the forest's.
+    let leads = if outcome.dnn.is_empty() { vec![SCORE, RECORD] } else { vec![SCORE, RECORD, FOREST, NETWORK] };
+    let lead_width = leads.iter().map(|lead| lead.width).sum::<f64>();
+    let total_width = lead_width + outcome.columns.total();
+    let n_columns = leads.len() + outcome.columns.len();
+    let outcome = StoredValue::new(outcome);
+    let leads = StoredValue::new(leads);
+
+    let scroll = Memo::new(move |_| {
+        let viewport = (size.get().1 - HEAD_HEIGHT).max(0.0);
+        RowScroll { n_rows: listing.with(|listing| listing.n), row_height: ROW_HEIGHT, viewport }
+    });
+    let window = Memo::new(move |_| scroll.get().visible(offset.get(), SPARE_ROWS));
+    let columns = Memo::new(move |_| {
+        outcome.with_value(|outcome| {
+            outcome.columns.visible((left.get() - lead_width).max(0.0), size.get().0, SPARE_COLUMNS)
+        })
+    });
+    let template = Memo::new(move |_| {
+        outcome.with_value(|outcome| leads.with_value(|leads| template(leads, outcome, &columns.get())))
+    });
+
+    let go_to = move |to: f64| {
+        let scroll = scroll.get_untracked();
+        offset.set(to);
+        top.set(scroll.top_of(to));
+        if let Some(node) = node.get_untracked() {
+            node.set_scroll_top(scroll.top_of(to).round() as i32);
+            // What the browser made of it.
+            top.set(f64::from(node.scroll_top()));
+        }
+    };
+    let settle = StoredValue::new_local(None::<Timeout>);
+    let scrolled = move |_| {
+        let Some(node) = node.get_untracked() else { return };
+        left.set(f64::from(node.scroll_left()));
+        let (from, to) = (top.get_untracked(), f64::from(node.scroll_top()));
+        if from == to {
+            return;
+        }
+        let scroll = scroll.get_untracked();
+        offset.update(|offset| *offset = scroll.moved(*offset, from, to));
+        top.set(to);
+        if scroll.height() > RowScroll::MAX_TRACK {
+            settle.set_value(Some(Timeout::new(TRACK_PAUSE, move || go_to(offset.get_untracked()))));
+        }
+    };
+    // Another order or filter starts at the top.
+    Effect::new(move |before: Option<(Sort, String)>| {
+        let now = (state.sort.get(), state.filter.get());
+        if before.is_some_and(|before| before != now) {
+            cursor.set(None);
+            go_to(0.0);
+        }
+        now
+    });
+    // A list that became shorter has no rows beyond its end.
+    Effect::new(move |_| {
+        let end = scroll.get().max_offset();
+        if offset.get_untracked() > end {
+            go_to(end);
+        }
+    });
+    fetch_visible(app, window, listing);
+
+    let select = move |place: usize| {
+        if let Some(row) = listing.with_untracked(|listing| listing.order.get(place).copied()) {
+            cursor.set(Some(place));
+            app.select(row);
+        }
+    };
+    let keys = move |event: web_sys::KeyboardEvent| {
+        let n = listing.with_untracked(|listing| listing.n);
+        if n == 0 || event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return;
+        }
+        let here = cursor.get_untracked();
+        let page = (scroll.get_untracked().viewport / ROW_HEIGHT) as usize;
+        let to = match event.key().as_str() {
+            "ArrowDown" => here.map_or(0, |here| here + 1),
+            "ArrowUp" => here.unwrap_or(0).saturating_sub(1),
+            "PageDown" => here.unwrap_or(0) + page,
+            "PageUp" => here.unwrap_or(0).saturating_sub(page),
+            "Home" => 0,
+            "End" => n - 1,
+            "Enter" | " " => {
+                event.prevent_default();
+                return select(here.unwrap_or(0));
+            }
+            "Escape" => return state.side.set(Side::Rest),
+            _ => return,
+        };
+        event.prevent_default();
+        let to = to.min(n - 1);
+        cursor.set(Some(to));
+        let revealed = scroll.get_untracked().reveal(offset.get_untracked(), to);
+        if revealed != offset.get_untracked() {
+            go_to(revealed);
+        }
+        // An open panel follows the cursor.
+        if state.side.get_untracked() == Side::Record {
+            select(to);
+        }
+    };
+
+    // Only the part of the listing that is in view, each with its place.
+    let visible = move || {
+        let window = window.get();
+        listing.with(|listing| {
+            let rows = listing.order.get(window.clone()).unwrap_or_default();
+            window.zip(rows.iter().copied()).collect::<Vec<_>>()
+        })
+    };
+    let shift = move || {
+        let first = window.get().start as f64 * ROW_HEIGHT;
+        format!("translateY({}px)", first - offset.get() + top.get())
+    };
+    view! {
+        <div class="grid" role="grid" tabindex="0" aria-label="Records" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
+            aria-colcount=n_columns.to_string() aria-busy=move || state.arranging.get().to_string()
+            aria-activedescendant=move || cursor.get().map(row_id)
+            style=("--columns", move || template.get()) node_ref=node on:scroll=scrolled on:keydown=keys>
+            <div class="grid-head" role="row" aria-rowindex="1" style:width=format!("{total_width}px")>
+                {leads.with_value(|leads| leads.iter().enumerate().map(|(at, lead)| {
+                    let class = if at == 0 { "cell head number sticky" } else { "cell head number" };
+                    head(app, class, lead.key, lead.name.to_owned(), at + 1)
+                }).collect_view())}
+                <div class="spacer" role="presentation"></div>
+                {move || columns.get().map(|column| outcome.with_value(|outcome| {
+                    let spec = &outcome.analysis.schema.columns[column];
+                    let class = if is_numeric(spec.kind) { "cell head number" } else { "cell head" };
+                    let at = leads.with_value(Vec::len) + column + 1;
+                    head(app, class, SortKey::Column(column as u32), spec.name.clone(), at)
+                })).collect_view()}
+            </div>
+            <div class="grid-track" role="rowgroup" style:height=move || format!("{}px", scroll.get().track()) style:width=format!("{total_width}px")>
+                <div class="grid-window" role="presentation" style:transform=shift>
+                    <For each=visible key=|&row| row let((place, row))>
+                        <RecordRow place row outcome leads columns cursor on_select=select/>
+                    </For>
+                </div>
+            </div>
+            <Show when=move || listing.with(|listing| listing.n == 0) && !state.arranging.get()>
+                <p class="grid-empty">
+                    {move || if state.filter.with(String::is_empty) { "No record is odd at this threshold." } else { "No record contains this text." }}
+                </p>
+            </Show>
+        </div>
+    }
+}
+
+fn row_id(place: usize) -> String {
+    format!("record-at-{place}")
+}
+
+fn is_numeric(kind: Kind) -> bool {
+    matches!(kind, Kind::Number | Kind::Port)
+}
+
+/// The widths of the cells of a row: the leading ones, what is left of the window in one piece, and those in view.
+fn template(leads: &[Lead], outcome: &Outcome, columns: &Range<usize>) -> String {
+    let leads = leads.iter().map(|lead| lead.width);
+    let spacer = std::iter::once(outcome.columns.left(columns.start));
+    let widths = leads.chain(spacer).chain(columns.clone().map(|column| outcome.columns.width(column)));
+    widths.map(|width| format!("{width}px")).collect::<Vec<_>>().join(" ")
+}
+
+/// A heading that sorts: first as most people want it (scores falling, the rest rising), then the other way round.
+fn head(app: App, class: &'static str, key: SortKey, name: String, at: usize) -> impl IntoView + use<> {
+    let sort = app.state.sort;
+    let falls_first = matches!(key, SortKey::Score | SortKey::ForestScore | SortKey::DnnProbability);
+    let direction = move || match sort.get() {
+        Sort { key: current, .. } if current != key => "none",
+        Sort { descending: true, .. } => "descending",
+        Sort { descending: false, .. } => "ascending",
+    };
+    let click = move |_| {
+        sort.update(|sort| {
+            let descending = if sort.key == key { !sort.descending } else { falls_first };
+            *sort = Sort { key, descending };
+        });
+    };
+    let title = name.clone();
+    view! {
+        <div class=class role="columnheader" aria-colindex=at.to_string() aria-sort=direction>
+            <button type="button" title=title on:click=click disabled=move || !app.state.engine_has_file.get()>
+                <span>{name}</span>
+                {icon(Icon::Down)}
+            </button>
+        </div>
+    }
+}
+
+/// Asks for the cells in view once scrolling rests.
+fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
+    let pause = StoredValue::new_local(None::<Timeout>);
+    Effect::new(move |_| {
+        window.track();
+        listing.track();
+        app.state.engine_has_file.track();
+        let fetch = move || {
+            let window = window.get_untracked();
+            listing.with_untracked(|listing| {
+                app.want_rows(listing.order.get(window).unwrap_or_default().iter().copied());
+            });
+        };
+        pause.set_value(Some(Timeout::new(FETCH_PAUSE, fetch)));
+    });
+}
+
+#[component]
+fn RecordRow(
+    place: usize,
+    row: u32,
+    outcome: StoredValue<Arc<Outcome>>,
+    leads: StoredValue<Vec<Lead>>,
+    columns: Memo<Range<usize>>,
+    cursor: RwSignal<Option<usize>>,
+    on_select: impl Fn(usize) + 'static,
+) -> impl IntoView {
+    let app = use_app();
+    let state = app.state;
+    let value = outcome.with_value(|outcome| outcome.score.get(row as usize).copied().unwrap_or(f32::NAN));
+    let share = outcome.with_value(|outcome| outcome.histogram.position(value.into())) * 100.0;
+    let odd = Memo::new(move |_| value >= state.threshold.get());
+    let cells = Memo::new(move |_| app.cells(row));
+    let of_stage = move |scores: fn(&Outcome) -> &[f32]| {
+        outcome.with_value(|outcome| scores(outcome).get(row as usize).map_or_else(String::new, |&x| score(x)))
+    };
+    let lead = move |lead: &Lead| {
+        match lead.key {
+        SortKey::Score => view! {
+            <div class="cell score sticky" role="gridcell" aria-colindex="1">
+                <span class="score-track"><span class="score-bar" style:width=format!("{share:.1}%")></span></span>
+                <span class="score-value">{score(value)}</span>
+                <span class="visually-hidden">{move || if value.is_nan() { " unscored" } else if odd.get() { " odd" } else { "" }}</span>
+            </div>
+        }
+        .into_any(),
+        SortKey::ForestScore => stage_cell(of_stage(|outcome| &outcome.forest)),
+        SortKey::DnnProbability => stage_cell(of_stage(|outcome| &outcome.dnn)),
+        SortKey::Record | SortKey::Column(_) => stage_cell(count(u64::from(row) + 1)),
+    }
+    };
+    let first_column = leads.with_value(Vec::len) + 1;
+    let file_cells = move || {
+        let columns = columns.get();
+        cells.with(|cells| {
+            outcome.with_value(|outcome| {
+                let schema = &outcome.analysis.schema;
+                let cell = |column: usize| {
+                    let spec = &schema.columns[column];
+                    let class = match (is_numeric(spec.kind), spec.role) {
+                        (true, Role::Feature) => "cell number",
+                        (true, _) => "cell number unused",
+                        (false, Role::Feature) => "cell",
+                        (false, _) => "cell unused",
+                    };
+                    let at = (first_column + column).to_string();
+                    match cells {
+                        Some(record) => {
+                            let text = record.cells.get(column).cloned().unwrap_or_default();
+                            view! { <div class=class role="gridcell" aria-colindex=at>{text}</div> }.into_any()
+                        }
+                        None => {
+                            view! { <div class="cell waiting" role="gridcell" aria-colindex=at><span></span></div> }
+                                .into_any()
+                        }
+                    }
+                };
+                columns.map(cell).collect_view()
+            })
+        })
+    };
+    view! {
+        <div class="grid-row" role="row" id=row_id(place) aria-rowindex=(place + 2).to_string()
+            aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Rest).to_string()
+            class:odd=move || odd.get() class:unscored=value.is_nan() class:at-cursor=move || cursor.get() == Some(place)
+            on:click=move |_| on_select(place)>
+            {leads.with_value(|leads| leads.iter().map(lead).collect_view())}
+            <div class="spacer" role="presentation"></div>
+            {file_cells}
+        </div>
+    }
+}
+
+fn stage_cell(text: String) -> AnyView {
+    view! { <div class="cell number lead" role="gridcell">{text}</div> }.into_any()
+}

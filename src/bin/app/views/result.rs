@@ -1,0 +1,62 @@
+//! The headline of a run, and the panels below it.
+
+use super::scores::Scores;
+use crate::actions::use_app;
+use crate::draw::icons::{Icon, icon};
+use crate::state;
+use leptos::prelude::*;
+use oddflow::report::{count, duration, plural, share};
+use std::sync::Arc;
+
+#[component]
+pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
+    let app = use_app();
+    let analysis = &outcome.analysis;
+    let n_rows = analysis.n_rows;
+    let unscored = n_rows - analysis.n_scored.min(n_rows);
+    let detector = match &analysis.pack {
+        Some(pack) => format!("Model pack {pack}"),
+        None => "Forest fitted to this file".into(),
+    };
+    let footnote = format!(
+        "{detector} · {} · {}",
+        plural(analysis.n_features.into(), "input", "inputs"),
+        duration(outcome.elapsed)
+    );
+    let busy = move || app.state.activity.with(Option::is_some) || !app.state.engine_has_file.get();
+    let n_flagged = Memo::new(move |_| app.state.n_flagged() as u64);
+    view! {
+        <section class="result" aria-labelledby="headline">
+            <div class="headline">
+                <div class="headline-text">
+                    <h1 id="headline" aria-live="polite">
+                        <strong class="odd-count">{move || count(n_flagged.get())}</strong>
+                        " of " {count(n_rows)} {if n_rows == 1 { " flow " } else { " flows " }}
+                        {move || if n_flagged.get() == 1 { "is odd" } else { "are odd" }}
+                        " "
+                        <span class="odd-share">{move || share(n_flagged.get(), n_rows)}</span>
+                    </h1>
+                    <p class="explanation">{analysis.explanation.clone()}</p>
+                    <p class="hint">
+                        {footnote}
+                        {(unscored > 0).then(|| format!(
+                            " · {} could not be scored and {} at the end of the table",
+                            plural(unscored, "record", "records"),
+                            if unscored == 1 { "stands" } else { "stand" }
+                        ))}
+                    </p>
+                </div>
+                <div class="headline-actions">
+                    <button type="button" class="button" disabled=busy on:click=move |_| app.edit_record(None)>
+                        "Check one record"
+                    </button>
+                    <button type="button" class="button primary" disabled=busy on:click=move |_| app.export()>
+                        {icon(Icon::Download)} "Download annotated CSV"
+                    </button>
+                </div>
+            </div>
+            {analysis.warnings.iter().map(|warning| view! { <p class="remark">{warning.clone()}</p> }).collect_view()}
+            <Scores outcome=outcome.clone()/>
+        </section>
+    }
+}

@@ -1,0 +1,216 @@
+//! One function for each command.
+
+use crate::files::{FileStore, failed};
+use crate::{ColumnArgs, RunArgs};
+use include_dir::{Dir, File, include_dir};
+use oddflow::bundle::{FILES, Pack, sha256_hex};
+use oddflow::engine::{Engine, Outcome};
+use oddflow::generate::Generator;
+use oddflow::protocol::{Analysis, Opened, PackChoice, Reply, Request, RoleChange};
+use oddflow::schema::Role;
+use oddflow::store::Store;
+use oddflow::train::{self, TrainParams};
+use oddflow::{Error, Result};
+use std::fs;
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The packs that come with the program.
+static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
+
+pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Result<()> {
+    let (mut engine, analysis) = analyze(args)?;
+    note(&analysis);
+    let job = engine.start(Request::Export { threshold: threshold.unwrap_or(analysis.threshold) }, Vec::new(), None);
+    let written = engine.finish(job, |_| ())?.written.expect("an export writes");
+    let written = written.into_any().downcast::<FileStore>().expect("our own spool");
+    match out {
+        Some(path) => {
+            let copy = fs::File::create(path).and_then(|mut file| written.copy_to(&mut file));
+            copy.map_err(|error| failed("write", path, &error))
+        }
+        None => to_stdout(|out| written.copy_to(out)),
+    }
+}
+
+pub fn evaluate(args: &RunArgs, threshold: Option<f32>) -> Result<()> {
+    let (engine, _) = analyze(args)?;
+    let evaluation = engine.evaluate(threshold)?;
+    to_stdout(|out| {
+        serde_json::to_writer_pretty(&mut *out, &evaluation)?;
+        writeln!(out)
+    })
+}
+
+pub fn train(file: &Path, out: &Path, columns: &ColumnArgs, seed: u64) -> Result<()> {
+    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    let opened = open(&mut engine, file)?;
+    let name = out.file_name().ok_or_else(|| Error::new("The folder to write to has no name"))?.to_string_lossy();
+    let digest = sha256_hex(&fs::read(file).map_err(|error| failed("read", file, &error))?);
+    let params = TrainParams::new(&name, &digest, seed);
+    let start = Instant::now();
+    let mut stage = String::new();
+    let mut told = Duration::ZERO;
+    let pack = engine.with_table(&roles(&opened, columns)?, |table, schema| {
+        train::train(table, schema, &params, &mut |progress| {
+            let elapsed = start.elapsed();
+            if progress.stage == stage && elapsed < told + Duration::from_secs(5) {
+                return;
+            }
+            told = elapsed;
+            let left = elapsed.as_secs_f64() * (1.0 - progress.done) / progress.done.max(0.01);
+            eprintln!("{:3.0} %, about {left:.0} s left: {}", progress.done * 100.0, progress.stage);
+            stage = progress.stage;
+        })
+    })?;
+    // All files at the end, the manifest last: an interrupted training leaves no pack that could be opened.
+    fs::create_dir_all(out).map_err(|error| failed("make", out, &error))?;
+    let files: [(&str, &[u8]); 4] = [
+        ("forest.bin", &pack.forest),
+        ("dnn.onnx", &pack.dnn),
+        ("MODEL_CARD.md", pack.card.as_bytes()),
+        ("manifest.json", &pack.manifest),
+    ];
+    for (name, bytes) in files {
+        let path = out.join(name);
+        fs::write(&path, bytes).map_err(|error| failed("write", &path, &error))?;
+        println!("{}: {} bytes", path.display(), bytes.len());
+    }
+    Ok(())
+}
+
+pub fn split(file: &Path, test: f64, stratify: bool, seed: u64, columns: &ColumnArgs, out: &Path) -> Result<()> {
+    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    let opened = open(&mut engine, file)?;
+    let parts = engine.split(test, stratify, seed, &roles(&opened, columns)?)?;
+    let parts = ["train.csv", "test.csv"].into_iter().map(str::to_owned).zip(parts);
+    write_parts(&engine, parts, out)
+}
+
+pub fn chunks(file: &Path, chunks: NonZeroU32, out: &Path) -> Result<()> {
+    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    open(&mut engine, file)?;
+    let width = chunks.to_string().len();
+    let parts = engine.chunks(chunks.get())?;
+    let parts = parts.into_iter().enumerate().map(|(at, rows)| (format!("chunk-{:0width$}.csv", at + 1), rows));
+    write_parts(&engine, parts, out)
+}
+
+fn write_parts(engine: &Engine, parts: impl Iterator<Item = (String, Vec<u32>)>, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+    for (name, rows) in parts {
+        let path = folder.join(name);
+        let fail = |error: io::Error| failed("write", &path, &error);
+        let mut file = io::BufWriter::new(fs::File::create(&path).map_err(fail)?);
+        engine.write_part(&rows, |bytes| file.write_all(bytes).map_err(fail))?;
+        file.flush().map_err(fail)?;
+        println!("{}: {} records", path.display(), rows.len());
+    }
+    Ok(())
+}
+
+pub fn generate(rows: u32, seed: u64) -> Result<()> {
+    let mut generator = Generator::new(rows, seed);
+    to_stdout(|out| {
+        let mut text = Vec::new();
+        loop {
+            text.clear();
+            let more = generator.write(8192, &mut text);
+            out.write_all(&text)?;
+            if !more {
+                return Ok(());
+            }
+        }
+    })
+}
+
+/// Opens and scores the file.
+fn analyze(args: &RunArgs) -> Result<(Engine, Analysis)> {
+    let mut engine = engine_with_packs()?;
+    let mut settings = args.settings();
+    if let PackChoice::Named(name) = &settings.pack
+        && Path::new(name).is_dir()
+    {
+        let pack = open_pack(Path::new(name))?;
+        settings.pack = PackChoice::Named(pack.manifest().name.clone());
+        engine.add_pack(pack);
+    }
+    let opened = open(&mut engine, &args.file)?;
+    let roles = roles(&opened, &args.columns)?;
+    let job = engine.start(Request::Analyze { settings, roles }, Vec::new(), None);
+    match engine.finish(job, |_| ())? {
+        Outcome { reply: Reply::Analyzed(analysis), .. } => Ok((engine, *analysis)),
+        _ => unreachable!("an analysis answers with an analysis"),
+    }
+}
+
+fn engine_with_packs() -> Result<Engine> {
+    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    for pack in MODELS.dirs() {
+        engine.add_pack(pack_of(|name| Ok(pack.get_file(pack.path().join(name)).map_or(&[][..], File::contents)))?);
+    }
+    Ok(engine)
+}
+
+fn open_pack(folder: &Path) -> Result<Pack> {
+    pack_of(|name| {
+        let path = folder.join(name);
+        fs::read(&path).map_err(|error| failed("read", &path, &error))
+    })
+}
+
+/// A pack from its files by name.
+fn pack_of<B: AsRef<[u8]>>(read: impl Fn(&str) -> Result<B>) -> Result<Pack> {
+    let [manifest, forest, dnn] = FILES.map(read);
+    Pack::open(manifest?.as_ref(), forest?.as_ref(), dnn?.as_ref())
+}
+
+fn open(engine: &mut Engine, path: &Path) -> Result<Opened> {
+    let file: Box<dyn Store> = Box::new(FileStore::open(path)?);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let job = engine.start(Request::Open { name }, Vec::new(), Some(file));
+    match engine.finish(job, |_| ())? {
+        Outcome { reply: Reply::Opened(opened), .. } => Ok(*opened),
+        _ => unreachable!("an open file answers with what was found"),
+    }
+}
+
+/// The changes of role that the arguments ask for.
+fn roles(opened: &Opened, args: &ColumnArgs) -> Result<Vec<RoleChange>> {
+    let labels = args.label.iter().map(|name| (name, Role::Label));
+    let ignored = args.ignore.iter().map(|name| (name, Role::Ignored));
+    labels
+        .chain(ignored)
+        .map(|(name, role)| {
+            let columns = &opened.schema.columns;
+            let column = columns.iter().position(|column| column.name == *name || column.canonical == *name);
+            let column = column.ok_or_else(|| {
+                let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).take(60).collect();
+                Error::new(format!("There is no column \"{name}\""))
+                    .advice(format!("The file has {}", names.join(", ")))
+            })?;
+            Ok(RoleChange { column: column as u32, role })
+        })
+        .collect()
+}
+
+/// Tells on standard error what was done.
+fn note(analysis: &Analysis) {
+    eprintln!("{} {}", analysis.explanation, analysis.score_meaning);
+    let unscored = analysis.n_rows - analysis.n_scored;
+    eprintln!("{} records, {unscored} of them unscored; threshold {}.", analysis.n_rows, analysis.threshold);
+    for warning in &analysis.warnings {
+        eprintln!("warning: {}", warning.replace(['\n', '\r'], " "));
+    }
+}
+
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        // The reader has had enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Error::new(format!("Cannot write to standard output: {error}"))),
+    }
+}

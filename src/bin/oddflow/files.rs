@@ -1,0 +1,83 @@
+//! Files as the engine's stores.
+
+use oddflow::store::{Spool, Store, out_of_range};
+use oddflow::{Error, Result};
+use std::any::Any;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// A file, read and written through one handle.
+pub struct FileStore {
+    file: RefCell<File>,
+    size: u64,
+}
+
+impl FileStore {
+    pub fn open(path: &Path) -> Result<Self> {
+        let open = || -> io::Result<(File, u64)> {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            if metadata.is_dir() {
+                return Err(io::Error::other("it is a folder"));
+            }
+            let size = metadata.len();
+            Ok((file, size))
+        };
+        let (file, size) = open().map_err(|error| failed("read", path, &error))?;
+        Ok(Self { file: RefCell::new(file), size })
+    }
+
+    /// An empty file that goes away with its handle.
+    pub fn temporary() -> Self {
+        let file = tempfile::tempfile().expect("the folder for temporary files can be written to");
+        Self { file: RefCell::new(file), size: 0 }
+    }
+
+    /// Copies everything to `out`.
+    pub fn copy_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut file = self.file.borrow_mut();
+        file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut *file, out)?;
+        out.flush()
+    }
+}
+
+impl Store for FileStore {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, start: u64, len: usize, out: &mut Vec<u8>) -> Result<()> {
+        if start.checked_add(len as u64).is_none_or(|end| end > self.size) {
+            return Err(out_of_range());
+        }
+        let filled = out.len();
+        out.resize(filled + len, 0);
+        let mut file = self.file.borrow_mut();
+        let read = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut out[filled..]));
+        read.map_err(|error| Error::new(format!("The file can no longer be read: {error}")).advice("Try again"))
+    }
+}
+
+impl Spool for FileStore {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let file = self.file.get_mut();
+        let written = file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(bytes));
+        written.map_err(|error| {
+            Error::new(format!("A temporary file cannot be written: {error}")).advice("Make room on the disk")
+        })?;
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// The error of an operation on a path.
+pub fn failed(operation: &str, path: &Path, error: &io::Error) -> Error {
+    Error::new(format!("Cannot {operation} {}: {error}", path.display()))
+}

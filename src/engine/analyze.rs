@@ -1,0 +1,191 @@
+//! Scoring the open file: roles and settings → detector → scores → what they are worth.
+
+use super::{Dataset, Engine, Outcome, ROWS_PER_STEP, Run, Step, Work};
+use crate::bundle::Pack;
+use crate::error::{Error, Result};
+use crate::evaluate;
+use crate::hybrid::{Detector, FileFit};
+use crate::protocol::{
+    Analysis, Bulk, PackChoice, Progress, Quality, Reply, RoleChange, Settings, Stage, StageQuality,
+};
+use crate::schema::{self, Schema};
+use std::rc::Rc;
+
+pub(super) struct Analyze {
+    settings: Settings,
+    roles: Vec<RoleChange>,
+    scoring: Option<Scoring>,
+}
+
+/// What the steps after the first work on.
+struct Scoring {
+    dataset: Rc<Dataset>,
+    schema: Schema,
+    detector: Detector,
+    explanation: String,
+    warnings: Vec<String>,
+    /// The rows that can be scored, in order, and how many of them have been.
+    rows: Vec<u32>,
+    done: usize,
+    forest: Vec<f32>,
+    dnn: Vec<f32>,
+    score: Vec<f32>,
+    block: [Vec<f32>; 3],
+}
+
+impl Analyze {
+    pub(super) fn new(settings: Settings, roles: Vec<RoleChange>) -> Self {
+        Self { settings, roles, scoring: None }
+    }
+
+    /// Chooses or fits the detector.
+    fn prepare(&self, engine: &Engine) -> Result<Scoring> {
+        let dataset = engine.dataset()?;
+        let schema = dataset.schema_with(&self.roles)?;
+        let rows = dataset.table.good_rows();
+        let (pack, explanation) = choose_pack(&engine.packs, &schema, &self.settings.pack)?;
+        let detector = match pack {
+            Some(pack) => pack.detector(),
+            None => {
+                if rows.len() < 2 {
+                    return Err(Error::new("One record alone cannot be odd: there is nothing to compare it with")
+                        .advice("Give a file with more records, or one that a model pack knows"));
+                }
+                let Settings { n_estimators, max_samples, seed, .. } = self.settings;
+                let fit = FileFit { n_estimators, max_samples, seed };
+                Detector::fit_to_file(&dataset.table, &schema, &rows, fit)?
+            }
+        };
+        let n_rows = dataset.table.n_rows();
+        let n_dnn = if detector.network.is_some() { n_rows } else { 0 };
+        Ok(Scoring {
+            schema,
+            detector,
+            explanation,
+            warnings: Vec::new(),
+            rows,
+            done: 0,
+            forest: vec![f32::NAN; n_rows],
+            dnn: vec![f32::NAN; n_dnn],
+            score: vec![f32::NAN; n_rows],
+            block: Default::default(),
+            dataset,
+        })
+    }
+
+    fn finish(&self, scoring: Scoring) -> (Run, Vec<Bulk>) {
+        let Scoring { dataset, schema, mut detector, explanation, mut warnings, rows, forest, dnn, score, .. } =
+            scoring;
+        let order = evaluate::best_order(&score);
+        let labels = schema::labels(&dataset.table, &schema);
+        if let Some(share) = self.settings.contamination {
+            detector.flag_share(&score, share);
+        }
+        let quality = labels.as_ref().and_then(|labels| {
+            let count = |class| rows.iter().filter(|&&row| labels[row as usize] == class).count() as u64;
+            let (normal, anomalies) = (count(0), count(1));
+            let label_column = schema.label_column().map(|column| schema.columns[column].name.clone())?;
+            if normal == 0 || anomalies == 0 {
+                let only = if normal == 0 { "anomalous" } else { "normal" };
+                warnings.push(format!(
+                    "The label column \"{label_column}\" calls every record {only}, so there is nothing to measure the scores against."
+                ));
+                return None;
+            }
+            let stage = |scores: &[f32]| StageQuality {
+                roc_auc: evaluate::roc_auc(scores, labels),
+                pr_auc: evaluate::pr_auc(scores, labels),
+                curve: evaluate::curve(scores, labels),
+            };
+            let dnn = (!dnn.is_empty()).then(|| stage(&dnn));
+            Some(Quality { label_column, normal, anomalies, forest: stage(&forest), dnn, hybrid: stage(&score) })
+        });
+        warnings.extend(schema.warnings.iter().cloned());
+        let analysis = Analysis {
+            pack: detector.pack.clone(),
+            explanation,
+            score_meaning: detector.score_meaning.clone(),
+            n_rows: dataset.table.n_rows() as u64,
+            n_scored: rows.len() as u64,
+            n_features: detector.encoder.n_features() as u32,
+            threshold: detector.threshold,
+            threshold_origin: detector.threshold_origin.clone(),
+            settings: self.settings.clone(),
+            schema: schema.clone(),
+            quality,
+            warnings,
+        };
+        let bulk = vec![
+            Bulk::F32(forest.clone()),
+            Bulk::F32(dnn.clone()),
+            Bulk::F32(score.clone()),
+            Bulk::U8(labels.unwrap_or_default()),
+            Bulk::U32(order.clone()),
+        ];
+        let n_scored = rows.len();
+        (Run { schema, detector, forest, dnn, score, order, n_scored, analysis, filtered: None }, bulk)
+    }
+}
+
+impl Work for Analyze {
+    fn step(&mut self, engine: &mut Engine) -> Result<Step> {
+        let Some(scoring) = &mut self.scoring else {
+            let scoring = self.prepare(engine)?;
+            let total = scoring.rows.len() as u64;
+            self.scoring = Some(scoring);
+            return Ok(Step::Working(Progress { stage: Stage::Scoring, done: 0, total, rows: 0 }));
+        };
+        scoring.step()?;
+        let (done, total) = (scoring.done as u64, scoring.rows.len() as u64);
+        if done < total {
+            return Ok(Step::Working(Progress { stage: Stage::Scoring, done, total, rows: done }));
+        }
+        let scoring = self.scoring.take().expect("it was there");
+        let (run, bulk) = self.finish(scoring);
+        let reply = Reply::Analyzed(Box::new(run.analysis.clone()));
+        engine.run = Some(run);
+        Ok(Step::Done(Outcome { reply, bulk, written: None }))
+    }
+}
+
+impl Scoring {
+    fn step(&mut self) -> Result<()> {
+        let rows = &self.rows[self.done..self.rows.len().min(self.done + ROWS_PER_STEP)];
+        for scores in &mut self.block {
+            scores.resize(rows.len(), f32::NAN);
+        }
+        let [forest, dnn, score] = &mut self.block;
+        self.detector.bind(&self.dataset.table, &self.schema)?.score(rows, forest, dnn, score)?;
+        for (at, &row) in rows.iter().enumerate() {
+            self.forest[row as usize] = forest[at];
+            self.score[row as usize] = score[at];
+            if let Some(place) = self.dnn.get_mut(row as usize) {
+                *place = dnn[at];
+            }
+        }
+        self.done += rows.len();
+        Ok(())
+    }
+}
+
+/// The pack for this file, and in plain words which detector speaks and why.
+fn choose_pack(packs: &[Rc<Pack>], schema: &Schema, choice: &PackChoice) -> Result<(Option<Rc<Pack>>, String)> {
+    const ALONE: &str = "An isolation forest fitted to this very file speaks alone";
+    let using = |pack: &Rc<Pack>| {
+        let name = &pack.manifest().name;
+        (Some(pack.clone()), format!("The model pack {name} speaks: its isolation forest and its network together."))
+    };
+    match choice {
+        PackChoice::None => Ok((None, format!("{ALONE}, as you asked."))),
+        PackChoice::Auto => Ok(match packs.iter().find(|pack| pack.fits(schema).is_ok()) {
+            Some(pack) => using(pack),
+            None => (None, format!("{ALONE}: no model pack was trained on records like these.")),
+        }),
+        PackChoice::Named(name) => {
+            let pack = packs.iter().find(|pack| pack.manifest().name == *name);
+            let pack = pack.ok_or_else(|| Error::new(format!("There is no model pack named \"{name}\"")))?;
+            pack.fits(schema)?;
+            Ok(using(pack))
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! View models: what the page shows, computed where a native test can check it.
+//!
+//! Nothing here knows a browser. A view asks for numbers, paths and words, and draws them as they come.
+
+mod histogram;
+mod ranking;
+mod rates;
+mod scroll;
+mod words;
+
+pub use histogram::{CountScale, Histogram, nice_ticks};
+pub use ranking::Ranking;
+pub use rates::stage_rates;
+pub use scroll::{Columns, RowScroll};
+pub use words::{auc_words, bytes, count, duration, metric, plural, score, share, share_of_one};

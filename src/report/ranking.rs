@@ -1,0 +1,155 @@
+//! Scores in falling order with the labels counted along, so that every question about a threshold is a binary search.
+//!
+//! Unscored rows (NaN) are in no count. Rows with an unknown label count as flagged or not, but are in no confusion.
+
+use crate::evaluate::Confusion;
+
+/// The scored rows of one run, from the oddest to the most ordinary.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ranking {
+    /// Falling.
+    scores: Vec<f32>,
+    /// Anomalies and normal rows among the first `i` rows, for `i` from 0 to all of them; empty without labels.
+    known: Vec<[u32; 2]>,
+}
+
+impl Ranking {
+    /// `order` holds rows by falling score with the unscored last; `labels` is empty or 0 normal, 1 anomaly, 2 unknown.
+    /// Rows that `scores` does not have are left out.
+    #[must_use]
+    pub fn new(scores: &[f32], order: &[u32], labels: &[u8]) -> Self {
+        let rows = || order.iter().filter_map(|&row| Some((row as usize, *scores.get(row as usize)?)));
+        let sorted = rows().map(|(_, score)| score).take_while(|score| !score.is_nan()).collect::<Vec<_>>();
+        let mut known = Vec::new();
+        if !labels.is_empty() {
+            known.reserve_exact(sorted.len() + 1);
+            let mut seen = [0; 2];
+            known.push(seen);
+            for (row, _) in rows().take(sorted.len()) {
+                match labels.get(row) {
+                    Some(1) => seen[0] += 1,
+                    Some(0) => seen[1] += 1,
+                    _ => {}
+                }
+                known.push(seen);
+            }
+        }
+        Self { scores: sorted, known }
+    }
+
+    /// How many rows are scored.
+    #[must_use]
+    pub fn n_scored(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// How many rows score at least `threshold`; a NaN threshold flags nothing.
+    #[must_use]
+    pub fn flagged(&self, threshold: f32) -> usize {
+        self.scores.partition_point(|&score| score >= threshold)
+    }
+
+    /// The highest threshold that flags at least `flagged` rows; ties are flagged together. 0 rows: just above every score.
+    #[must_use]
+    pub fn threshold_for(&self, flagged: usize) -> f32 {
+        match (flagged.min(self.scores.len()), self.scores.first()) {
+            (_, None) => f32::INFINITY,
+            (0, Some(top)) => top.next_up(),
+            (n, Some(_)) => self.scores[n - 1],
+        }
+    }
+
+    /// The place of a score among the rows, from 1.
+    #[must_use]
+    pub fn place(&self, score: f32) -> usize {
+        self.scores.partition_point(|&other| other > score) + 1
+    }
+
+    /// The lowest and the highest finite score.
+    #[must_use]
+    pub fn range(&self) -> Option<(f32, f32)> {
+        let finite = |score: &&f32| score.is_finite();
+        Some((*self.scores.iter().rev().find(finite)?, *self.scores.iter().find(finite)?))
+    }
+
+    /// Whether labels are known.
+    #[must_use]
+    pub fn has_labels(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    /// Labelled anomalies among the `n` oddest rows; 0 without labels.
+    #[must_use]
+    pub fn anomalies_among(&self, n: usize) -> usize {
+        self.known.get(n.min(self.scores.len())).map_or(0, |seen| seen[0] as usize)
+    }
+
+    /// What the labels say about the rows that score at least `threshold`; `None` without labels.
+    #[must_use]
+    pub fn confusion(&self, threshold: f32) -> Option<Confusion> {
+        let all = *self.known.last()?;
+        let above = self.known[self.flagged(threshold)];
+        Some(Confusion {
+            true_positives: above[0].into(),
+            false_positives: above[1].into(),
+            true_negatives: (all[1] - above[1]).into(),
+            false_negatives: (all[0] - above[0]).into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCORES: [f32; 6] = [0.2, 0.9, f32::NAN, 0.5, 0.5, 0.7];
+    const ORDER: [u32; 6] = [1, 5, 3, 4, 0, 2];
+    const LABELS: [u8; 6] = [0, 1, 1, 2, 0, 1];
+
+    fn ranking() -> Ranking {
+        Ranking::new(&SCORES, &ORDER, &LABELS)
+    }
+
+    #[test]
+    fn counts_rows_at_a_threshold() {
+        let rows = [(1.0, 0), (0.9, 1), (0.7, 2), (0.6, 2), (0.5, 4), (0.2, 5), (-1.0, 5), (f32::NAN, 0)];
+        for (threshold, expected) in rows {
+            assert_eq!(ranking().flagged(threshold), expected, "{threshold}");
+        }
+    }
+
+    #[test]
+    fn a_budget_becomes_a_threshold_that_keeps_ties_together() {
+        for (budget, flagged) in [(0, 0), (1, 1), (2, 2), (3, 4), (4, 4), (5, 5), (99, 5)] {
+            let ranking = ranking();
+            assert_eq!(ranking.flagged(ranking.threshold_for(budget)), flagged, "{budget}");
+        }
+    }
+
+    #[test]
+    fn confusion_leaves_out_unknown_labels_and_unscored_rows() {
+        // Scored and labelled: 0.9 anomaly, 0.7 anomaly, 0.5 normal, 0.2 normal.
+        for (threshold, [tp, fp, tn, missed]) in [(0.6, [2, 0, 2, 0]), (0.5, [2, 1, 1, 0]), (0.8, [1, 0, 2, 1])] {
+            let expected =
+                Confusion { true_positives: tp, false_positives: fp, true_negatives: tn, false_negatives: missed };
+            assert_eq!(ranking().confusion(threshold), Some(expected), "{threshold}");
+        }
+        assert_eq!(Ranking::new(&SCORES, &ORDER, &[]).confusion(0.5), None);
+    }
+
+    #[test]
+    fn places_and_range() {
+        for (score, place) in [(1.0, 1), (0.9, 1), (0.7, 2), (0.5, 3), (0.2, 5), (0.0, 6)] {
+            assert_eq!(ranking().place(score), place, "{score}");
+        }
+        assert_eq!(ranking().range(), Some((0.2, 0.9)));
+        assert_eq!(Ranking::default().range(), None);
+        assert_eq!(Ranking::default().threshold_for(3), f32::INFINITY);
+    }
+
+    #[test]
+    fn rows_that_do_not_exist_are_left_out() {
+        assert_eq!(Ranking::new(&[0.5], &[9, 0], &[]).n_scored(), 1);
+        assert_eq!(Ranking::new(&[0.5], &[0], &[]).anomalies_among(1), 0);
+    }
+}

@@ -1,0 +1,203 @@
+//! Numbers as a person reads them. English, a comma between thousands, a thin space before a unit.
+
+/// Keeps a number and its unit on one line.
+const SPACE: char = '\u{202f}';
+
+/// `1,234,567`
+#[must_use]
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.char_indices() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 row`, `2,000 rows`
+#[must_use]
+pub fn plural(n: u64, one: &str, many: &str) -> String {
+    format!("{}\u{a0}{}", count(n), if n == 1 { one } else { many })
+}
+
+/// `812 bytes`, `19.1 MB`: decimal units, three figures.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if n < 1000 {
+        return format!("{n}{SPACE}{}", if n == 1 { "byte" } else { "bytes" });
+    }
+    let mut x = n as f64 / 1000.0;
+    let mut unit = 0;
+    // What would round to 1000 belongs to the next unit.
+    while x >= 999.5 && unit + 1 < UNITS.len() {
+        x /= 1000.0;
+        unit += 1;
+    }
+    let decimals = if x < 9.995 { 2 } else { usize::from(x < 99.95) };
+    format!("{x:.decimals$}{SPACE}{}", UNITS[unit])
+}
+
+/// `0.98 %` of `whole`; `0 %` of nothing. Never rounds something to nothing or a part to all.
+#[must_use]
+pub fn share(part: u64, whole: u64) -> String {
+    if part == 0 || whole == 0 {
+        return format!("0{SPACE}%");
+    }
+    let percent = part as f64 / whole as f64 * 100.0;
+    match percent {
+        p if part == whole => format!("{p:.0}{SPACE}%"),
+        p if p < 0.01 => format!("<\u{2009}0.01{SPACE}%"),
+        p if p > 99.99 => format!(">\u{2009}99.99{SPACE}%"),
+        p if !(1.0..=99.0).contains(&p) => format!("{p:.2}{SPACE}%"),
+        p => format!("{p:.1}{SPACE}%"),
+    }
+}
+
+/// As [`share`], of a fraction between 0 and 1.
+#[must_use]
+pub fn share_of_one(x: f64) -> String {
+    const PARTS: u64 = 1_000_000;
+    share((x.clamp(0.0, 1.0) * PARTS as f64).round() as u64, PARTS)
+}
+
+/// A score with three decimals; a dash for an unscored row.
+#[must_use]
+pub fn score(x: f32) -> String {
+    match x {
+        x if x.is_nan() => "–".into(),
+        f32::INFINITY => "∞".into(),
+        x => signed(format!("{x:.3}")),
+    }
+}
+
+/// A quality between 0 and 1 with three decimals; a dash where it is not defined.
+#[must_use]
+pub fn metric(x: f64) -> String {
+    if x.is_nan() { "–".into() } else { signed(format!("{x:.3}")) }
+}
+
+/// `340 ms`, `2.4 s`, `3 min 20 s`
+#[must_use]
+pub fn duration(milliseconds: f64) -> String {
+    let milliseconds = milliseconds.max(0.0);
+    let seconds = milliseconds / 1000.0;
+    match seconds {
+        s if s < 0.9995 => format!("{milliseconds:.0}{SPACE}ms"),
+        s if s < 59.95 => format!("{s:.1}{SPACE}s"),
+        s => {
+            let s = s.round() as u64;
+            format!("{}{SPACE}min {}{SPACE}s", s / 60, s % 60)
+        }
+    }
+}
+
+/// What an area under the ROC curve says, in words that do not flatter.
+#[must_use]
+pub fn auc_words(auc: f64) -> &'static str {
+    match auc {
+        a if a.is_nan() => "Cannot be judged: only one class is labelled.",
+        a if a < 0.45 => "Worse than chance: in this file the labelled anomalies look more ordinary than the rest.",
+        a if a <= 0.55 => "No better than chance: here a high score says nothing about the label.",
+        a if a < 0.7 => "Weak: only a little better than chance.",
+        a if a < 0.85 => "Fair: anomalies tend to score higher.",
+        a if a < 0.95 => "Good: most anomalies score above most normal rows.",
+        _ => "Very good: nearly all anomalies score above normal rows.",
+    }
+}
+
+/// A true minus sign, and none before zero.
+fn signed(text: String) -> String {
+    match text.strip_prefix('-') {
+        None => text,
+        Some(rest) if rest.bytes().all(|b| matches!(b, b'0' | b'.')) => rest.into(),
+        Some(rest) => format!("−{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (125_973, "125,973"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(n), text);
+        }
+        assert_eq!(plural(1, "row", "rows"), "1\u{a0}row");
+        assert_eq!(plural(2000, "row", "rows"), "2,000\u{a0}rows");
+    }
+
+    #[test]
+    fn sizes() {
+        for (n, text) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1000, "1.00 kB"),
+            (19_109_424, "19.1 MB"),
+            (999_499, "999 kB"),
+            (999_500, "1.00 MB"),
+            (9_996_000, "10.0 MB"),
+            (u64::MAX, "18447 PB"),
+        ] {
+            assert_eq!(bytes(n).replace(SPACE, " "), text);
+        }
+    }
+
+    #[test]
+    fn shares() {
+        for (part, whole, text) in [
+            (0, 10, "0 %"),
+            (10, 10, "100 %"),
+            (1, 0, "0 %"),
+            (1, 3, "33.3 %"),
+            (1, 200, "0.50 %"),
+            (1, 1_000_000, "<\u{2009}0.01 %"),
+            (999_999, 1_000_000, ">\u{2009}99.99 %"),
+            (995, 1000, "99.50 %"),
+        ] {
+            assert_eq!(share(part, whole).replace(SPACE, " "), text);
+        }
+    }
+
+    #[test]
+    fn fractions() {
+        for (x, text) in [(0.973, "97.3 %"), (1.0, "100 %"), (0.0, "0 %"), (2.0, "100 %")] {
+            assert_eq!(share_of_one(x).replace(SPACE, " "), text);
+        }
+    }
+
+    #[test]
+    fn scores_metrics_and_durations() {
+        for (x, text) in [
+            (0.6124, "0.612"),
+            (-0.25, "−0.250"),
+            (-0.0001, "0.000"),
+            (f32::INFINITY, "∞"),
+            (12.0, "12.000"),
+            (f32::NAN, "–"),
+        ] {
+            assert_eq!(score(x), text);
+        }
+        assert_eq!(metric(0.973_4), "0.973");
+        for (ms, text) in
+            [(12.4, "12 ms"), (999.6, "1.0 s"), (2449.0, "2.4 s"), (200_000.0, "3 min 20 s"), (-1.0, "0 ms")]
+        {
+            assert_eq!(duration(ms).replace(SPACE, " "), text);
+        }
+    }
+
+    #[test]
+    fn chance_is_called_chance() {
+        for (auc, start) in
+            [(0.5, "No better"), (0.545, "No better"), (0.3, "Worse"), (0.6, "Weak"), (0.99, "Very good")]
+        {
+            assert!(auc_words(auc).starts_with(start), "{auc}");
+        }
+        assert!(auc_words(f64::NAN).starts_with("Cannot"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Bytes that can be read again: a file, a Blob, or what was decoded from one.
+//!
+//! The library knows neither files nor browsers; programs bring their own [`Store`].
+
+use crate::error::{Error, Result};
+use std::any::Any;
+
+/// Bytes with random access. Reading blocks: in the browser it happens in a worker.
+pub trait Store {
+    /// The number of bytes.
+    fn size(&self) -> u64;
+
+    /// Appends bytes `start .. start + len` to `out`.
+    ///
+    /// # Errors
+    /// If the range does not exist or can no longer be read, for instance because the file has changed.
+    fn read(&self, start: u64, len: usize, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// A [`Store`] that grows at its end.
+pub trait Spool: Store {
+    /// # Errors
+    /// If there is no room left.
+    fn append(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// For the program that made the spool to have its own type back.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl Store for Vec<u8> {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read(&self, start: u64, len: usize, out: &mut Vec<u8>) -> Result<()> {
+        let range = usize::try_from(start).ok().and_then(|start| Some(start..start.checked_add(len)?));
+        let bytes = range.and_then(|range| self.get(range)).ok_or_else(out_of_range)?;
+        out.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl Spool for Vec<u8> {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// The error of a [`Store::read`] beyond the end.
+#[must_use]
+pub fn out_of_range() -> Error {
+    Error::new("The file is shorter than it was").advice("Open it again")
+}

@@ -1,0 +1,251 @@
+//! The engine as its programs use it: a file in, a verdict for every record out.
+
+use oddflow::Result;
+use oddflow::engine::{APPENDED_COLUMNS, Engine, Outcome, Step};
+use oddflow::protocol::{Analysis, Bulk, Opened, PackChoice, Reply, Request, Settings, SortKey};
+use oddflow::schema::Role;
+use std::fmt::Write;
+
+fn engine() -> Engine {
+    Engine::new(|| Box::new(Vec::new()))
+}
+
+fn open(engine: &mut Engine, bytes: impl Into<Vec<u8>>) -> Result<Opened> {
+    let job = engine.start(Request::Open { name: "flows.csv".into() }, Vec::new(), Some(Box::new(bytes.into())));
+    match engine.finish(job, |_| ())?.reply {
+        Reply::Opened(opened) => Ok(*opened),
+        other => panic!("not an opened file: {other:?}"),
+    }
+}
+
+fn analyze(engine: &mut Engine, settings: Settings) -> Result<(Analysis, Vec<Bulk>)> {
+    let job = engine.start(Request::Analyze { settings, roles: Vec::new() }, Vec::new(), None);
+    match engine.finish(job, |_| ())? {
+        Outcome { reply: Reply::Analyzed(analysis), bulk, .. } => Ok((*analysis, bulk)),
+        Outcome { reply, .. } => panic!("not an analysis: {reply:?}"),
+    }
+}
+
+fn export(engine: &mut Engine, threshold: f32) -> String {
+    let job = engine.start(Request::Export { threshold }, Vec::new(), None);
+    let written = engine.finish(job, |_| ()).expect("it was scored").written.expect("an export writes");
+    String::from_utf8(*written.into_any().downcast::<Vec<u8>>().expect("our own spool")).expect("UTF-8")
+}
+
+fn arrange(engine: &mut Engine, sort: SortKey, descending: bool, filter: &str) -> Vec<u32> {
+    let request = Request::Arrange { sort, descending, filter: filter.into(), at_least: None };
+    let job = engine.start(request, Vec::new(), None);
+    match engine.finish(job, |_| ()).expect("it was scored").bulk.remove(0) {
+        Bulk::U32(rows) => rows,
+        other => panic!("not rows: {other:?}"),
+    }
+}
+
+/// 300 ordinary flows, and one of 50 MB as record 300 (from 0).
+fn flows() -> String {
+    let mut text = String::from("src_ip,proto,bytes,packets,info\n");
+    for i in 0..300 {
+        writeln!(text, "10.0.0.{},{},{},{},row {i}", i % 20, ["tcp", "udp"][i % 2], 500 + i * 7 % 400, 4 + i % 9)
+            .unwrap();
+    }
+    text.push_str("10.0.0.7,icmp,50000000,40000,the odd one\n");
+    text
+}
+
+#[test]
+fn the_odd_record_comes_first_and_every_record_comes_out() {
+    let mut engine = engine();
+    let opened = open(&mut engine, flows()).unwrap();
+    assert_eq!((opened.n_rows, opened.n_bad), (301, 0));
+    let (analysis, bulk) = analyze(&mut engine, Settings::default()).unwrap();
+    assert_eq!(analysis.pack, None);
+    let Bulk::U32(order) = &bulk[4] else { panic!("the order is the fifth buffer") };
+    assert_eq!(order[0], 300);
+
+    let written = export(&mut engine, analysis.threshold);
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(lines.len(), 302);
+    assert_eq!(lines[0], format!("src_ip,proto,bytes,packets,info,{}", APPENDED_COLUMNS.join(",")));
+    assert!(lines[301].starts_with("10.0.0.7,icmp,50000000,40000,the odd one,0.") && lines[301].ends_with(",anomaly,"));
+    for (input, output) in flows().lines().zip(&lines) {
+        assert!(output.starts_with(input), "{output}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file() {
+    let run = |seed| {
+        let mut engine = engine();
+        open(&mut engine, flows()).unwrap();
+        let (analysis, _) = analyze(&mut engine, Settings { seed, ..Settings::default() }).unwrap();
+        export(&mut engine, analysis.threshold)
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+}
+
+#[test]
+fn contamination_flags_that_share() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    let settings = Settings { contamination: Some(0.1), ..Settings::default() };
+    let (analysis, _) = analyze(&mut engine, settings).unwrap();
+    let flagged = export(&mut engine, analysis.threshold).matches(",anomaly,").count();
+    assert!((20..=30).contains(&flagged), "{flagged} of 301");
+}
+
+#[test]
+fn bad_records_are_kept_unscored_with_their_cause() {
+    let text = flows() + "too,few\nfar,too,1,2,many,fields,here\n";
+    let mut engine = engine();
+    let opened = open(&mut engine, text).unwrap();
+    assert_eq!((opened.n_rows, opened.n_bad), (303, 2));
+    assert_eq!(opened.bad[0].line, 303);
+    analyze(&mut engine, Settings::default()).unwrap();
+    let written = export(&mut engine, 0.5);
+    let mut reader = csv::Reader::from_reader(written.as_bytes());
+    let records: Vec<csv::StringRecord> = reader.records().map(|record| record.unwrap()).collect();
+    assert_eq!(&records[301][0], "too");
+    assert_eq!(&records[302][4], "many,fields,here");
+    for record in &records[301..] {
+        assert_eq!((&record[5], &record[7], &record[8]), ("", "", "unscored"));
+        assert!(record[9].contains("fields"), "{record:?}");
+    }
+}
+
+#[test]
+fn formulas_are_defused_and_numbers_are_not() {
+    let cases = [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("+1+cmd", "'+1+cmd"),
+        ("-5.25", "-5.25"),
+        ("-1e6", "-1e6"),
+        ("-", "-"),
+        ("<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"),
+    ];
+    let mut text = flows();
+    for (cell, _) in cases {
+        writeln!(text, "10.0.0.1,tcp,600,5,{cell}").unwrap();
+    }
+    let mut engine = engine();
+    open(&mut engine, text).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let written = export(&mut engine, 0.5);
+    let mut reader = csv::Reader::from_reader(written.as_bytes());
+    let records: Vec<csv::StringRecord> = reader.records().map(|record| record.unwrap()).collect();
+    for (record, (cell, expected)) in records[301..].iter().zip(cases) {
+        assert_eq!(&record[4], expected, "{cell}");
+    }
+}
+
+#[test]
+fn records_are_sorted_and_filtered() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let check = |engine: &mut Engine, sort, descending, filter: &str, n: usize, first: &[u32]| {
+        let rows = arrange(engine, sort, descending, filter);
+        assert_eq!((rows.len(), &rows[..first.len()]), (n, first), "{sort:?} {descending} {filter:?}");
+    };
+    check(&mut engine, SortKey::Record, false, "", 301, &[0, 1, 2]);
+    check(&mut engine, SortKey::Record, true, "", 301, &[300, 299]);
+    check(&mut engine, SortKey::Score, true, "", 301, &[300]);
+    check(&mut engine, SortKey::Column(2), true, "", 301, &[300]);
+    check(&mut engine, SortKey::Column(1), false, "", 301, &[300, 0, 2]);
+    check(&mut engine, SortKey::Column(1), true, "", 301, &[1, 3]);
+    check(&mut engine, SortKey::Record, false, "ODD one", 1, &[300]);
+    check(&mut engine, SortKey::Record, false, "row 29", 11, &[29, 290]);
+    check(&mut engine, SortKey::DnnProbability, true, "", 301, &[0, 1]);
+}
+
+#[test]
+fn a_checked_record_scores_as_it_does_in_the_file() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    let (_, bulk) = analyze(&mut engine, Settings::default()).unwrap();
+    let Bulk::F32(scores) = &bulk[2] else { panic!("the score is the third buffer") };
+    let mut check = |cells: [&str; 5]| {
+        let cells = cells.map(str::to_owned).to_vec();
+        let job = engine.start(Request::Check { cells }, Vec::new(), None);
+        match engine.finish(job, |_| ()).unwrap().reply {
+            Reply::Checked(checked) => checked,
+            other => panic!("not a checked record: {other:?}"),
+        }
+    };
+    let odd = check(["10.0.0.7", "icmp", "50000000", "40000", ""]);
+    assert_eq!(odd.score.to_bits(), scores[300].to_bits());
+    assert!(odd.rank > 0.99 && odd.dnn_probability.is_none());
+    assert!(check(["10.0.0.7", "tcp", "700", "8", ""]).score < odd.score);
+}
+
+#[test]
+fn labels_are_for_evaluation_and_never_a_feature() {
+    let mut text = String::from("bytes,packets,label\n");
+    for i in 0..200 {
+        let odd = i % 50 == 49;
+        writeln!(text, "{},{},{}", if odd { 90_000 + i } else { 500 + i }, 4 + i % 9, u8::from(odd)).unwrap();
+    }
+    let mut engine = engine();
+    let opened = open(&mut engine, text).unwrap();
+    assert_eq!(opened.schema.columns[2].role, Role::Label);
+    let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+    assert_eq!(analysis.n_features, 2);
+    let evaluation = engine.evaluate(None).unwrap();
+    assert_eq!((evaluation.normal, evaluation.anomalies), (196, 4));
+    assert!(evaluation.hybrid.roc_auc > 0.99);
+}
+
+#[test]
+fn a_failed_job_leaves_the_last_result() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+    assert!(open(&mut engine, Vec::new()).is_err());
+    let named = Settings { pack: PackChoice::Named("nowhere".into()), ..Settings::default() };
+    assert!(analyze(&mut engine, named).is_err());
+    assert_eq!(export(&mut engine, analysis.threshold).lines().count(), 302);
+}
+
+#[test]
+fn a_dropped_job_leaves_the_last_result() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let request = Request::Open { name: "other.csv".into() };
+    let other = "a,b\n".to_owned() + &"1,2\n".repeat(2_000_000);
+    let mut job = engine.start(request, Vec::new(), Some(Box::new(other.into_bytes())));
+    assert!(matches!(engine.step(&mut job), Ok(Step::Working(_))));
+    drop(job);
+    assert_eq!(export(&mut engine, 0.5).lines().count(), 302);
+}
+
+#[test]
+fn what_cannot_be_scored_says_why() {
+    let cases: [(&str, &str); 3] = [
+        ("a,b\n1,2\n", "one record"),
+        ("a,b\n1,2\n1,2\n1,2\n", "constant"),
+        ("ip\n10.0.0.1\n10.0.0.2\n10.0.0.3\n", "feature"),
+    ];
+    for (text, expected) in cases {
+        let mut engine = engine();
+        let error = open(&mut engine, text).and_then(|_| analyze(&mut engine, Settings::default())).unwrap_err();
+        assert!(error.to_string().to_lowercase().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn an_annotated_file_is_not_judged_by_its_annotations() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    let (first, _) = analyze(&mut engine, Settings::default()).unwrap();
+    let annotated = export(&mut engine, first.threshold);
+    let opened = open(&mut engine, annotated).unwrap();
+    let added = &opened.schema.columns[5..];
+    assert!(
+        added.len() == APPENDED_COLUMNS.len() && added.iter().all(|column| column.role == Role::Ignored),
+        "{added:?}"
+    );
+    let (second, _) = analyze(&mut engine, Settings::default()).unwrap();
+    assert_eq!(second.n_features, first.n_features);
+}
