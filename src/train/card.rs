@@ -90,6 +90,12 @@ fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt:
         out,
         "- The first table is what a random split of one file shows; it says little about other networks and years."
     )?;
+    if !manifest.left_out_attacks.is_empty() {
+        writeln!(
+            out,
+            "- How much each view counts was chosen by the second table, so its row \"fused\" is a little too good."
+        )?;
+    }
     writeln!(out, "- One seed; differences in the third decimal are chance.")?;
     writeln!(out, "- Attacks whose records look like normal traffic stay unseen, whatever the threshold.")?;
     writeln!(

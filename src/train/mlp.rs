@@ -31,7 +31,7 @@ pub struct MlpParams {
 pub enum Target<'a> {
     /// The probability of label 1. Each row weighs as much as its class's weight.
     Labels { labels: &'a [u8], class_weights: [f32; 2] },
-    /// The inputs themselves, by mean absolute error.
+    /// The inputs themselves, by mean squared error: by absolute error, rare values would not be worth learning.
     Inputs,
 }
 
@@ -76,7 +76,7 @@ impl MlpParams {
     }
 }
 
-/// The mean loss of a finished network: weighted cross-entropy, or mean absolute error.
+/// The mean loss of a finished network: weighted cross-entropy, or mean squared error.
 #[must_use]
 pub fn mean_loss(net: &Dense, rows: Rows<'_>) -> f64 {
     let mut sum = 0.0;
@@ -87,7 +87,7 @@ pub fn mean_loss(net: &Dense, rows: Rows<'_>) -> f64 {
                 let p = f64::from(if label == 1 { y[0] } else { 1.0 - y[0] });
                 -f64::from(class_weights[usize::from(label)]) * libm::log(p.max(1e-12))
             }
-            Target::Inputs => x.iter().zip(y).map(|(x, y)| f64::from((x - y).abs())).sum::<f64>() / x.len() as f64,
+            Target::Inputs => x.iter().zip(y).map(|(x, y)| f64::from((x - y) * (x - y))).sum::<f64>() / x.len() as f64,
         };
     });
     sum / rows.x.nrows().max(1) as f64
@@ -230,9 +230,8 @@ impl Trainer {
             let targets = self.wanted.iter().zip(&self.row_weights);
             delta.extend(y.iter().zip(targets).map(|(z, (t, w))| w * (sigmoid(*z) - t) / rows));
         } else {
-            let scale = 1.0 / y.len() as f32;
-            let sign = |d: f32| if d == 0.0 { 0.0 } else { d.signum() };
-            delta.extend(y.iter().zip(&self.wanted).map(|(y, x)| scale * sign(y - x)));
+            let scale = 2.0 / y.len() as f32;
+            delta.extend(y.iter().zip(&self.wanted).map(|(y, x)| scale * (y - x)));
         }
     }
 
