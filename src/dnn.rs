@@ -154,7 +154,7 @@ impl Network {
             batch.iter_mut().zip(cells).for_each(|(place, &value)| *place = value);
             let input = Tensor::from_shape(&[BATCH, self.n_inputs], &batch).map_err(failed)?;
             let outputs = self.plan.run(tvec!(input.into())).map_err(failed)?;
-            let mut copy = |at: usize, out: &mut [f32]| -> Result<()> {
+            let copy = |at: usize, out: &mut [f32]| -> Result<()> {
                 let view = outputs[at].to_plain_array_view::<f32>().map_err(failed)?;
                 out.iter_mut().zip(view.iter()).for_each(|(place, &value)| *place = value);
                 Ok(())

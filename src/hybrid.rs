@@ -13,6 +13,7 @@ use crate::encode::{BoundEncoder, Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::evaluate::contamination_threshold;
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
+use crate::rng::Rng;
 use crate::schema::Schema;
 use crate::table::Table;
 use ndarray::{Array2, s};
@@ -209,6 +210,9 @@ pub struct FileFit {
     pub seed: u64,
 }
 
+/// Rows that the encoder of a file's own forest is fitted to, at most.
+const ENCODER_ROWS: u32 = 1 << 17;
+
 impl Detector {
     /// Fits an encoder and a forest to these rows of the file itself. The threshold is scikit-learn's `auto`; see
     /// [`Self::flag_share`] for another.
@@ -216,7 +220,10 @@ impl Detector {
     /// # Errors
     /// Without rows or features that vary, or if a parameter is out of its range.
     pub fn fit_to_file(table: &Table, schema: &Schema, rows: &[u32], fit: FileFit) -> Result<Self> {
-        let encoder = EncoderParams::for_file().fit(table, schema, rows)?;
+        // Sorting every column of a large file would take longer than all the rest, and change no scale that matters.
+        let some = Rng::stream(fit.seed, u64::MAX).sample(rows.len() as u32, ENCODER_ROWS);
+        let some: Vec<u32> = some.into_iter().map(|at| rows[at as usize]).collect();
+        let encoder = EncoderParams::for_file().fit(table, schema, &some)?;
         let params = IsolationForestParams {
             n_estimators: fit.n_estimators,
             max_samples: MaxSamples::Count(fit.max_samples),
@@ -228,7 +235,7 @@ impl Detector {
         // Only the rows that some tree sees are encoded.
         let sampled: Vec<u32> = params.sampled_rows(n_rows)?.into_iter().map(|at| rows[at as usize]).collect();
         let x = encoder.bind(table, schema)?.transform_all(&sampled);
-        let forest = params.fit_sampled(x.view(), &encoder.feature_groups(), n_rows)?;
+        let forest = params.fit_sampled(x.view(), n_rows)?;
         Ok(Self {
             threshold: -forest.offset(),
             encoder,

@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use ndarray::ArrayView2;
 
-/// Has no value.
+/// No value of it can be made.
 #[derive(Clone)]
-pub enum Network {}
+pub struct Network(std::convert::Infallible);
 
 impl Network {
     /// # Errors
@@ -16,28 +16,28 @@ impl Network {
 
     #[must_use]
     pub fn n_inputs(&self) -> usize {
-        match *self {}
+        match self.0 {}
     }
 
     #[must_use]
     pub fn has_autoencoder(&self) -> bool {
-        match *self {}
+        match self.0 {}
     }
 
     #[must_use]
     pub fn is_portable(&self) -> bool {
-        match *self {}
+        match self.0 {}
     }
 
     /// # Errors
     /// Never, since there is no network.
     pub fn probability(&self, _: ArrayView2<'_, f32>, _: &mut [f32]) -> Result<()> {
-        match *self {}
+        match self.0 {}
     }
 
     /// # Errors
     /// Never, since there is no network.
     pub fn run(&self, _: ArrayView2<'_, f32>, _: &mut [f32], _: &mut [f32]) -> Result<()> {
-        match *self {}
+        match self.0 {}
     }
 }

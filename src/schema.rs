@@ -229,6 +229,9 @@ fn guess(column: &Column, summary: &Summary, warnings: &mut Vec<String>) -> Gues
     if summary.present() == 0 {
         return Guess { kind: Kind::Constant, why: Some(NO_VALUE) };
     }
+    if column.name.starts_with("oddflow_") {
+        return Guess { why: Some("written by Oddflow"), ..of_values(column, summary) };
+    }
     if says(&["ip", "addr", "address", "ipaddr", "ipaddress", "mac"]) && !says(COUNTED)
         || ADDRESSES.contains(&folded.as_str())
     {

@@ -233,3 +233,19 @@ fn what_cannot_be_scored_says_why() {
         assert!(error.to_string().to_lowercase().contains(expected), "{error}");
     }
 }
+
+#[test]
+fn an_annotated_file_is_not_judged_by_its_annotations() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    let (first, _) = analyze(&mut engine, Settings::default()).unwrap();
+    let annotated = export(&mut engine, first.threshold);
+    let opened = open(&mut engine, annotated).unwrap();
+    let added = &opened.schema.columns[5..];
+    assert!(
+        added.len() == APPENDED_COLUMNS.len() && added.iter().all(|column| column.role == Role::Ignored),
+        "{added:?}"
+    );
+    let (second, _) = analyze(&mut engine, Settings::default()).unwrap();
+    assert_eq!(second.n_features, first.n_features);
+}

@@ -15,6 +15,9 @@ const BAD_SHOWN: usize = 100;
 /// Records that are looked at for examples of values.
 const EXAMPLE_ROWS: usize = 100;
 
+/// gzip can grow a thousandfold, and what one step yields is in memory at once.
+const ENCODED_BYTES_PER_STEP: usize = 1 << 16;
+
 pub(super) struct Open {
     name: String,
     file: Option<Box<dyn Store>>,
@@ -53,7 +56,9 @@ impl Work for Open {
     fn step(&mut self, engine: &mut Engine) -> Result<Step> {
         let file = self.file.as_ref().expect("a finished job is not stepped again");
         let size = file.size();
-        let len = (size - self.at).min(BYTES_PER_STEP as u64);
+        // The decoder knows by the first bytes whether it has anything to undo.
+        let step = if self.at > 0 && self.decoder.is_identity() { BYTES_PER_STEP } else { ENCODED_BYTES_PER_STEP };
+        let len = (size - self.at).min(step as u64);
         self.input.clear();
         self.output.clear();
         file.read(self.at, len as usize, &mut self.input)?;

@@ -324,3 +324,6 @@ fn training_facts(data: &Data<'_>, params: &TrainParams, fitted: &Fitted, parts:
         features: fitted.encoder.feature_names(),
     }
 }
+
+#[cfg(test)]
+mod tests;

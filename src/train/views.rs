@@ -53,7 +53,7 @@ impl ViewParams {
             return Err(Error::new(format!("{} normal rows are too few to train with", normal.len())));
         }
         let features = |places: &[usize]| inputs.slice(s![.., ..width]).select(Axis(0), places);
-        let forest = self.forest(features(&normal).view(), &encoder)?;
+        let forest = self.forest(features(&normal).view())?;
         let mut scores = vec![0.0; train.len()];
         forest.anomaly_score(inputs.slice(s![.., ..width]), &mut scores);
         let mut dealt = normal.clone();
@@ -65,7 +65,7 @@ impl ViewParams {
             };
             let (mut others, out) = (part(false), part(true));
             others.sort_unstable();
-            let forest = self.forest(features(&others).view(), &encoder)?;
+            let forest = self.forest(features(&others).view())?;
             let mut unseen = vec![0.0; out.len()];
             forest.anomaly_score(features(&out).view(), &mut unseen);
             out.iter().zip(unseen).for_each(|(&at, score)| scores[at] = score);
@@ -99,7 +99,7 @@ impl ViewParams {
         Ok(Fitted { encoder, forest, forest_input, classifier, autoencoder: autoencoder.transpose()? })
     }
 
-    fn forest(&self, x: ArrayView2<'_, f32>, encoder: &Encoder) -> Result<IsolationForest> {
+    fn forest(&self, x: ArrayView2<'_, f32>) -> Result<IsolationForest> {
         let params = IsolationForestParams {
             n_estimators: self.n_estimators,
             max_samples: MaxSamples::Count(self.max_samples),
@@ -107,7 +107,7 @@ impl ViewParams {
             contamination: Contamination::Auto,
             seed: self.seed,
         };
-        params.fit_grouped(x, &encoder.feature_groups())
+        params.fit(x)
     }
 }
 

@@ -39,7 +39,11 @@ pub fn build(mode: Mode) -> Result<()> {
         trunk.arg("--release");
     }
     // Trunk reads NO_COLOR as `true` or `false` only, and stops at the usual `1`.
-    run(trunk.env("PATH", tools::path_with(&path)?).env("ODDFLOW_BUILD", &build).env_remove("NO_COLOR"))?;
+    run(trunk
+        .env("PATH", tools::path_with(&path)?)
+        .env("ODDFLOW_BUILD", &build)
+        .env_remove("NO_COLOR")
+        .env_remove("RUST_BACKTRACE"))?;
     println!("dist/ is built: {build}");
     print_sizes()
 }

@@ -1,0 +1,119 @@
+use super::*;
+use crate::bundle::Pack;
+use crate::generate::{Generator, HEADER};
+use crate::ingest::{Ingested, Reader};
+use crate::schema::detect;
+use std::sync::OnceLock;
+
+/// The built-in sample, small.
+fn sample(rows: u32, seed: u64) -> (Ingested, Schema) {
+    let mut csv = HEADER.as_bytes().to_vec();
+    let mut generator = Generator::new(rows, seed);
+    while generator.write(1000, &mut csv) {}
+    let mut reader = Reader::new();
+    reader.push(&csv).unwrap();
+    let ingested = reader.finish().unwrap();
+    let schema = detect(&ingested.table, ingested.detected);
+    (ingested, schema)
+}
+
+fn quick() -> TrainParams {
+    let mut params = TrainParams::new("test", "0", 1);
+    params.views.n_estimators = 20;
+    params.views.max_samples = 256;
+    params.views.n_folds = 2;
+    params.views.classifier.hidden = vec![16];
+    params.views.classifier.epochs = 3;
+    params.views.autoencoder.as_mut().unwrap().hidden = vec![4];
+    params.views.autoencoder.as_mut().unwrap().epochs = 2;
+    params.type_folds = 2;
+    params
+}
+
+/// A pack made of 6,000 rows, and its making retold.
+fn pack() -> &'static (PackFiles, Vec<Progress>) {
+    static PACK: OnceLock<(PackFiles, Vec<Progress>)> = OnceLock::new();
+    PACK.get_or_init(|| {
+        let (ingested, schema) = sample(6000, 1);
+        let mut told = Vec::new();
+        let files = train(&ingested.table, &schema, &quick(), &mut |progress| told.push(progress)).unwrap();
+        (files, told)
+    })
+}
+
+#[test]
+fn a_pack_finds_the_anomalies_of_a_day_it_has_not_seen() {
+    let (files, told) = pack();
+    assert!(told.windows(2).all(|pair| pair[0].done <= pair[1].done) && told.last().unwrap().done == 1.0);
+    let pack = Pack::open(&files.manifest, &files.forest, &files.dnn).unwrap();
+    assert!(pack.network().is_portable());
+    let (ingested, schema) = sample(4000, 2);
+    pack.fits(&schema).unwrap();
+    let detector = pack.detector();
+    let rows = ingested.table.good_rows();
+    let mut out = vec![vec![0.0; rows.len()]; 3];
+    let [forest, dnn, score] = &mut out[..] else { unreachable!() };
+    detector.bind(&ingested.table, &schema).unwrap().score(&rows, forest, dnn, score).unwrap();
+    let labels = crate::schema::labels(&ingested.table, &schema).unwrap();
+    let auc = roc_auc(score, &labels);
+    assert!(auc > 0.9, "ROC AUC {auc}");
+    let flagged = crate::evaluate::confusion(score, &labels, detector.threshold).false_positive_rate();
+    assert!((0.02..0.1).contains(&flagged), "flags {flagged} of the normal rows, trained for 0.05");
+}
+
+#[test]
+fn the_same_rows_and_seed_give_the_same_pack() {
+    let (ingested, schema) = sample(1500, 3);
+    let params = TrainParams { type_folds: 0, ..quick() };
+    let make = |params: &TrainParams| train(&ingested.table, &schema, params, &mut |_| {}).unwrap();
+    assert_eq!(make(&params), make(&params));
+    let other = TrainParams { seed: 2, ..params.clone() };
+    assert_ne!(make(&params).manifest, make(&other).manifest);
+}
+
+#[test]
+fn a_pack_that_was_tampered_with_is_refused() {
+    let files = &pack().0;
+    let manifest = String::from_utf8(files.manifest.clone()).unwrap();
+    let check = |manifest: &str, forest: &[u8], dnn: &[u8], expected: &str| {
+        let what = Pack::open(manifest.as_bytes(), forest, dnn).err().expect(expected).what;
+        assert!(what.contains(expected), "{what}");
+    };
+    let edited = |from: &str, to: &str| {
+        assert!(manifest.contains(from), "{from}");
+        manifest.replacen(from, to, 1)
+    };
+    let mut flipped = files.forest.clone();
+    flipped[40] ^= 1;
+    check(&manifest, &flipped, &files.dnn, "forest.bin is not the file");
+    check(&manifest, &files.forest, &files.dnn[1..], "dnn.onnx is not the file");
+    check("{}", &files.forest, &files.dnn, "cannot be read");
+    check(&manifest[..manifest.len() / 2], &files.forest, &files.dnn, "cannot be read");
+    check(&edited("oddflow-pack", "zip"), &files.forest, &files.dnn, "not that of an Oddflow pack");
+    check(&edited("\"version\": 1", "\"version\": 9"), &files.forest, &files.dnn, "version 9");
+    check(&edited("\"network_cap\": 3.0", "\"network_cap\": -3.0"), &files.forest, &files.dnn, "calibration");
+    check(&edited("\"threshold\": 1", "\"threshold\": 1e99"), &files.forest, &files.dnn, "threshold makes no sense");
+    // Another forest, with a manifest that admits it.
+    let other =
+        crate::forest::IsolationForestParams::default().fit(ndarray::Array2::zeros((9, 2)).view()).unwrap().to_bytes();
+    let mut admitted: Manifest = serde_json::from_str(&manifest).unwrap();
+    admitted.forest = FileDigest::of(&other);
+    check(&String::from_utf8(admitted.to_json()).unwrap(), &other, &files.dnn, "forest takes 2 features");
+}
+
+#[test]
+fn tables_that_cannot_be_learned_from_are_refused() {
+    let check = |csv: String, expected: &str| {
+        let mut reader = Reader::new();
+        reader.push(csv.as_bytes()).unwrap();
+        let ingested = reader.finish().unwrap();
+        let schema = detect(&ingested.table, ingested.detected);
+        let what = train(&ingested.table, &schema, &quick(), &mut |_| {}).err().expect(expected).what;
+        assert!(what.contains(expected), "{what}");
+    };
+    let lines = |label: &dyn Fn(u32) -> &'static str| {
+        (0..40).map(|i| format!("{i},{},{}\n", i % 7, label(i))).collect::<String>()
+    };
+    check(format!("a,b,c\n{}", lines(&|i| if i % 2 == 0 { "x" } else { "y" })), "No column tells");
+    check(format!("a,b,label\n{}", lines(&|i| if i % 2 == 0 { "normal" } else { "attack" })), "too few");
+}
