@@ -95,13 +95,22 @@ pub fn duration(milliseconds: f64) -> String {
     }
 }
 
+/// Whether an area under the ROC curve is no better than that of a coin.
+#[must_use]
+pub fn has_no_skill(auc: f64) -> bool {
+    auc <= NO_SKILL
+}
+
+/// Chance is 0.5; a lucky seed on few anomalies reaches this.
+const NO_SKILL: f64 = 0.55;
+
 /// What an area under the ROC curve says, in words that do not flatter.
 #[must_use]
 pub fn auc_words(auc: f64) -> &'static str {
     match auc {
         a if a.is_nan() => "Cannot be judged: only one class is labelled.",
         a if a < 0.45 => "Worse than chance: in this file the labelled anomalies look more ordinary than the rest.",
-        a if a <= 0.55 => "No better than chance: here a high score says nothing about the label.",
+        a if has_no_skill(a) => "No better than chance: here a high score says nothing about the label.",
         a if a < 0.7 => "Weak: only a little better than chance.",
         a if a < 0.85 => "Fair: anomalies tend to score higher.",
         a if a < 0.95 => "Good: most anomalies score above most normal rows.",
@@ -198,6 +207,7 @@ mod tests {
         {
             assert!(auc_words(auc).starts_with(start), "{auc}");
         }
+        assert!(has_no_skill(0.5) && !has_no_skill(0.6) && !has_no_skill(f64::NAN));
         assert!(auc_words(f64::NAN).starts_with("Cannot"));
     }
 }

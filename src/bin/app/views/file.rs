@@ -49,9 +49,19 @@ fn Brief(opened: Arc<Opened>) -> impl IntoView {
             <li>{plural(opened.n_rows, "row", "rows")}</li>
             <li>{plural(opened.schema.columns.len() as u64, "column", "columns")}</li>
             <li>{bytes(facts.bytes)}</li>
-            {(opened.n_bad > 0).then(|| view! { <li class="brief-warning">{count(opened.n_bad)} " unreadable"</li> })}
-            {(n_warnings > 0).then(|| view! { <li class="brief-warning">{plural(n_warnings as u64, "note", "notes")}</li> })}
+            {(opened.n_bad > 0).then(|| look_closer(format!("{} unreadable", count(opened.n_bad))))}
+            {(n_warnings > 0).then(|| look_closer(plural(n_warnings as u64, "note", "notes")))}
         </ul>
+    }
+}
+
+/// A fact with more to it, which stands unfolded below.
+fn look_closer(words: String) -> impl IntoView {
+    let is_open = use_app().state.file_open;
+    view! {
+        <li class="brief-warning">
+            <button type="button" class="link-button" on:click=move |_| is_open.set(true)>{words}</button>
+        </li>
     }
 }
 

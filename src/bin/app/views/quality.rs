@@ -6,7 +6,7 @@ use crate::state::Outcome;
 use leptos::prelude::*;
 use oddflow::evaluate::Confusion;
 use oddflow::protocol::StageQuality;
-use oddflow::report::{auc_words, count, metric, plural, stage_rates};
+use oddflow::report::{auc_words, count, has_no_skill, metric, plural, stage_rates};
 use std::sync::Arc;
 
 #[component]
@@ -46,7 +46,7 @@ fn Quality(outcome: Arc<Outcome>) -> impl IntoView {
     }
     let several = stages.len() > 1;
     view! {
-        <p class="verdict-words" class:no-skill=quality.hybrid.roc_auc < 0.55>{auc_words(quality.hybrid.roc_auc)}</p>
+        <p class="verdict-words" class:no-skill=has_no_skill(quality.hybrid.roc_auc)>{auc_words(quality.hybrid.roc_auc)}</p>
             <dl class="figures">
                 {figures.map(|(name, of)| view! {
                     <div><dt>{name}</dt><dd>{move || metric(confusion.with(of))}</dd></div>

@@ -5,7 +5,7 @@ use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use crate::state;
 use leptos::prelude::*;
-use oddflow::report::{count, duration, plural, share};
+use oddflow::report::{auc_words, count, duration, has_no_skill, plural, share};
 use std::sync::Arc;
 
 #[component]
@@ -23,6 +23,16 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
         plural(analysis.n_features.into(), "input", "inputs"),
         duration(outcome.elapsed)
     );
+    // What was said of the file already stands there.
+    let warnings = app.state.opened.with_untracked(|opened| {
+        let known = |warning: &&String| {
+            opened.as_ref().is_some_and(|o| o.facts.warnings.contains(warning) || o.schema.warnings.contains(warning))
+        };
+        let new = analysis.warnings.iter().filter(|warning| !known(warning));
+        new.map(|warning| view! { <p class="remark">{warning.clone()}</p> }).collect_view()
+    });
+    let roc_auc = analysis.quality.as_ref().map(|quality| quality.hybrid.roc_auc);
+    let no_skill = roc_auc.filter(|&auc| has_no_skill(auc)).map(auc_words);
     let busy = move || app.state.activity.with(Option::is_some) || !app.state.engine_has_file.get();
     let n_flagged = Memo::new(move |_| app.state.n_flagged() as u64);
     view! {
@@ -55,7 +65,8 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
                     </button>
                 </div>
             </div>
-            {analysis.warnings.iter().map(|warning| view! { <p class="remark">{warning.clone()}</p> }).collect_view()}
+            {no_skill.map(|words| view! { <p class="remark">"Judged by the labels: " {words}</p> })}
+            {warnings}
             <Scores outcome=outcome.clone()/>
         </section>
     }

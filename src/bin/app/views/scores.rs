@@ -110,7 +110,8 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
                     </div>
                 </div>
                 <div class="chart">
-                    <div class="chart-y" aria-hidden="true">{count_ticks}</div>
+                    <div class="chart-y" aria-hidden="true"><span class="axis-name">"records"</span>{count_ticks}</div>
+                    <span class="axis-name" aria-hidden="true">"score"</span>
                     <div class="plot" node_ref=plot_node on:pointerdown=press on:pointermove=hold>
                         <svg class="bars" width=move || plot.get().width height=height aria-hidden="true" focusable="false">
                             <defs>
