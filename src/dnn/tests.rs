@@ -77,7 +77,7 @@ fn other_ways_to_write_a_chain_are_recognised() {
     let values: Vec<f32> = weight.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
     let flipped: Vec<f32> = (0..64 * 128).map(|at| values[at % 128 * 64 + at / 128]).collect();
     *weight = tensor("classifier.1.weight", &[64, 128], &flipped);
-    let second = graph.node.iter_mut().filter(|node| node.op_type == "Gemm").next().unwrap();
+    let second = graph.node.iter_mut().find(|node| node.op_type == "Gemm").unwrap();
     second.attribute.push(AttributeProto {
         name: "transB".into(),
         r#type: AttributeType::Int as i32,

@@ -109,7 +109,7 @@ fn tables_that_cannot_be_learned_from_are_refused() {
         reader.push(csv.as_bytes()).unwrap();
         let ingested = reader.finish().unwrap();
         let schema = detect(&ingested.table, ingested.detected);
-        let what = train(&ingested.table, &schema, &quick(), &mut |_| {}).err().expect(expected).what;
+        let what = train(&ingested.table, &schema, &quick(), &mut |_| {}).expect_err(expected).what;
         assert!(what.contains(expected), "{what}");
     };
     let lines = |label: &dyn Fn(u32) -> &'static str| {
