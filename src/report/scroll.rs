@@ -104,9 +104,9 @@ impl Columns {
     #[must_use]
     pub fn width_for(name: &str, examples: &[String]) -> f64 {
         let longest = examples.iter().map(|example| example.chars().count()).max().unwrap_or(0);
-        // The name stands beside a sort mark.
-        let characters = (name.chars().count() + 2).max(longest);
-        (characters as f64 * 7.5 + 24.0).clamp(72.0, 220.0)
+        // The name stands beside a sort mark, and other values may be longer than the examples.
+        let characters = name.chars().count().max(longest) + 2;
+        (characters as f64 * 7.5 + 24.0).clamp(88.0, 220.0)
     }
 
     #[must_use]
@@ -208,7 +208,7 @@ mod tests {
             assert_eq!(columns.visible(left, viewport, 0), expected, "{left}");
         }
         assert_eq!(Columns::new([]).visible(0.0, 100.0, 2), 0..0);
-        assert_eq!(Columns::width_for("x", &[]), 72.0);
+        assert_eq!(Columns::width_for("x", &[]), 88.0);
         assert_eq!(Columns::width_for("x", &["y".repeat(99)]), 220.0);
     }
 }

@@ -398,6 +398,8 @@ impl App {
         state.draft.set(draft.clone());
         state.threshold.set(analysis.threshold);
         state.arranged.set(None);
+        // The answer of another run.
+        state.checked.set(None);
         state.file_open.set(false);
         let order = Arc::new(order);
         state.outcome.set(Some(Arc::new(Outcome {
