@@ -242,12 +242,21 @@ fn check_graph(graph: &GraphProto, n_inputs: usize) -> Result<()> {
         return Err(Error::new("The network holds sparse weights, which are not supported"));
     }
     let mut constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let given = graph.input.iter().map(|input| input.name.as_str());
+    let mut known: HashSet<&str> = given.chain(constants.iter().copied()).collect();
     for node in &graph.node {
         let operator: String = node.op_type.chars().filter(|c| !c.is_control()).take(40).collect();
         if !matches!(node.domain.as_str(), "" | "ai.onnx") || !OPERATORS.contains(&node.op_type.as_str()) {
             return Err(Error::new(format!("The network uses the operator \"{operator}\", which is not supported"))
                 .advice("Export a feed-forward network"));
         }
+        // ONNX wants steps in order, which also rules out circles; an empty name stands for an optional input.
+        if !node.input.iter().all(|name| name.is_empty() || known.contains(name.as_str())) {
+            return Err(Error::new(format!(
+                "The network applies \"{operator}\" to values that no step before it gives"
+            )));
+        }
+        known.extend(node.output.iter().map(String::as_str));
         if node.op_type == "Constant" {
             constants.extend(node.output.iter().map(String::as_str));
         } else if node.input.iter().all(|name| constants.contains(name.as_str())) {
@@ -294,6 +303,11 @@ fn check_tensor(tensor: &TensorProto) -> Result<()> {
         + tensor.uint64_data.len();
     if !tensor.string_data.is_empty() || volume.is_none_or(|volume| volume > stored) {
         return Err(Error::new("The network's weights do not fill their shapes"));
+    }
+    let is_float = tensor.data_type == DataType::Float as i32;
+    let raw = tensor.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    if is_float && !raw.chain(tensor.float_data.iter().copied()).all(f32::is_finite) {
+        return Err(Error::new("The network has weights that are not finite numbers"));
     }
     Ok(())
 }

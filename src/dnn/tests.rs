@@ -109,7 +109,7 @@ fn a_model_that_cannot_be_trusted_is_refused() {
     check(&|graph| graph.node[0].op_type = "Loop".into(), "the operator \"Loop\"");
     check(&|graph| graph.node[0].domain = "com.evil".into(), "the operator \"Gemm\"");
     check(&|graph| graph.node[0].input[0] = "classifier.0.bias".into(), "constants alone");
-    check(&|graph| graph.node[0].input[0] = "nothing".into(), "cannot be run");
+    check(&|graph| graph.node[0].input[0] = "nothing".into(), "no step before it gives");
     check(&|graph| graph.input[0] = value_info("features", 6), "shape [any, 6], not [rows, 5]");
     check(&|graph| graph.input.push(value_info("more", 6)), "has 2 inputs");
     check(&|graph| graph.output.clear(), "has 0 outputs");
@@ -120,8 +120,8 @@ fn a_model_that_cannot_be_trusted_is_refused() {
     check(&|graph| graph.initializer[0].dims = vec![128, 5], "cannot be run");
     check(&|graph| graph.initializer[0].data_location = Some(1), "another file");
     check(&|graph| graph.node = vec![graph.node[0].clone(); 300], "has 300 steps");
-    check(&|graph| graph.node[1].input[0] = "probability".into(), "cannot be run");
-    check(&|graph| graph.initializer[0].raw_data[3] = 0x7f, "not a probability");
+    check(&|graph| graph.node[1].input[0] = "probability".into(), "no step before it gives");
+    check(&|graph| graph.initializer[0].raw_data[2..4].copy_from_slice(&[0x80, 0x7f]), "not finite");
 }
 
 #[test]
