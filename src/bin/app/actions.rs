@@ -451,10 +451,12 @@ impl App {
             state.source.set(self.last_source.get_value());
         }
         let remedy = state.source.with_untracked(Option::is_some).then_some(Remedy::OpenAgain);
-        let during = busy_with.map_or_else(String::new, |activity| format!(" while it was busy with {}", activity.name));
+        let during =
+            busy_with.map_or_else(String::new, |activity| format!(" while it was busy with {}", activity.name));
         match cause {
             Some(cause) => {
-                let error = Error::new(format!("The detector stopped unexpectedly{during} and was restarted ({cause})"));
+                let error =
+                    Error::new(format!("The detector stopped unexpectedly{during} and was restarted ({cause})"));
                 let kept = "What is on screen stays, but the file has to be opened again to go on";
                 self.notify(Tone::Problem, error.advice(kept), remedy);
             }
