@@ -4,6 +4,7 @@
 //! the track move the rows by as many pixels, as a wheel expects; a long jump goes to the same share of the rows, as a
 //! dragged scroll bar expects. After a pause the track is put back to where the rows are.
 
+use crate::protocol::ColumnSummary;
 use std::ops::Range;
 
 /// A window over rows of equal height.
@@ -102,11 +103,13 @@ impl Columns {
 
     /// A width in which a name and typical values can be read.
     #[must_use]
-    pub fn width_for(name: &str, examples: &[String]) -> f64 {
-        let longest = examples.iter().map(|example| example.chars().count()).max().unwrap_or(0);
-        // The name stands beside a sort mark.
-        let characters = (name.chars().count() + 2).max(longest);
-        (characters as f64 * 7.5 + 24.0).clamp(72.0, 220.0)
+    pub fn width_for(name: &str, summary: &ColumnSummary) -> f64 {
+        let whole = |x: Option<f64>| x.map_or(0, |x| format!("{x:.0}").len());
+        let examples = summary.examples.iter().map(|example| example.chars().count());
+        let longest = examples.chain([whole(summary.min), whole(summary.max)]).max().unwrap_or(0);
+        // The name stands beside a sort mark, and other values may be longer than the examples.
+        let characters = name.chars().count().max(longest) + 2;
+        (characters as f64 * 7.5 + 24.0).clamp(88.0, 220.0)
     }
 
     #[must_use]
@@ -208,7 +211,13 @@ mod tests {
             assert_eq!(columns.visible(left, viewport, 0), expected, "{left}");
         }
         assert_eq!(Columns::new([]).visible(0.0, 100.0, 2), 0..0);
-        assert_eq!(Columns::width_for("x", &[]), 72.0);
-        assert_eq!(Columns::width_for("x", &["y".repeat(99)]), 220.0);
+        let summary = |examples: &[&str], max| ColumnSummary {
+            examples: examples.iter().map(|&example| example.into()).collect(),
+            max,
+            ..ColumnSummary::default()
+        };
+        assert_eq!(Columns::width_for("x", &summary(&[], None)), 88.0);
+        assert_eq!(Columns::width_for("x", &summary(&["0"], Some(1e9))), 114.0);
+        assert_eq!(Columns::width_for("x", &summary(&["y".repeat(99).as_str()], None)), 220.0);
     }
 }

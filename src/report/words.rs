@@ -74,10 +74,14 @@ pub fn score(x: f32) -> String {
     }
 }
 
-/// A quality between 0 and 1 with three decimals; a dash where it is not defined.
+/// A quality between 0 and 1 with three decimals, or four where three would call it perfect; a dash where it is not defined.
 #[must_use]
 pub fn metric(x: f64) -> String {
-    if x.is_nan() { "–".into() } else { signed(format!("{x:.3}")) }
+    match x {
+        x if x.is_nan() => "–".into(),
+        x if (0.9995..1.0).contains(&x) => format!("{:.4}", x.min(0.9999)),
+        x => signed(format!("{x:.3}")),
+    }
 }
 
 /// `340 ms`, `2.4 s`, `3 min 20 s`
@@ -192,7 +196,9 @@ mod tests {
         ] {
             assert_eq!(score(x), text);
         }
-        assert_eq!(metric(0.973_4), "0.973");
+        for (x, text) in [(0.973_4, "0.973"), (1.0, "1.000"), (0.999_62, "0.9996"), (0.999_999, "0.9999")] {
+            assert_eq!(metric(x), text);
+        }
         for (ms, text) in
             [(12.4, "12 ms"), (999.6, "1.0 s"), (2449.0, "2.4 s"), (200_000.0, "3 min 20 s"), (-1.0, "0 ms")]
         {

@@ -389,7 +389,7 @@ impl App {
         let ranking = Ranking::new(&score, &order, &label);
         let histogram = Histogram::of(&ranking, HISTOGRAM_BINS);
         let columns = opened.schema.columns.iter().zip(&opened.summaries);
-        let columns = Columns::new(columns.map(|(spec, summary)| Columns::width_for(&spec.name, &summary.examples)));
+        let columns = Columns::new(columns.map(|(spec, summary)| Columns::width_for(&spec.name, summary)));
         let elapsed = now() - self.started.get_value();
         let draft = Draft {
             roles: analysis.schema.columns.iter().map(|column| column.role).collect(),
@@ -398,6 +398,8 @@ impl App {
         state.draft.set(draft.clone());
         state.threshold.set(analysis.threshold);
         state.arranged.set(None);
+        // The answer of another run.
+        state.checked.set(None);
         state.file_open.set(false);
         let order = Arc::new(order);
         state.outcome.set(Some(Arc::new(Outcome {
@@ -455,8 +457,11 @@ impl App {
             Some(cause) => {
                 let error =
                     Error::new(format!("The detector stopped unexpectedly{during} and was restarted ({cause})"));
-                let kept = "What is on screen stays, but the file has to be opened again to go on";
-                self.notify(Tone::Problem, error.advice(kept), remedy);
+                let advice = match state.opened.with_untracked(Option::is_some) {
+                    true => "What is on screen stays, but the file has to be opened again to go on",
+                    false => "Open the file again, or try another",
+                };
+                self.notify(Tone::Problem, error.advice(advice), remedy);
             }
             None => {
                 let error = Error::new("Cancelled; the detector was too busy to hear it and was restarted");

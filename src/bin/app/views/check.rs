@@ -71,8 +71,8 @@ fn Answer(checked: Checked) -> impl IntoView {
                 <div><dt>"Score"</dt><dd>{score(value)}</dd></div>
                 <div><dt>"Forest"</dt><dd>{score(checked.forest_score)}</dd></div>
                 {network.map(|network| view! { <div><dt>"Network"</dt><dd>{score(network)}</dd></div> })}
+                <div><dt>"Odder than"</dt><dd>{share_of_one(checked.rank)}</dd></div>
             </dl>
-            <p class="hint">"Odder than " {share_of_one(checked.rank)} " of the records in this file."</p>
         </div>
     }
 }

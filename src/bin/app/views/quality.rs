@@ -33,12 +33,6 @@ fn Quality(outcome: Arc<Outcome>) -> impl IntoView {
         let outcome = outcome.clone();
         Memo::new(move |_| outcome.ranking.confusion(app.state.threshold.get()).unwrap_or_default())
     };
-    let figures: [(&str, fn(&Confusion) -> f64); 4] = [
-        ("Precision", Confusion::precision),
-        ("Recall", Confusion::recall),
-        ("F1", Confusion::f1),
-        ("Accuracy", Confusion::accuracy),
-    ];
     let mut stages = vec![("Forest", quality.forest.clone())];
     if let Some(dnn) = quality.dnn.clone() {
         stages.push(("Network", dnn));
@@ -48,9 +42,10 @@ fn Quality(outcome: Arc<Outcome>) -> impl IntoView {
     view! {
         <p class="verdict-words" class:no-skill=has_no_skill(quality.hybrid.roc_auc)>{auc_words(quality.hybrid.roc_auc)}</p>
             <dl class="figures">
-                {figures.map(|(name, of)| view! {
-                    <div><dt>{name}</dt><dd>{move || metric(confusion.with(of))}</dd></div>
-                }).collect_view()}
+                <div><dt>"Precision"</dt><dd>{move || metric(confusion.get().precision())}</dd></div>
+                <div><dt>"Recall"</dt><dd>{move || metric(confusion.get().recall())}</dd></div>
+                <div><dt>"F1"</dt><dd>{move || metric(confusion.get().f1())}</dd></div>
+                <div><dt>"Accuracy"</dt><dd>{move || metric(confusion.get().accuracy())}</dd></div>
             </dl>
             <table class="list confusion">
                 <caption class="visually-hidden">"Confusion matrix at this threshold"</caption>
