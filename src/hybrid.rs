@@ -213,6 +213,18 @@ pub struct FileFit {
 /// Rows that the encoder of a file's own forest is fitted to, at most.
 const ENCODER_ROWS: u32 = 1 << 17;
 
+/// The share of a file's records that its own forest flags at most, if nobody asks for another.
+const MOST_FLAGGED: f64 = 0.05;
+
+/// The threshold for a share of scores; just above them all where ties leave none that may be flagged.
+fn finite_threshold(scores: &[f32], share: f64) -> f32 {
+    let threshold = contamination_threshold(scores, share);
+    if threshold.is_finite() {
+        return threshold;
+    }
+    scores.iter().copied().filter(|score| !score.is_nan()).fold(0.0, f32::max).next_up()
+}
+
 impl Detector {
     /// Fits an encoder and a forest to these rows of the file itself. The threshold is scikit-learn's `auto`; see
     /// [`Self::flag_share`] for another.
@@ -253,8 +265,21 @@ impl Detector {
 
     /// Sets the threshold so that at most this share of the scored rows is flagged.
     pub fn flag_share(&mut self, scores: &[f32], share: f64) {
-        self.threshold = contamination_threshold(scores, share);
-        self.threshold_origin = format!("Set to flag at most {} % of the rows, as you asked.", share * 100.0);
+        self.threshold = finite_threshold(scores, share);
+        self.threshold_origin = format!("Set to flag at most {} % of the records, as you asked.", share * 100.0);
+    }
+
+    /// Raises the threshold of a forest that was fitted to the file itself, if it flags more than [`MOST_FLAGGED`] of these
+    /// scores. Such a forest can rank, but cannot know how many records are odd; a list that is too long helps nobody.
+    pub fn limit_flagged(&mut self, scores: &[f32]) {
+        let limit = finite_threshold(scores, MOST_FLAGGED);
+        if self.pack.is_none() && self.threshold < limit {
+            self.threshold = limit;
+            self.threshold_origin = format!(
+                "Set to flag at most {} % of the records: 0.5, where oddness begins, would flag more than anyone can look at.",
+                MOST_FLAGGED * 100.0
+            );
+        }
     }
 
     /// Finds the detector's columns in a table.
@@ -410,5 +435,12 @@ mod tests {
         assert!(score[600] >= detector.threshold);
         detector.flag_share(&score, 1.0 / 700.0);
         assert_eq!(detector.threshold, score[600]);
+        // Among equal scores none may be flagged, and the threshold is still a number.
+        detector.threshold = 0.5;
+        detector.limit_flagged(&[0.6; 10]);
+        assert!(detector.threshold > 0.6 && detector.threshold < 0.61);
+        detector.threshold = 0.5;
+        detector.limit_flagged(&[0.4; 10]);
+        assert_eq!(detector.threshold, 0.5);
     }
 }

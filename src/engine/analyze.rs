@@ -44,8 +44,18 @@ impl Analyze {
         let schema = dataset.schema_with(&self.roles)?;
         let rows = dataset.table.good_rows();
         let (pack, explanation) = choose_pack(&engine.packs, &schema, &self.settings.pack)?;
+        let mut warnings = Vec::new();
         let detector = match pack {
-            Some(pack) => pack.detector(),
+            Some(pack) => {
+                if pack.manifest().training.rows == rows.len() as u64 {
+                    warnings.push(format!(
+                        "The file has as many records as the one that the pack {} was trained on. If it is that very \
+                         file, its labels flatter the scores: they say nothing about new records.",
+                        pack.manifest().name
+                    ));
+                }
+                pack.detector()
+            }
             None => {
                 if rows.len() < 2 {
                     return Err(Error::new("One record alone cannot be odd: there is nothing to compare it with")
@@ -62,7 +72,7 @@ impl Analyze {
             schema,
             detector,
             explanation,
-            warnings: Vec::new(),
+            warnings,
             rows,
             done: 0,
             forest: vec![f32::NAN; n_rows],
@@ -78,8 +88,9 @@ impl Analyze {
             scoring;
         let order = evaluate::best_order(&score);
         let labels = schema::labels(&dataset.table, &schema);
-        if let Some(share) = self.settings.contamination {
-            detector.flag_share(&score, share);
+        match self.settings.contamination {
+            Some(share) => detector.flag_share(&score, share),
+            None => detector.limit_flagged(&score),
         }
         let quality = labels.as_ref().and_then(|labels| {
             let count = |class| rows.iter().filter(|&&row| labels[row as usize] == class).count() as u64;

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::generate::Generator;
 use crate::ingest::{Decoder, Ingested, Reader};
 use crate::protocol::{ColumnSummary, Opened, PackOffer, Progress, Reply, Stage};
-use crate::schema;
+use crate::schema::{self, layout_name};
 use crate::store::{Spool, Store};
 use crate::table::{Column, Table, Value};
 use std::rc::Rc;
@@ -87,6 +87,9 @@ impl Work for Open {
         };
         let schema = schema::detect(&table, detected);
         facts.layout = schema.layout;
+        if let Some(layout) = schema.layout {
+            layout_name(layout).clone_into(&mut facts.format);
+        }
         let dataset = Dataset { name: std::mem::take(&mut self.name), store, table, dialect, facts, schema };
         let opened = describe(engine, &dataset)?;
         engine.dataset = Some(Rc::new(dataset));
