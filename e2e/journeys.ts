@@ -15,7 +15,9 @@ export async function start(page: Page) {
 
 /** Gives the page a file, by path or with content of our own. */
 export async function give(page: Page, file: string | { name: string; mimeType: string; buffer: Buffer }) {
-  await page.getByLabel("Flow file").setInputFiles(file);
+  const chooser = page.getByLabel("Flow file");
+  if ((await chooser.count()) === 0) await page.getByRole("button", { name: "New file" }).click();
+  await chooser.setInputFiles(file);
 }
 
 export function text(name: string, content: string | Buffer) {
@@ -37,6 +39,11 @@ export async function counts(page: Page): Promise<{ odd: number; all: number }> 
 export async function analyse(page: Page, file: Parameters<typeof give>[1]) {
   await give(page, file);
   await expect(headline(page)).toBeVisible({ timeout: 120_000 });
+}
+
+/** The panel with what the labels say. */
+export function labels(page: Page): Locator {
+  return page.getByRole("complementary", { name: "Against the labels" });
 }
 
 /** The annotated file as the page hands it out. */

@@ -91,7 +91,7 @@ const fn category(canonical: &'static str, aliases: &'static [&'static str]) -> 
 const LAYOUTS: &[KnownLayout] = &[
     KnownLayout {
         layout: Layout::TenColumns,
-        name: "Ten columns of the original Python project",
+        name: "Ten-column flow table",
         required: &["bytes_sent", "bytes_received"],
         least: 8,
         columns: &[TEN_COLUMNS],
