@@ -8,7 +8,7 @@ use crate::encode::Encoder;
 use crate::error::{Error, Result};
 use crate::forest::IsolationForest;
 use crate::hybrid::{Detector, Fusion};
-use crate::schema::{Layout, Schema, layout_name};
+use crate::schema::{BY_HAND, Layout, Role, Schema, layout_name};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -182,6 +182,17 @@ impl Pack {
                 manifest.name,
                 layout_name(ours),
                 layout_name(theirs)
+            )));
+        }
+        let taken = schema.columns.iter().find(|column| {
+            let is_input = manifest.encoder.columns.iter().any(|encoding| encoding.name == column.canonical);
+            let is_label = matches!(column.role, Role::Label | Role::AttackName);
+            is_input && (is_label || column.role == Role::Ignored && column.why.as_deref() == Some(BY_HAND))
+        });
+        if let Some(column) = taken {
+            return Err(Error::new(format!(
+                "The pack {} reads the column \"{}\", which has been given another role",
+                manifest.name, column.name
             )));
         }
         let has = |name: &str| schema.columns.iter().any(|column| column.canonical == name);

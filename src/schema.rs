@@ -160,7 +160,7 @@ impl Schema {
             }
         }
         self.columns[column].role = role;
-        self.columns[column].why = Some("chosen by hand".into());
+        self.columns[column].why = Some(BY_HAND.into());
         if labels_change {
             self.normal_labels.clear();
         }
@@ -173,6 +173,8 @@ struct Guess {
     why: Option<&'static str>,
 }
 
+/// Why a column has the role that the person gave it.
+pub const BY_HAND: &str = "chosen by hand";
 const NO_VALUE: &str = "no value in any record";
 const CONSTANT: &str = "the same value in every record";
 
@@ -229,7 +231,7 @@ fn guess(column: &Column, summary: &Summary, warnings: &mut Vec<String>) -> Gues
     if summary.present() == 0 {
         return Guess { kind: Kind::Constant, why: Some(NO_VALUE) };
     }
-    if column.name.starts_with("oddflow_") {
+    if column.name.to_ascii_lowercase().starts_with("oddflow_") {
         return Guess { why: Some("written by Oddflow"), ..of_values(column, summary) };
     }
     if says(&["ip", "addr", "address", "ipaddr", "ipaddress", "mac"]) && !says(COUNTED)

@@ -122,6 +122,7 @@ fn formulas_are_defused_and_numbers_are_not() {
         ("-5.25", "-5.25"),
         ("-1e6", "-1e6"),
         ("-", "-"),
+        ("\u{A0}=1+1", "'\u{A0}=1+1"),
         ("<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"),
     ];
     let mut text = flows();
@@ -194,6 +195,40 @@ fn labels_are_for_evaluation_and_never_a_feature() {
     let evaluation = engine.evaluate(None).unwrap();
     assert_eq!((evaluation.normal, evaluation.anomalies), (196, 4));
     assert!(evaluation.hybrid.roc_auc > 0.99);
+}
+
+#[test]
+fn no_other_label_is_a_feature() {
+    for (names, a, b) in [
+        ("label,label", "0", "1"),
+        ("Label,LABEL.1", "benign", "dos"),
+        ("label,class", "1", "2"),
+        ("label,class", "x", "y"),
+    ] {
+        let mut text = format!("bytes,packets,{names}\n");
+        for i in 0..200 {
+            let odd = i % 50 == 49;
+            writeln!(text, "{},{},{},{}", 500 + i * 7 % 90, 4 + i % 9, u8::from(odd), if odd { b } else { a }).unwrap();
+        }
+        let opened = open(&mut engine(), text).unwrap();
+        let roles: Vec<Role> = opened.schema.columns.iter().map(|column| column.role).collect();
+        assert_eq!(roles[..2], [Role::Feature; 2], "{names}");
+        assert!(roles[2..].contains(&Role::Label) && !roles[2..].contains(&Role::Feature), "{names}: {roles:?}");
+    }
+}
+
+#[test]
+fn a_space_separated_file_can_be_read_back() {
+    let mut text = String::new();
+    for i in 0..60 {
+        writeln!(text, "tcp {} {} {}", 500 + i * 7 % 90, 4 + i % 9, 1 + i % 5).unwrap();
+    }
+    let mut engine = engine();
+    open(&mut engine, text).unwrap();
+    let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+    let annotated = export(&mut engine, analysis.threshold);
+    let opened = open(&mut engine, annotated).unwrap();
+    assert_eq!((opened.n_rows, opened.n_bad, opened.schema.columns.len()), (60, 0, 4 + APPENDED_COLUMNS.len()));
 }
 
 #[test]

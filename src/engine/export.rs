@@ -53,7 +53,9 @@ impl Work for Export {
             return Ok(Step::Working(Progress { stage: Stage::Writing, done, total, rows: done }));
         }
         let stem = dataset.name.rsplit_once('.').map_or(dataset.name.as_str(), |(stem, _)| stem);
-        let reply = Reply::Exported { name: format!("{stem}.oddflow.csv") };
+        // Opened as CSV, text with commas in a TAB-separated file would be cut anew, and may then begin a formula.
+        let extension = if dataset.dialect.delimiter == b'\t' { "tsv" } else { "csv" };
+        let reply = Reply::Exported { name: format!("{stem}.oddflow.{extension}") };
         Ok(Step::Done(Outcome { reply, bulk: Vec::new(), written: self.spool.take() }))
     }
 }
@@ -92,8 +94,9 @@ fn write_fields(dialect: &Dialect, fields: &[impl AsRef<str>], out: &mut Vec<u8>
 /// Whether a spreadsheet would run this text (OWASP, "CSV Injection"). Genuine numbers such as `-1.5` are left alone, and so
 /// is a lone dash, which logs write for a value that is not set.
 fn is_formula(field: &str) -> bool {
-    let starts =
-        field.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let starts = field
+        .trim_start_matches([' ', '\u{A0}', '\u{200B}', '\u{FEFF}', '"'])
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     starts && field.trim() != "-" && field.trim().replace(',', ".").parse::<f64>().is_err()
 }
 
@@ -101,12 +104,17 @@ fn is_formula(field: &str) -> bool {
 fn may_hold_formula(dialect: &Dialect, record: &[u8]) -> bool {
     let mut starts = true;
     record.iter().any(|&byte| {
+        // Some readers end a record at a lone CR.
+        if byte == b'\r' {
+            return true;
+        }
         if byte == dialect.delimiter {
             starts = true;
             return false;
         }
-        let suspicious = starts && matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n' | 0xEF);
-        starts = starts && (Some(byte) == dialect.quote || byte == b' ');
+        // 0xC2, 0xE2 and 0xEF begin invisible and full-width characters.
+        let suspicious = starts && matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\n' | 0xC2 | 0xE2 | 0xEF);
+        starts = starts && matches!(byte, b'"' | b'\'' | b' ');
         suspicious
     })
 }
@@ -115,8 +123,10 @@ fn write_findings(dialect: &Dialect, run: &Run, row: u32, threshold: f32, bad: O
     let score = run.score[row as usize];
     for scores in [&run.forest, &run.dnn, &run.score] {
         out.push(dialect.delimiter);
-        if let Some(x) = scores.get(row as usize).filter(|x| !x.is_nan()) {
-            write!(out, "{x}").expect("a Vec takes every byte");
+        match scores.get(row as usize).filter(|x| !x.is_nan()) {
+            Some(x) => write!(out, "{x}").expect("a Vec takes every byte"),
+            // Where runs of spaces count as one, an empty field has to be seen.
+            None => dialect.write_field("", out),
         }
     }
     out.push(dialect.delimiter);
@@ -129,7 +139,5 @@ fn write_findings(dialect: &Dialect, run: &Run, row: u32, threshold: f32, bad: O
     };
     out.extend_from_slice(verdict.as_bytes());
     out.push(dialect.delimiter);
-    if let Some(bad) = bad {
-        dialect.write_field(&format!("line {}: {}", bad.line, bad.cause), out);
-    }
+    dialect.write_field(&bad.map(|bad| format!("line {}: {}", bad.line, bad.cause)).unwrap_or_default(), out);
 }

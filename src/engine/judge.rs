@@ -67,15 +67,17 @@ impl Engine {
     ///
     /// # Errors
     /// If nothing has been scored, or the file has no labels of both kinds.
-    pub fn evaluate(&self, threshold: Option<f32>) -> Result<Evaluation> {
+    pub fn evaluate(&self, given: Option<f32>) -> Result<Evaluation> {
         let (dataset, run) = (self.dataset()?, self.run()?);
         let labels = schema::labels(&dataset.table, &run.schema);
         let (Some(labels), Some(quality)) = (labels, &run.analysis.quality) else {
             let why = run.analysis.warnings.first().cloned().unwrap_or_default();
-            return Err(Error::new(format!("The file has no labels to evaluate against. {why}").trim_end())
-                .advice("Name the label column with --label"));
+            return Err(Error::new(
+                format!("The file has no labels to evaluate against. {why}").trim_end_matches([' ', '.']),
+            )
+            .advice("Name the label column with --label"));
         };
-        let threshold = threshold.unwrap_or(run.analysis.threshold);
+        let threshold = given.unwrap_or(run.analysis.threshold);
         let hybrid = StageEvaluation::new(&run.score, &labels, threshold);
         let flagged = run.order.partition_point(|&row| run.score[row as usize] >= threshold);
         let matched = |scores: &[f32]| StageEvaluation::new(scores, &labels, threshold_for(run, scores, flagged));
@@ -95,7 +97,10 @@ impl Engine {
             normal: quality.normal,
             anomalies: quality.anomalies,
             threshold,
-            threshold_origin: run.analysis.threshold_origin.clone(),
+            threshold_origin: match given {
+                Some(_) => "As you asked.".into(),
+                None => run.analysis.threshold_origin.clone(),
+            },
             forest: matched(&run.forest),
             network: (!run.dnn.is_empty()).then(|| matched(&run.dnn)),
             hybrid,

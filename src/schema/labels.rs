@@ -80,10 +80,10 @@ pub struct Found {
 #[must_use]
 pub fn find(table: &Table, summaries: &[Summary], may_be: impl Fn(usize) -> bool) -> Found {
     let mut candidates: Vec<(usize, usize, usize)> = Vec::new();
-    let mut unusable = Vec::new();
+    let (mut unusable, mut doubtful) = (Vec::new(), Vec::new());
     let columns = || table.columns.iter().enumerate().filter(|(at, _)| may_be(*at));
     for (at, column) in columns() {
-        let (folded, summary) = (fold(&column.name), &summaries[at]);
+        let (folded, summary) = (fold(without_repeat(&column.name)), &summaries[at]);
         let sure = LABELS.iter().position(|name| *name == folded);
         let perhaps = PERHAPS_LABELS.iter().position(|name| *name == folded).map(|place| place + LABELS.len());
         let Some(place) = sure.or(perhaps) else { continue };
@@ -92,7 +92,10 @@ pub fn find(table: &Table, summaries: &[Summary], may_be: impl Fn(usize) -> bool
         let is_usable = summary.has_few_numbers() && !normal_values(column, summary, sure.is_some()).is_empty();
         if is_usable {
             candidates.push((usize::from(values > 2), place, at));
-        } else if sure.is_some() {
+        } else if sure.is_none() {
+            // Beside a label, a column of such a name would tell the label to the models.
+            doubtful.push(at);
+        } else {
             unusable.push((place, at));
         }
     }
@@ -110,8 +113,18 @@ pub fn find(table: &Table, summaries: &[Summary], may_be: impl Fn(usize) -> bool
         let named = columns().filter(|(at, _)| names_attacks(*at));
         named.filter_map(|(at, column)| Some((place(column)?, at))).min().map(|(_, at)| at)
     });
-    let others = (0..table.columns.len()).filter(|&at| is_label(at) && Some(at) != label && Some(at) != attack_name);
+    let tells =
+        |at: usize| is_label(at) || label.is_some() && doubtful.contains(&at) && summaries[at].has_few_numbers();
+    let others = (0..table.columns.len()).filter(|&at| tells(at) && Some(at) != label && Some(at) != attack_name);
     Found { label, attack_name, others: others.collect() }
+}
+
+/// The name without the number that told it from an earlier column of the same name.
+fn without_repeat(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((base, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => base,
+        _ => name,
+    }
 }
 
 /// The values of a column that mean normal, as text. With `sure` false the column's name does not say that it
@@ -181,11 +194,11 @@ impl Schema {
         if self.normal_labels.is_empty() {
             let name = &column.name;
             self.warnings.push(format!(
-                "{NO_NORMAL} of column \"{name}\" means normal, so nothing can be evaluated: \
+                "{NO_NORMAL} in column \"{name}\", so nothing can be evaluated: \
                  choose another label column, or write normal records as `normal` or `0`"
             ));
         } else if self.normal_labels.iter().all(|text| means_background(text)) {
-            self.warnings.push(format!("{NO_NORMAL} but background traffic, which is taken for normal"));
+            self.warnings.push(format!("{NO_NORMAL}, but background traffic is taken for it"));
         }
     }
 

@@ -328,7 +328,7 @@ impl App {
                     state.arranged.set(Some(Arc::new(rows)));
                 }
             }
-            (Purpose::Arrange, Reply::Failed(error)) => {
+            (Purpose::Arrange, Reply::Failed(error)) if job == self.arrange_job.get_value() => {
                 state.arranging.set(false);
                 self.problem(error);
             }
@@ -347,7 +347,8 @@ impl App {
                         cache.pending.remove(&row);
                     }
                 });
-                if let Reply::Failed(error) = reply {
+                // Rows of the file before the one that is open now may be out of its range.
+                if let (Reply::Failed(error), true) = (reply, state.outcome.with_untracked(Option::is_some)) {
                     self.problem(error);
                 }
             }
@@ -414,10 +415,14 @@ impl App {
             draft,
             elapsed,
         })));
+        // Another sort order or filter than the run's own is still wanted.
+        self.arrange();
     }
 
     fn forget_outcome(self) {
         let state = self.state;
+        self.arrange_job.set_value(0);
+        state.arranging.set(false);
         state.outcome.set(None);
         state.arranged.set(None);
         state.arranging.set(false);

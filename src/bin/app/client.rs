@@ -23,7 +23,7 @@ const PACKS: [&str; 1] = ["nsl-kdd"];
 const PACK_FILES: [&str; 3] = ["manifest.json", "forest.bin", "dnn.onnx"];
 
 /// How long a worker may take to answer a cancel before it is ended.
-const CANCEL_PATIENCE_MS: u32 = 2000;
+const CANCEL_PATIENCE_MS: u32 = 5000;
 /// A worker that fails before it has loaded is tried again only so many times.
 const MAX_FAILED_STARTS: u32 = 2;
 

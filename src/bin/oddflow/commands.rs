@@ -1,7 +1,7 @@
 //! One function for each command.
 
 use crate::files::{FileStore, failed};
-use crate::{ColumnArgs, RunArgs};
+use crate::{ColumnArgs, RunArgs, one_line};
 use include_dir::{Dir, File, include_dir};
 use oddflow::bundle::{FILES, Pack, sha256_hex};
 use oddflow::engine::{Engine, Outcome};
@@ -22,8 +22,9 @@ static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
 
 pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Result<()> {
     let (mut engine, analysis) = analyze(args)?;
-    note(&analysis);
-    let job = engine.start(Request::Export { threshold: threshold.unwrap_or(analysis.threshold) }, Vec::new(), None);
+    let threshold = threshold.unwrap_or(analysis.threshold);
+    note(&analysis, threshold);
+    let job = engine.start(Request::Export { threshold }, Vec::new(), None);
     let written = engine.finish(job, |_| ())?.written.expect("an export writes");
     let written = written.into_any().downcast::<FileStore>().expect("our own spool");
     match out {
@@ -45,7 +46,7 @@ pub fn evaluate(args: &RunArgs, threshold: Option<f32>) -> Result<()> {
 }
 
 pub fn train(file: &Path, out: &Path, columns: &ColumnArgs, seed: u64) -> Result<()> {
-    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    let mut engine = new_engine()?;
     let opened = open(&mut engine, file)?;
     let name = out.file_name().ok_or_else(|| Error::new("The folder to write to has no name"))?.to_string_lossy();
     let digest = sha256_hex(&fs::read(file).map_err(|error| failed("read", file, &error))?);
@@ -82,26 +83,37 @@ pub fn train(file: &Path, out: &Path, columns: &ColumnArgs, seed: u64) -> Result
 }
 
 pub fn split(file: &Path, test: f64, stratify: bool, seed: u64, columns: &ColumnArgs, out: &Path) -> Result<()> {
-    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    let mut engine = new_engine()?;
     let opened = open(&mut engine, file)?;
     let parts = engine.split(test, stratify, seed, &roles(&opened, columns)?)?;
     let parts = ["train.csv", "test.csv"].into_iter().map(str::to_owned).zip(parts);
-    write_parts(&engine, parts, out)
+    write_parts(&engine, file, parts, out)
 }
 
 pub fn chunks(file: &Path, chunks: NonZeroU32, out: &Path) -> Result<()> {
-    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    let mut engine = new_engine()?;
     open(&mut engine, file)?;
     let width = chunks.to_string().len();
     let parts = engine.chunks(chunks.get())?;
     let parts = parts.into_iter().enumerate().map(|(at, rows)| (format!("chunk-{:0width$}.csv", at + 1), rows));
-    write_parts(&engine, parts, out)
+    write_parts(&engine, file, parts, out)
 }
 
-fn write_parts(engine: &Engine, parts: impl Iterator<Item = (String, Vec<u32>)>, folder: &Path) -> Result<()> {
+fn write_parts(
+    engine: &Engine,
+    input: &Path,
+    parts: impl Iterator<Item = (String, Vec<u32>)>,
+    folder: &Path,
+) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+    let input = fs::canonicalize(input).map_err(|error| failed("read", input, &error))?;
     for (name, rows) in parts {
         let path = folder.join(name);
+        // The parts are read from the input while they are written.
+        if fs::canonicalize(&path).is_ok_and(|path| path == input) {
+            return Err(Error::new(format!("The part {} would overwrite the file itself", path.display()))
+                .advice("Write to another folder"));
+        }
         let fail = |error: io::Error| failed("write", &path, &error);
         let mut file = io::BufWriter::new(fs::File::create(&path).map_err(fail)?);
         engine.write_part(&rows, |bytes| file.write_all(bytes).map_err(fail))?;
@@ -146,8 +158,13 @@ fn analyze(args: &RunArgs) -> Result<(Engine, Analysis)> {
     }
 }
 
+fn new_engine() -> Result<Engine> {
+    FileStore::try_temporary()?;
+    Ok(Engine::new(|| Box::new(FileStore::temporary())))
+}
+
 fn engine_with_packs() -> Result<Engine> {
-    let mut engine = Engine::new(|| Box::new(FileStore::temporary()));
+    let mut engine = new_engine()?;
     for pack in MODELS.dirs() {
         engine.add_pack(pack_of(|name| Ok(pack.get_file(pack.path().join(name)).map_or(&[][..], File::contents)))?);
     }
@@ -197,12 +214,12 @@ fn roles(opened: &Opened, args: &ColumnArgs) -> Result<Vec<RoleChange>> {
 }
 
 /// Tells on standard error what was done.
-fn note(analysis: &Analysis) {
+fn note(analysis: &Analysis, threshold: f32) {
     eprintln!("{} {}", analysis.explanation, analysis.score_meaning);
     let unscored = analysis.n_rows - analysis.n_scored;
-    eprintln!("{} records, {unscored} of them unscored; threshold {}.", analysis.n_rows, analysis.threshold);
+    eprintln!("{} records, {unscored} of them unscored; threshold {threshold}.", analysis.n_rows);
     for warning in &analysis.warnings {
-        eprintln!("warning: {}", warning.replace(['\n', '\r'], " "));
+        eprintln!("warning: {}", one_line(warning));
     }
 }
 

@@ -25,14 +25,28 @@ impl FileStore {
             let size = metadata.len();
             Ok((file, size))
         };
-        let (file, size) = open().map_err(|error| failed("read", path, &error))?;
-        Ok(Self { file: RefCell::new(file), size })
+        let (mut file, size) = open().map_err(|error| failed("read", path, &error))?;
+        if size > 0 {
+            return Ok(Self { file: RefCell::new(file), size });
+        }
+        // A pipe, or a file of the system's that tells no size, can be read but once.
+        let mut copy = Self::try_temporary()?;
+        copy.size = io::copy(&mut file, copy.file.get_mut()).map_err(|error| failed("read", path, &error))?;
+        Ok(copy)
     }
 
     /// An empty file that goes away with its handle.
+    pub fn try_temporary() -> Result<Self> {
+        let file = tempfile::tempfile().map_err(|error| {
+            Error::new(format!("Cannot make a temporary file: {error}"))
+                .advice("Set TMPDIR to a folder that can be written to")
+        })?;
+        Ok(Self { file: RefCell::new(file), size: 0 })
+    }
+
+    /// As [`Self::try_temporary`], where that has worked before.
     pub fn temporary() -> Self {
-        let file = tempfile::tempfile().expect("the folder for temporary files can be written to");
-        Self { file: RefCell::new(file), size: 0 }
+        Self::try_temporary().expect("temporary files could be made a moment ago")
     }
 
     /// Copies everything to `out`.

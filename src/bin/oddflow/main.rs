@@ -25,7 +25,7 @@ enum Command {
         #[command(flatten)]
         run: RunArgs,
         /// Flag records that score at least this, instead of the detector's own threshold.
-        #[arg(long)]
+        #[arg(long, value_parser = finite, allow_negative_numbers = true)]
         threshold: Option<f32>,
         /// Where to write; standard output if not given.
         #[arg(long)]
@@ -36,7 +36,7 @@ enum Command {
         #[command(flatten)]
         run: RunArgs,
         /// Flag records that score at least this, instead of the detector's own threshold.
-        #[arg(long)]
+        #[arg(long, value_parser = finite, allow_negative_numbers = true)]
         threshold: Option<f32>,
     },
     /// Train a model pack on a labelled file.
@@ -134,6 +134,15 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+fn finite(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|x: &f32| x.is_finite()).ok_or_else(|| "not a finite number".into())
+}
+
+/// Without line breaks or other control characters, which could come from a file and steer the terminal.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 impl RunArgs {
     fn settings(&self) -> Settings {
         let pack = match self.pack.as_deref() {
@@ -172,7 +181,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, whatever names the file brought along.
-            eprintln!("oddflow: {}", error.to_string().replace(['\n', '\r'], " "));
+            eprintln!("oddflow: {}", one_line(&error.to_string()));
             ExitCode::from(2)
         }
     }
