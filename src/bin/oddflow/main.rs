@@ -5,6 +5,7 @@
 mod commands;
 mod files;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use oddflow::protocol::{PackChoice, Settings};
 use std::path::PathBuf;
@@ -164,7 +165,14 @@ impl RunArgs {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
+        Err(error) => {
+            let text = error.to_string();
+            let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+            let what: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+            eprintln!("oddflow: {} (see --help)", one_line(what.join(" ").trim_start_matches("error: ")));
+            return ExitCode::from(2);
+        }
     };
     let result = match cli.command {
         Command::Score { run, threshold, out } => commands::score(&run, threshold, out.as_deref()),
