@@ -89,8 +89,13 @@ test("roles and settings can be changed and run again", async ({ page }) => {
   await page.getByRole("button", { name: "File and settings" }).click();
   await page.getByLabel("Role of bytes").selectOption({ label: "not used" });
   await page.getByLabel("Trees").fill("20");
+  // What the table is filtered by outlives the run.
+  const grid = page.getByRole("grid", { name: "Records" });
+  await page.getByLabel("Filter records by text").fill("row 29");
+  await expect(grid).toHaveAttribute("aria-rowcount", "12");
   await page.getByRole("button", { name: "Run again" }).click();
   await expect(page.getByText(/\b4\sinputs/)).toBeVisible();
+  await expect(grid).toHaveAttribute("aria-rowcount", "12");
 });
 
 test("the downloaded file is what the program writes, byte for byte", async ({ page }) => {

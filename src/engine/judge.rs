@@ -27,8 +27,16 @@ pub struct Evaluation {
     pub forest: StageEvaluation,
     /// The same; `null` without a network.
     pub network: Option<StageEvaluation>,
-    pub recall_by_attack: Vec<NameRecall>,
+    pub recall_by_attack: Vec<AttackRecall>,
     pub warnings: Vec<String>,
+}
+
+/// How many of the rows of one attack were flagged.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttackRecall {
+    #[serde(flatten)]
+    pub counts: NameRecall,
+    pub recall: f64,
 }
 
 /// One stage's figures.
@@ -43,6 +51,12 @@ pub struct StageEvaluation {
     pub f1: f64,
     pub accuracy: f64,
     pub false_positive_rate: f64,
+}
+
+impl AttackRecall {
+    fn of(counts: NameRecall) -> Self {
+        Self { recall: counts.flagged as f64 / counts.rows.max(1) as f64, counts }
+    }
 }
 
 impl StageEvaluation {
@@ -104,7 +118,7 @@ impl Engine {
             forest: matched(&run.forest),
             network: (!run.dnn.is_empty()).then(|| matched(&run.dnn)),
             hybrid,
-            recall_by_attack: names.unwrap_or_default(),
+            recall_by_attack: names.into_iter().flatten().map(AttackRecall::of).collect(),
             warnings: run.analysis.warnings.clone(),
         })
     }
