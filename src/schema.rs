@@ -10,7 +10,8 @@ mod summary;
 pub use labels::{ANOMALY, NORMAL, UNKNOWN, labels};
 
 use crate::table::{Column, Table};
-use layouts::{KnownColumn, fold};
+pub(crate) use layouts::fold;
+use layouts::KnownColumn;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use summary::Summary;

@@ -1,0 +1,384 @@
+//! One flow record for every source: the table of a flow log becomes a derived table with columns that mean the same
+//! whatever wrote the log, so that one model reads them all.
+//!
+//! - Which of a log's columns a derived one comes from, and in which unit, is data: [`sources`]. What ports, services and
+//!   states are called is data as well: [`names`].
+//! - A derived record depends on its own record alone, so a record by hand is seen as it would be in its file. Nothing is
+//!   learned here.
+//! - What a source does not say stays missing. Bytes are those of the IP layer, headers included, as NetFlow, Zeek's
+//!   `*_ip_bytes` and UNSW-NB15 count them; where a source counts payload, the usual headers are added for each packet.
+//!   Argus and NFStream may count the link layer, too (up to 14 bytes a packet), as their user chose; KDD's payload stays.
+//! - Forward is from the one who opened the flow. A source that counts one direction leaves the reverse missing.
+//! - Arithmetic is plain, in one order: the same bits natively and as wasm.
+
+mod names;
+mod sources;
+
+use crate::schema::{ANOMALY, ColumnSpec, Kind, NORMAL, Role, Schema, fold, labels};
+use crate::table::{BadRecord, Cell, Column, Table, Value};
+use names::{Proto, State};
+use rustc_hash::FxHashMap;
+use sources::{Of, Source, Term};
+
+/// A derived column.
+struct Derived {
+    name: &'static str,
+    /// Of a number.
+    unit: Option<&'static str>,
+    of: From,
+}
+
+/// How a derived value comes from a flow; `None` is missing.
+enum From {
+    Number(fn(&Flow) -> Option<f64>),
+    Category(fn(&Flow) -> Option<&'static str>),
+}
+
+const fn number(name: &'static str, unit: &'static str, of: fn(&Flow) -> Option<f64>) -> Derived {
+    Derived { name, unit: Some(unit), of: From::Number(of) }
+}
+
+const fn category(name: &'static str, of: fn(&Flow) -> Option<&'static str>) -> Derived {
+    Derived { name, unit: None, of: From::Category(of) }
+}
+
+/// The derived columns in their order. Their names are for ever: model packs find them by these.
+const DERIVED: &[Derived] = &[
+    number("duration", "s", |flow| flow.duration),
+    category("proto", |flow| flow.proto.map(Proto::name)),
+    category("service", |flow| flow.service),
+    category("dst_port_class", |flow| flow.port(flow.dst_port).map(names::port_class)),
+    category("src_port_class", |flow| flow.port(flow.src_port).map(names::port_class)),
+    category("state", |flow| flow.state.map(State::name)),
+    number("fwd_bytes", "bytes", |flow| flow.bytes.forward),
+    number("rev_bytes", "bytes", |flow| flow.bytes.reverse),
+    number("fwd_pkts", "packets", |flow| flow.packets.forward),
+    number("rev_pkts", "packets", |flow| flow.packets.reverse),
+    number("bytes", "bytes", |flow| flow.bytes.total),
+    number("pkts", "packets", |flow| flow.packets.total),
+    number("fwd_bytes_per_pkt", "bytes", |flow| per(flow.bytes.forward, flow.packets.forward)),
+    number("rev_bytes_per_pkt", "bytes", |flow| per(flow.bytes.reverse, flow.packets.reverse)),
+    number("bytes_per_pkt", "bytes", |flow| per(flow.bytes.total, flow.packets.total)),
+    number("bytes_ratio", "-1 to 1", |flow| flow.bytes.ratio()),
+    number("pkts_ratio", "-1 to 1", |flow| flow.packets.ratio()),
+    number("bytes_per_s", "bytes/s", |flow| per(flow.bytes.total, flow.duration)),
+    number("pkts_per_s", "packets/s", |flow| per(flow.packets.total, flow.duration)),
+];
+
+/// The derived columns that are no features.
+const LABEL: &str = "label";
+const ATTACK: &str = "attack";
+const SOURCE: &str = "source";
+
+// Beyond these a number is damage, not a measurement: a petabyte, a trillion packets, thirty years.
+const MAX_BYTES: f64 = 1e15;
+const MAX_PACKETS: f64 = 1e12;
+const MAX_SECONDS: f64 = 1e9;
+
+/// One flow, from whatever source.
+#[derive(Default)]
+struct Flow {
+    duration: Option<f64>,
+    proto: Option<Proto>,
+    src_port: Option<u16>,
+    dst_port: Option<u16>,
+    service: Option<&'static str>,
+    state: Option<State>,
+    bytes: Amounts,
+    packets: Amounts,
+}
+
+impl Flow {
+    /// A port, where the protocol has ports: others put their types and codes there.
+    fn port(&self, port: Option<u16>) -> Option<u16> {
+        port.filter(|_| matches!(self.proto, None | Some(Proto::Tcp | Proto::Udp)))
+    }
+}
+
+/// Bytes or packets by direction.
+#[derive(Default)]
+struct Amounts {
+    forward: Option<f64>,
+    reverse: Option<f64>,
+    /// The sum of what is known, or the total that the source gives.
+    total: Option<f64>,
+}
+
+impl Amounts {
+    fn new(forward: Option<f64>, reverse: Option<f64>, total: Option<f64>) -> Self {
+        let sum = match (forward, reverse) {
+            (Some(forward), Some(reverse)) => Some(forward + reverse),
+            (one, other) => total.or(one).or(other),
+        };
+        Self { forward, reverse, total: sum }
+    }
+
+    /// 1 where all goes forward, −1 where all comes back.
+    fn ratio(&self) -> Option<f64> {
+        let (forward, reverse) = (self.forward?, self.reverse?);
+        per(Some(forward - reverse), Some(forward + reverse))
+    }
+}
+
+fn per(amount: Option<f64>, unit: Option<f64>) -> Option<f64> {
+    Some(amount? / unit.filter(|&unit| unit > 0.0)?)
+}
+
+/// The table as flow records, with the same rows, spans and bad records, and its schema; labels are carried over as 0 and 1
+/// in `label`, the names of attacks as they are in `attack`, where the table has them. `None` where the table is no flow
+/// log: that has bytes or packets and, unless its layout is a known flow log's, a protocol or ports.
+#[must_use]
+pub fn view(table: &Table, schema: &Schema) -> Option<(Table, Schema)> {
+    let reader = Reader::new(table, schema)?;
+    let mut columns: Vec<Column> = DERIVED.iter().map(|derived| column(derived.name, table.n_rows())).collect();
+    for row in 0..table.n_rows() {
+        let flow = reader.flow(row);
+        for (column, derived) in columns.iter_mut().zip(DERIVED) {
+            let cell = match derived.of {
+                From::Number(of) => of(&flow).map_or(Cell::MISSING, Cell::number),
+                From::Category(of) => of(&flow).map_or(Cell::MISSING, |text| text_cell(column, text)),
+            };
+            column.cells.push(cell);
+        }
+    }
+    let mut specs: Vec<ColumnSpec> = DERIVED.iter().map(spec).collect();
+    let mut normal_labels = Vec::new();
+    if let Some(labels) = labels(table, schema) {
+        let cell = |label| match label {
+            NORMAL | ANOMALY => Cell::number(f64::from(label)),
+            _ => Cell::MISSING,
+        };
+        columns.push(Column { cells: labels.into_iter().map(cell).collect(), ..column(LABEL, 0) });
+        specs.push(label_spec());
+        normal_labels = normal();
+    }
+    if let Some(at) = schema.attack_column() {
+        columns.push(Column { name: ATTACK.into(), ..table.columns[at].clone() });
+        specs.push(attack_spec());
+    }
+    let table = Table { columns, spans: table.spans.clone(), bad: table.bad.clone() };
+    Some((table, Schema { columns: specs, normal_labels, ..Schema::default() }))
+}
+
+/// Several views below one another, as one table to train on. All have a label and an attack name, missing where a view has
+/// none, and a column `source`, which is no feature, that holds the name of each view. Spans and lines are those of each
+/// view's own file.
+#[must_use]
+pub fn concat(views: &[(String, Table, Schema)]) -> (Table, Schema) {
+    let mut specs: Vec<ColumnSpec> = DERIVED.iter().map(spec).collect();
+    specs.extend([label_spec(), attack_spec()]);
+    let n_rows = views.iter().map(|(_, table, _)| table.n_rows()).sum();
+    let mut columns: Vec<Column> = specs.iter().map(|spec| column(&spec.canonical, n_rows)).collect();
+    let mut source = column(SOURCE, n_rows);
+    let mut all = Table::default();
+    for (name, table, schema) in views {
+        for column in &mut columns {
+            match schema.find(&column.name) {
+                Some(at) => append(column, &table.columns[at]),
+                None => column.cells.resize(all.spans.len() + table.n_rows(), Cell::MISSING),
+            }
+        }
+        let cell = text_cell(&mut source, name);
+        source.cells.resize(all.spans.len() + table.n_rows(), cell);
+        let first = all.spans.len() as u32;
+        all.bad.extend(table.bad.iter().map(|bad| BadRecord { row: first + bad.row, ..bad.clone() }));
+        all.spans.extend(&table.spans);
+    }
+    columns.push(source);
+    specs.push(ColumnSpec { role: Role::Ignored, ..plain_spec(SOURCE, Kind::Category) });
+    all.columns = columns;
+    (all, Schema { columns: specs, normal_labels: normal(), ..Schema::default() })
+}
+
+/// Appends the cells of `more`, whose texts have other codes.
+fn append(column: &mut Column, more: &Column) {
+    let dictionary = &mut column.dictionary;
+    let texts = more.dictionary.iter().map(|text| dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text));
+    let texts: Vec<Cell> = texts.collect();
+    column.cells.extend(more.cells.iter().map(|cell| cell.as_text().map_or(*cell, |code| texts[code as usize])));
+}
+
+fn column(name: &str, n_rows: usize) -> Column {
+    Column { name: name.into(), cells: Vec::with_capacity(n_rows), ..Column::default() }
+}
+
+fn text_cell(column: &mut Column, text: &str) -> Cell {
+    column.dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text)
+}
+
+fn plain_spec(name: &str, kind: Kind) -> ColumnSpec {
+    ColumnSpec { name: name.into(), canonical: name.into(), kind, role: Role::Feature, unit: None, why: None }
+}
+
+fn spec(derived: &Derived) -> ColumnSpec {
+    let kind = if matches!(derived.of, From::Number(_)) { Kind::Number } else { Kind::Category };
+    ColumnSpec { unit: derived.unit.map(Into::into), ..plain_spec(derived.name, kind) }
+}
+
+fn label_spec() -> ColumnSpec {
+    ColumnSpec { role: Role::Label, ..plain_spec(LABEL, Kind::Number) }
+}
+
+fn attack_spec() -> ColumnSpec {
+    ColumnSpec { role: Role::AttackName, ..plain_spec(ATTACK, Kind::Category) }
+}
+
+fn normal() -> Vec<String> {
+    vec![NORMAL.to_string()]
+}
+
+/// A source that has found its columns in a table.
+struct Reader<'a> {
+    proto: Option<Named<'a, Proto>>,
+    service: Option<Named<'a, &'static str>>,
+    state: Option<Named<'a, State>>,
+    src_port: Option<&'a Column>,
+    dst_port: Option<&'a Column>,
+    /// TCP flags of both directions or of the forward one, and of the reverse one.
+    flags: [Option<&'a Column>; 2],
+    /// Counts of packets with the flag RST.
+    resets: Vec<&'a Column>,
+    duration: Terms<'a>,
+    bytes: [Terms<'a>; 3],
+    packets: [Terms<'a>; 3],
+}
+
+/// A column of names, with what each of its distinct texts means.
+struct Named<'a, T> {
+    column: &'a Column,
+    meanings: Vec<Option<T>>,
+}
+
+impl<'a, T: Copy> Named<'a, T> {
+    fn new(column: &'a Column, meaning: fn(&str) -> Option<T>) -> Self {
+        Self { column, meanings: column.dictionary.iter().map(meaning).collect() }
+    }
+
+    fn get(&self, row: usize) -> Option<T> {
+        self.meanings[self.column.cells[row].as_text()? as usize]
+    }
+}
+
+/// The terms whose columns the table has; the first that has a value counts.
+type Terms<'a> = Vec<(&'static Term, Vec<&'a Column>)>;
+
+impl<'a> Reader<'a> {
+    fn new(table: &'a Table, schema: &Schema) -> Option<Self> {
+        let known = schema.layout.and_then(sources::of);
+        let source: &Source = known.unwrap_or(&sources::ANY);
+        let mut at = FxHashMap::default();
+        for (index, spec) in schema.columns.iter().enumerate().take(table.columns.len()) {
+            at.entry(fold(if known.is_some() { &spec.canonical } else { &spec.name })).or_insert(index);
+        }
+        let find = |name: &&str| at.get(&fold(name)).map(|&at| &table.columns[at]);
+        let first = |names: &[&str]| names.iter().find_map(find);
+        let terms = |terms: &'static [Term]| -> Terms<'a> {
+            let columns = |term: &'static Term| match term.of {
+                Of::Product(names) => names.iter().map(find).collect::<Option<Vec<_>>>(),
+                Of::Difference(names) => names.iter().map(find).collect(),
+            };
+            terms.iter().filter_map(|term| Some((term, columns(term)?))).collect()
+        };
+        let reader = Self {
+            proto: first(source.proto).map(|column| Named::new(column, Proto::of_text)),
+            service: first(source.service).map(|column| Named::new(column, names::service_of_text)),
+            state: first(source.state).map(|column| Named::new(column, State::of_text)),
+            src_port: first(source.src_port),
+            dst_port: first(source.dst_port),
+            flags: source.flags.map(first),
+            resets: source.resets.iter().filter_map(find).collect(),
+            duration: terms(source.duration),
+            bytes: [source.fwd_bytes, source.rev_bytes, source.bytes].map(terms),
+            packets: [source.fwd_pkts, source.rev_pkts, source.pkts].map(terms),
+        };
+        let has_amounts = reader.bytes.iter().chain(&reader.packets).any(|terms| !terms.is_empty());
+        let has_ends = reader.proto.is_some() || reader.src_port.is_some() || reader.dst_port.is_some();
+        (has_amounts && (has_ends || known.is_some())).then_some(reader)
+    }
+
+    fn flow(&self, row: usize) -> Flow {
+        let proto = self.proto.as_ref().and_then(|named| match named.column.cells[row].value() {
+            Value::Number(x) => Proto::of_number(x),
+            _ => named.get(row),
+        });
+        let port = |column: Option<&Column>| {
+            let x = column?.cells[row].as_number()?;
+            (f64::from(x as u16) == x).then_some(x as u16)
+        };
+        let packets = self.packets.each_ref().map(|terms| count(amount(terms, row, 0.0), MAX_PACKETS));
+        // Without packets nobody can say how many headers there were.
+        let headers = |packets: Option<f64>| packets.unwrap_or(0.0) * Proto::headers(proto);
+        let bytes = |at: usize| count(amount(&self.bytes[at], row, headers(packets[at])), MAX_BYTES);
+        let mut flow = Flow {
+            duration: amount(&self.duration, row, 0.0).filter(|&x| (0.0..=MAX_SECONDS).contains(&x)),
+            proto,
+            src_port: port(self.src_port),
+            dst_port: port(self.dst_port),
+            bytes: Amounts::new(bytes(0), bytes(1), bytes(2)),
+            packets: Amounts::new(packets[0], packets[1], packets[2]),
+            ..Flow::default()
+        };
+        flow.service = self.service(&flow, row);
+        flow.state = self.state(&flow, row);
+        flow
+    }
+
+    /// The class of the service that the source names, else of that which the ports tell.
+    fn service(&self, flow: &Flow, row: usize) -> Option<&'static str> {
+        if flow.proto == Some(Proto::Icmp) {
+            return Some(names::ICMP);
+        }
+        let named = self.service.as_ref().and_then(|service| service.get(row));
+        named.or_else(|| {
+            let port = flow.port(flow.dst_port)?;
+            // A record of one direction may be that of the replies: their destination is the client.
+            let is_one_way = flow.bytes.reverse.is_none() && flow.packets.reverse.is_none();
+            let replies = || flow.port(flow.src_port).filter(|_| is_one_way).and_then(names::service_of_port);
+            Some(names::service_of_port(port).or_else(replies).unwrap_or_else(|| names::port_class(port)))
+        })
+    }
+
+    /// From the state that the source gives, else from TCP flags, else from whether anything came back.
+    fn state(&self, flow: &Flow, row: usize) -> Option<State> {
+        let named = || self.state.as_ref().and_then(|state| state.get(row));
+        let flags = || {
+            let flags = |column: Option<&Column>| Some(column?.cells[row].as_number()? as u8);
+            State::of_flags(flags(self.flags[0])?, flags(self.flags[1]))
+        };
+        let is_reset = || {
+            let is = |column: &&Column| column.cells[row].as_number().is_some_and(|count| count > 0.0);
+            self.resets.iter().any(is).then_some(State::Rejected)
+        };
+        let replies = || {
+            let came_back = flow.packets.reverse.or(flow.bytes.reverse)?;
+            Some(if came_back > 0.0 { State::Established } else { State::Attempted })
+        };
+        // What sources call a state of ICMP has little in common.
+        let says = if flow.proto == Some(Proto::Icmp) { None } else { named().or_else(flags).or_else(is_reset) };
+        says.or_else(replies)
+    }
+}
+
+/// The first term that has a value in this row. `headers` is what to add to payload.
+fn amount(terms: &Terms<'_>, row: usize, headers: f64) -> Option<f64> {
+    terms.iter().find_map(|(term, columns)| {
+        let mut values = columns.iter().map(|column| column.cells[row].as_number());
+        let first = values.next()??;
+        let raw = match term.of {
+            Of::Product(_) => values.try_fold(first, |product, value| Some(product * value?))?,
+            Of::Difference(_) => first - values.next()??,
+        };
+        // nProbe's and others' counters of 32 bits that ran backwards.
+        let raw = match term.wraps {
+            Some(wraps) if raw > wraps / 2.0 && raw < wraps => wraps - raw,
+            _ => raw,
+        };
+        let is_said = raw.is_finite() && !(term.zero_is_missing && raw == 0.0);
+        is_said.then_some(raw * term.unit + if term.is_payload { headers } else { 0.0 })
+    })
+}
+
+/// Counts are whole, and those that are computed from rates nearly so.
+fn count(x: Option<f64>, most: f64) -> Option<f64> {
+    x.filter(|x| (0.0..=most).contains(x)).map(f64::round)
+}
