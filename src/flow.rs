@@ -1,13 +1,14 @@
 //! One flow record for every source: the table of a flow log becomes a derived table with columns that mean the same
 //! whatever wrote the log, so that one model reads them all.
 //!
-//! - Which of a log's columns a derived one comes from, and in which unit, is data: [`sources`]. What ports, services and
-//!   states are called is data as well: [`names`].
-//! - A derived record depends on its own record alone, so a record by hand is seen as it would be in its file. Nothing is
-//!   learned here.
+//! - Which of a log's columns a derived one comes from, and in which unit, is data: [`sources`]. What ports, services
+//!   and states are called is data as well: [`names`].
+//! - A derived record depends on its own record alone, so a record by hand is seen as it would be in its file. Nothing
+//!   is learned here.
 //! - What a source does not say stays missing. Bytes are those of the IP layer, headers included, as NetFlow, Zeek's
 //!   `*_ip_bytes` and UNSW-NB15 count them; where a source counts payload, the usual headers are added for each packet.
-//!   Argus and NFStream may count the link layer, too (up to 14 bytes a packet), as their user chose; KDD's payload stays.
+//!   Argus and NFStream may count the link layer, too (up to 14 bytes a packet), as their user chose; KDD's payload
+//!   stays.
 //! - Forward is from the one who opened the flow. A source that counts one direction leaves the reverse missing.
 //! - Arithmetic is plain, in one order: the same bits natively and as wasm.
 
@@ -70,10 +71,11 @@ const LABEL: &str = "label";
 const ATTACK: &str = "attack";
 const SOURCE: &str = "source";
 
-// Beyond these a number is damage, not a measurement: a petabyte, a trillion packets, thirty years.
+// Beyond these a number is damage, such as a lost decimal mark, and no measurement: a petabyte, a trillion packets,
+// thirty days.
 const MAX_BYTES: f64 = 1e15;
 const MAX_PACKETS: f64 = 1e12;
-const MAX_SECONDS: f64 = 1e9;
+const MAX_SECONDS: f64 = 2_592_000.0;
 
 /// One flow, from whatever source.
 #[derive(Default)]
@@ -86,6 +88,8 @@ struct Flow {
     state: Option<State>,
     bytes: Amounts,
     packets: Amounts,
+    /// The source counts one direction.
+    is_one_way: bool,
 }
 
 impl Flow {
@@ -100,15 +104,15 @@ impl Flow {
 struct Amounts {
     forward: Option<f64>,
     reverse: Option<f64>,
-    /// The sum of what is known, or the total that the source gives.
+    /// The sum of both, or the total that the source gives, or what a source of one direction counts.
     total: Option<f64>,
 }
 
 impl Amounts {
-    fn new(forward: Option<f64>, reverse: Option<f64>, total: Option<f64>) -> Self {
+    fn new([forward, reverse, total]: [Option<f64>; 3], is_one_way: bool) -> Self {
         let sum = match (forward, reverse) {
             (Some(forward), Some(reverse)) => Some(forward + reverse),
-            (one, other) => total.or(one).or(other),
+            _ => total.or(forward.filter(|_| is_one_way)),
         };
         Self { forward, reverse, total: sum }
     }
@@ -124,9 +128,9 @@ fn per(amount: Option<f64>, unit: Option<f64>) -> Option<f64> {
     Some(amount? / unit.filter(|&unit| unit > 0.0)?)
 }
 
-/// The table as flow records, with the same rows, spans and bad records, and its schema; labels are carried over as 0 and 1
-/// in `label`, the names of attacks as they are in `attack`, where the table has them. `None` where the table is no flow
-/// log: that has bytes or packets and, unless its layout is a known flow log's, a protocol or ports.
+/// The table as flow records, with the same rows, spans and bad records, and its schema; labels are carried over as 0
+/// and 1 in `label`, the names of attacks as they are in `attack`, where the table has them. `None` where the table is
+/// no flow log: that has bytes or packets and, unless its layout is a known flow log's, a protocol or ports.
 #[must_use]
 pub fn view(table: &Table, schema: &Schema) -> Option<(Table, Schema)> {
     let reader = Reader::new(table, schema)?;
@@ -160,9 +164,9 @@ pub fn view(table: &Table, schema: &Schema) -> Option<(Table, Schema)> {
     Some((table, Schema { columns: specs, normal_labels, ..Schema::default() }))
 }
 
-/// Several views below one another, as one table to train on. All have a label and an attack name, missing where a view has
-/// none, and a column `source`, which is no feature, that holds the name of each view. Spans and lines are those of each
-/// view's own file.
+/// Several views below one another, as one table to train on. All have a label and an attack name, missing where a view
+/// has none, and a column `source`, which is no feature, that holds the name of each view. Spans and lines are those of
+/// each view's own file.
 #[must_use]
 pub fn concat(views: &[(String, Table, Schema)]) -> (Table, Schema) {
     let mut specs: Vec<ColumnSpec> = DERIVED.iter().map(spec).collect();
@@ -308,14 +312,16 @@ impl<'a> Reader<'a> {
         let packets = self.packets.each_ref().map(|terms| count(amount(terms, row, 0.0), MAX_PACKETS));
         // Without packets nobody can say how many headers there were.
         let headers = |packets: Option<f64>| packets.unwrap_or(0.0) * Proto::headers(proto);
-        let bytes = |at: usize| count(amount(&self.bytes[at], row, headers(packets[at])), MAX_BYTES);
+        let bytes = [0, 1, 2].map(|at| count(amount(&self.bytes[at], row, headers(packets[at])), MAX_BYTES));
+        let is_one_way = bytes[1].is_none() && packets[1].is_none();
         let mut flow = Flow {
             duration: amount(&self.duration, row, 0.0).filter(|&x| (0.0..=MAX_SECONDS).contains(&x)),
             proto,
             src_port: port(self.src_port),
             dst_port: port(self.dst_port),
-            bytes: Amounts::new(bytes(0), bytes(1), bytes(2)),
-            packets: Amounts::new(packets[0], packets[1], packets[2]),
+            bytes: Amounts::new(bytes, is_one_way),
+            packets: Amounts::new(packets, is_one_way),
+            is_one_way,
             ..Flow::default()
         };
         flow.service = self.service(&flow, row);
@@ -331,10 +337,11 @@ impl<'a> Reader<'a> {
         let named = self.service.as_ref().and_then(|service| service.get(row));
         named.or_else(|| {
             let port = flow.port(flow.dst_port)?;
-            // A record of one direction may be that of the replies: their destination is the client.
-            let is_one_way = flow.bytes.reverse.is_none() && flow.packets.reverse.is_none();
-            let replies = || flow.port(flow.src_port).filter(|_| is_one_way).and_then(names::service_of_port);
-            Some(names::service_of_port(port).or_else(replies).unwrap_or_else(|| names::port_class(port)))
+            // A record of one direction may be that of the replies, which come from the service.
+            let is_service = |port: u16| names::service_of_port(port).is_some() || port < 1024;
+            let of_reply = flow.port(flow.src_port).filter(|&from| flow.is_one_way && is_service(from));
+            let port = of_reply.filter(|_| !is_service(port)).unwrap_or(port);
+            Some(names::service_of_port(port).unwrap_or_else(|| names::port_class(port)))
         })
     }
 
@@ -374,11 +381,217 @@ fn amount(terms: &Terms<'_>, row: usize, headers: f64) -> Option<f64> {
             _ => raw,
         };
         let is_said = raw.is_finite() && !(term.zero_is_missing && raw == 0.0);
-        is_said.then_some(raw * term.unit + if term.is_payload { headers } else { 0.0 })
+        is_said.then_some(raw / term.per_unit + if term.is_payload { headers } else { 0.0 })
     })
 }
 
 /// Counts are whole, and those that are computed from rates nearly so.
 fn count(x: Option<f64>, most: f64) -> Option<f64> {
     x.filter(|x| (0.0..=most).contains(x)).map(f64::round)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest;
+    use crate::schema::detect;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn read(text: &str) -> (Table, Schema) {
+        let mut reader = ingest::Reader::new();
+        reader.push(text.as_bytes()).unwrap();
+        let ingested = reader.finish().unwrap();
+        let schema = detect(&ingested.table, ingested.detected);
+        (ingested.table, schema)
+    }
+
+    fn shown(column: &Column, row: usize) -> String {
+        match column.cells[row].value() {
+            Value::Number(x) => format!("{x:.4}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+            Value::Text(_) => column.text(row).unwrap_or_default().to_owned(),
+            Value::Missing | Value::UnkeptText => "-".into(),
+        }
+    }
+
+    /// The first record of a log with this header as a flow record, a column after another.
+    fn check(header: &str, records: &str, expected: &str) {
+        let (table, schema) = read(&format!("{header}\n{records}\n"));
+        let (view, _) = view(&table, &schema).unwrap_or_else(|| panic!("no flow log: {header}"));
+        let found: Vec<String> = view.columns.iter().map(|column| shown(column, 0)).collect();
+        assert_eq!(found.join(" "), expected, "{header}\n{records}");
+    }
+
+    /// A TLS flow of 1.5 s: 6 packets of 640 bytes out, 4 of 1360 back.
+    const FLOW: &str = "1.5 tcp https well-known dynamic established 640 1360 6 4 2000 10 106.6667 340 200 -0.36 0.2 \
+                        1333.3333 6.6667";
+    /// The same as a source of one direction sees its first half, whose state is known by the flags of that.
+    const HALF: &str =
+        "1.5 tcp https well-known dynamic established 640 - 6 - 640 6 106.6667 - 106.6667 - - 426.6667 4";
+
+    #[test]
+    fn every_source_becomes_the_same_record() {
+        let zeek = "ts,uid,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,service,duration,orig_bytes,resp_bytes,\
+                    conn_state,history,orig_pkts,orig_ip_bytes,resp_pkts,resp_ip_bytes";
+        check(zeek, "1.5,C1,10.0.0.1,50000,10.0.0.2,443,tcp,ssl,1.5,400,1200,SF,ShADadFf,6,640,4,1360", FLOW);
+        // Without the IP layer's bytes: payload and headers.
+        check(zeek, "1.5,C1,10.0.0.1,50000,10.0.0.2,443,tcp,-,1.5,400,1200,S1,ShADad,6,-,4,-", FLOW);
+        check(
+            "Flow ID, Source IP, Source Port, Destination IP, Destination Port, Protocol, Timestamp, Flow Duration, \
+             Total Fwd Packets, Total Backward Packets,Total Length of Fwd Packets, Total Length of Bwd Packets,Label",
+            "a-b,10.0.0.1,50000,10.0.0.2,443,6,5/7/2017 8:42,1500000,6,4,400,1200,BENIGN",
+            &format!("{FLOW} 0 BENIGN"),
+        );
+        check(
+            "src_port,dst_port,protocol,Flow Duration,TotLen Fwd Pkts,Fwd Pkts/s,Bwd Pkts/s,Bwd Pkt Len Mean,\
+             Flow IAT Mean,\
+             Flow IAT Std",
+            "50000,443,6,1500000,400,4,2.6666667,300,7,8",
+            FLOW,
+        );
+        check(
+            "srcip,sport,dstip,dsport,proto,state,dur,sbytes,dbytes,sttl,dttl,sloss,dloss,service,Sload,Dload,Spkts,\
+             Dpkts,Stime,\
+             Ltime,attack_cat,Label",
+            "10.0.0.1,50000,10.0.0.2,0x01bb,tcp,FIN,1.5,640,1360,31,29,0,0,-,3413,7253,6,4,1421927414,1421927415,,0",
+            &format!("{FLOW} 0"),
+        );
+        check(
+            "IPV4_SRC_ADDR,L4_SRC_PORT,IPV4_DST_ADDR,L4_DST_PORT,PROTOCOL,L7_PROTO,IN_BYTES,IN_PKTS,OUT_BYTES,\
+             OUT_PKTS,TCP_FLAGS,\
+             CLIENT_TCP_FLAGS,SERVER_TCP_FLAGS,FLOW_DURATION_MILLISECONDS,Label,Attack",
+            "10.0.0.1,50000,10.0.0.2,443,6,91.0,640,6,1360,4,27,27,26,4293467,1,DoS",
+            &format!("{FLOW} 1 DoS"),
+        );
+        let argus =
+            "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes,SrcPkts";
+        let ends = "10.0.0.1,50000,   ->,10.0.0.2,443";
+        check(argus, &format!("2019/04/04 16:23:00.3,1.5,tcp,{ends},FSPA_FSPA,0,0,10,2000,640,6"), FLOW);
+        check(
+            "id,expiration_id,src_ip,src_port,dst_ip,dst_port,protocol,ip_version,bidirectional_duration_ms,\
+             bidirectional_packets,\
+             bidirectional_bytes,src2dst_packets,src2dst_bytes,dst2src_packets,dst2src_bytes,application_name",
+            "0,0,10.0.0.1,50000,10.0.0.2,443,6,4,1500,10,2000,6,640,4,1360,TLS.Google",
+            FLOW,
+        );
+        check(
+            "SourceIP,DestinationIP,SourcePort,DestinationPort,Protocol,BytesSent,BytesReceived,PacketsSent,\
+             PacketsReceived,\
+             Duration,IsAnomaly",
+            "10.0.0.1,10.0.0.2,50000,443,tcp,640,1360,6,4,1.5,0",
+            &format!("{FLOW} 0"),
+        );
+        check(
+            "ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt,opkt,obyt",
+            "2018-01-12 15:37:30,2018-01-12 15:37:31,1.500,10.0.0.1,10.0.0.2,50000,443,TCP,...AP.SF,0,0,6,640,0,0",
+            HALF,
+        );
+        check(
+            "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows",
+            "2024-01-12 15:37:30,1.500,TCP,10.0.0.1,50000,10.0.0.2,443,6,640,1",
+            &HALF.replace("established", "-"),
+        );
+        // The replies come from the service.
+        check(
+            "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows",
+            "2024-01-12 15:37:30,1.500,TCP,10.0.0.2,443,10.0.0.1,50000,6,640,1",
+            &HALF.replace("established", "-").replace("well-known dynamic", "dynamic well-known"),
+        );
+        check(
+            "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end \
+             action log-status",
+            "2 123456789010 eni-1 10.0.0.1 10.0.0.2 50000 443 6 6 640 1477913708 1477913710 REJECT OK",
+            "2 tcp https well-known dynamic rejected 640 - 6 - 640 6 106.6667 - 106.6667 - - 320 3",
+        );
+        let kdd = format!("0,tcp,http,S0,181,0{}", ",0".repeat(35));
+        let (table, schema) = read(&format!("{kdd},neptune.\n{kdd},normal.\n"));
+        let (table, _) = view(&table, &schema).unwrap();
+        let found: Vec<String> = table.columns.iter().map(|column| shown(column, 0)).collect();
+        assert_eq!(found.join(" "), "0 tcp http - - attempted 181 0 - - 181 - - - - 1 - - - 1 neptune.");
+    }
+
+    #[test]
+    fn unknown_logs_are_known_by_their_names() {
+        let bytes = "src_port,dst_port,protocol,bytes,packets";
+        check(
+            bytes,
+            "50000,443,6,640,6",
+            &HALF.replace("established", "-").replace("1.5", "-").replace("426.6667 4", "- -"),
+        );
+        let both = "src ip,src port,dst ip,dst port,proto,duration_ms,fwd_bytes,rev_bytes,fwd_pkts,rev_pkts";
+        check(both, "10.0.0.1,50000,10.0.0.2,443,TCP,1500,640,1360,6,4", FLOW);
+        let unanswered = "1 udp dns well-known dynamic attempted 60 0 1 0 60 1 60 - 60 1 1 60 1";
+        check(both, "10.0.0.1,50000,10.0.0.2,53,17,1000,60,0,1,0", unanswered);
+        // ICMP has no ports, and damage is no number.
+        let damaged = "- icmp icmp - - established - 1 2 3 - 5 - 0.3333 - - -0.2 - -";
+        check(both, "10.0.0.1,8,10.0.0.2,0,1,-1,1e27,1,2,3", damaged);
+        for text in [
+            "a,b\n1,2\n",
+            "No.,Time,Source,Destination,Protocol,Length\n1,0.1,10.0.0.1,10.0.0.2,TCP,60\n",
+            "bytes,packets\n1,2\n",
+            "src_port,dst_port,protocol\n1,2,6\n",
+        ] {
+            let (table, schema) = read(text);
+            assert!(view(&table, &schema).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn states_are_told_by_flags_and_names() {
+        for (text, expected) in [
+            ("SF", "established"),
+            ("s0", "attempted"),
+            ("RSTOS0", "attempted"),
+            ("REJ", "rejected"),
+            ("OTH", "other"),
+            ("S_", "attempted"),
+            ("S_RA", "rejected"),
+            ("FSRPA_FSPA", "established"),
+            ("......S.", "attempted"),
+            ("...A.R..", "rejected"),
+            ("0x1b", "established"),
+            ("deny", "rejected"),
+            ("........", "-"),
+            ("ACCEPT", "-"),
+        ] {
+            assert_eq!(State::of_text(text).map_or("-", State::name), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn views_are_put_below_one_another() {
+        let (first, first_schema) = read(
+            "src_port,dst_port,protocol,bytes,packets,label,attack\n1,53,17,10,1,0,\n2,80,6,20,2,1,scan\n3,22\n4,80,\
+             6,30,3,,\n",
+        );
+        let (second, second_schema) = read("src_port,dst_port,protocol,bytes,packets\n1,80,6,10,1\n2,53,17,20,2\n");
+        let (third, third_schema) = read(
+            "src_port,dst_port,protocol,bytes,packets,label\n1,22,6,10,1,BENIGN\n2\n1,22,6,10,1,flood\n1,22,6,10,1,\
+             BENIGN\n",
+        );
+        let view = |name: &str, table, schema| {
+            let (table, schema) = view(table, schema).unwrap();
+            (name.to_owned(), table, schema)
+        };
+        let (table, schema) = concat(&[
+            view("one", &first, &first_schema),
+            view("two", &second, &second_schema),
+            view("three", &third, &third_schema),
+        ]);
+        let shown = |name: &str| {
+            let column = &table.columns[schema.find(name).unwrap()];
+            assert_eq!(column.cells.len(), table.n_rows());
+            (0..table.n_rows()).map(|row| shown(column, row)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(shown("source"), "one one one one two two three three three three");
+        assert_eq!(shown("proto"), "udp tcp - tcp tcp udp tcp - tcp tcp");
+        assert_eq!(shown("service"), "dns http - http http dns ssh - ssh ssh");
+        assert_eq!(shown("bytes"), "10 20 - 30 10 20 10 - 10 10");
+        assert_eq!(shown("label"), "0 1 - - - - 0 - 1 0");
+        assert_eq!(shown("attack"), "- scan - - - - BENIGN - flood BENIGN");
+        assert_eq!(labels(&table, &schema).unwrap(), [0, 1, 2, 2, 2, 2, 0, 2, 1, 0]);
+        assert_eq!(table.bad.iter().map(|bad| bad.row).collect::<Vec<_>>(), [2, 7]);
+        let features: Vec<&str> = schema.feature_columns().map(|at| schema.columns[at].canonical.as_str()).collect();
+        assert_eq!(features, DERIVED.iter().map(|derived| derived.name).collect::<Vec<_>>());
+    }
 }

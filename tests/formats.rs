@@ -52,7 +52,7 @@ struct Expected {
 
 #[test]
 fn real_files() {
-    use Layout::{CicFlowMeter, NslKdd, TenColumns, UnswNb15, UnswNb15Raw, ZeekConn};
+    use Layout::{Argus, AwsVpc, CicFlowMeter, NetFlow, Nfdump, NslKdd, TenColumns, UnswNb15, UnswNb15Raw, ZeekConn};
     let expected = |path, layout, rows, columns, label, attack, counts, features, never| Expected {
         path,
         layout,
@@ -211,30 +211,30 @@ fn real_files() {
             bad: 3,
             ..expected(
                 "netflow/test1-malicious.nfdump.csv",
-                None,
+                Some(Nfdump),
                 4_596,
                 48,
                 None,
                 None,
                 None,
                 10,
-                &["ts", "sa", "nh", "tr"],
+                &["firstseen", "srcaddr", "nexthop", "received"],
             )
         },
         expected(
             "netflow/NF-BoT-IoT-v2_first100k.csv.gz",
-            None,
+            Some(NetFlow),
             100_000,
             46,
             Some("label"),
             Some("attack"),
             Some([455, 99_545, 0]),
-            40,
-            &["ipv4_src_addr", "ipv4_dst_addr", "dataset", "attack"],
+            39,
+            &["ipv4_src_addr", "ipv4_dst_addr", "dns_query_id", "dataset", "attack"],
         ),
         expected(
             "argus/test2-malicious.binetflow",
-            None,
+            Some(Argus),
             6_751,
             16,
             None,
@@ -242,6 +242,17 @@ fn real_files() {
             None,
             12,
             &["starttime", "srcaddr", "label"],
+        ),
+        expected(
+            "firewall-cloud/aws_vpc_v2_elastic.log",
+            Some(AwsVpc),
+            7,
+            14,
+            None,
+            None,
+            None,
+            7,
+            &["account-id", "srcaddr", "start"],
         ),
         expected(
             "wireshark/chrissanders_synscan.csv",

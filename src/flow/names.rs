@@ -66,8 +66,8 @@ pub const ICMP: &str = "icmp";
 /// The class of a service that has a name, but none of those below.
 const OTHER: &str = "other";
 
-/// Classes of services: the folded names that Zeek, Argus, nDPI, KDD Cup 1999 and firewalls have for them, and the ports of
-/// the IANA registry, with those that are in common use though not registered.
+/// Classes of services: the folded names that Zeek, Argus, nDPI, KDD Cup 1999 and firewalls have for them, and the
+/// ports of the IANA registry, with those that are in common use though not registered.
 const SERVICES: &[(&str, &[&str], &[u16])] = &[
     (
         "http",
@@ -90,8 +90,20 @@ const SERVICES: &[(&str, &[&str], &[u16])] = &[
     (
         "remote",
         &[
-            "telnet", "rdp", "vnc", "rfb", "login", "shell", "exec", "klogin", "kshell", "x11", "remotejob", "supdup",
-            "msrdp", "teamviewer",
+            "telnet",
+            "rdp",
+            "vnc",
+            "rfb",
+            "login",
+            "shell",
+            "exec",
+            "klogin",
+            "kshell",
+            "x11",
+            "remotejob",
+            "supdup",
+            "msrdp",
+            "teamviewer",
         ],
         &[23, 512, 513, 514, 992, 2323, 3389, 5800, 5900, 5901, 5938, 5985, 5986, 6000, 6001],
     ),
@@ -103,9 +115,34 @@ const SERVICES: &[(&str, &[&str], &[u16])] = &[
     (
         "infrastructure",
         &[
-            "ntp", "ntpu", "dhcp", "bootp", "snmp", "syslog", "ldap", "ldaps", "kerberos", "krb", "krbtcp", "radius",
-            "netbiosns", "netbiosdgm", "dcerpc", "gssapi", "ntlm", "sunrpc", "rpc", "bgp", "ssdp", "time", "netstat",
-            "systat", "finger", "auth", "whois", "msrpc",
+            "ntp",
+            "ntpu",
+            "dhcp",
+            "bootp",
+            "snmp",
+            "syslog",
+            "ldap",
+            "ldaps",
+            "kerberos",
+            "krb",
+            "krbtcp",
+            "radius",
+            "netbiosns",
+            "netbiosdgm",
+            "dcerpc",
+            "gssapi",
+            "ntlm",
+            "sunrpc",
+            "rpc",
+            "bgp",
+            "ssdp",
+            "time",
+            "netstat",
+            "systat",
+            "finger",
+            "auth",
+            "whois",
+            "msrpc",
         ],
         &[
             37, 43, 67, 68, 79, 88, 111, 113, 123, 135, 137, 138, 161, 162, 179, 389, 464, 500, 546, 547, 631, 636,
@@ -116,11 +153,12 @@ const SERVICES: &[(&str, &[&str], &[u16])] = &[
     (ICMP, &["icmp", "ecoi", "ecri", "urpi", "urhi", "redi", "timi"], &[]),
 ];
 
-/// The class of a service that a source names. Zeek may give several names, nDPI an application behind its protocol; the
-/// first that is known counts. A name that says nothing is none.
+/// The class of a service that a source names. Zeek may give several names, nDPI an application behind its protocol;
+/// the first that is known counts. A name that says nothing is none.
 pub fn service_of_text(text: &str) -> Option<&'static str> {
     let mut parts = text.split([',', '.', ';']).map(fold);
-    let class = |name: String| SERVICES.iter().find(|(_, names, _)| names.contains(&name.as_str())).map(|service| service.0);
+    let class =
+        |name: String| SERVICES.iter().find(|(_, names, _)| names.contains(&name.as_str())).map(|service| service.0);
     let says_nothing = ["", "unknown", "other", "private", "none", "incomplete", "notapplicable", "unknowntcp"];
     let known = parts.find_map(class);
     known.or_else(|| (!says_nothing.contains(&fold(text).as_str())).then_some(OTHER))
@@ -143,8 +181,8 @@ pub enum State {
     Other,
 }
 
-/// The states of Zeek (manual, "conn.log"), which KDD Cup 1999 has as well; those of Argus (manual of ra, "state") for UDP and
-/// ICMP, and for TCP as UNSW-NB15 has them; what firewalls did.
+/// The states of Zeek (manual, "conn.log"), which KDD Cup 1999 has as well; those of Argus (manual of ra, "state") for
+/// UDP and ICMP, and for TCP as UNSW-NB15 has them; what firewalls did.
 const STATES: &[(State, &[&str])] = &[
     (
         State::Established,
@@ -159,8 +197,8 @@ const STATES: &[(State, &[&str])] = &[
         ],
     ),
 ];
-/// A firewall that lets a flow pass does not say what became of it.
-const NO_STATES: &[&str] = &["", "accept", "accepted", "allow", "allowed", "permit", "pass", "unknown"];
+/// A firewall that lets a flow pass does not say what became of it, nor does one word for all that is rare.
+const NO_STATES: &[&str] = &["", "other", "accept", "accepted", "allow", "allowed", "permit", "pass", "unknown"];
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -177,7 +215,7 @@ impl State {
         }
     }
 
-    /// A state's name, or TCP flags as Argus (`SPA_FSPA`) and nfdump (`...AP.SF`) write them.
+    /// A state's name, or TCP flags as Argus (`SPA_FSPA`) and nfdump (`...AP.SF`, `0x1b`) write them.
     pub fn of_text(text: &str) -> Option<Self> {
         let folded = fold(text);
         if let Some((state, _)) = STATES.iter().find(|(_, names)| names.contains(&folded.as_str())) {
@@ -191,11 +229,14 @@ impl State {
         if is_flags('.') {
             return Self::of_flags(flags(text), None);
         }
+        if let Some(bits) = text.strip_prefix("0x").and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            return Self::of_flags(bits, None);
+        }
         (!NO_STATES.contains(&folded.as_str())).then_some(Self::Other)
     }
 
-    /// From the TCP flags (RFC 9293, section 3.1) of all packets of the forward direction, or of both, and of the reverse
-    /// one, if they are apart. A reset after a FIN breaks nothing off.
+    /// From the TCP flags (RFC 9293, section 3.1) of all packets of the forward direction, or of both, and of the
+    /// reverse one, if they are apart. A reset after a FIN breaks nothing off.
     pub fn of_flags(forward: u8, reverse: Option<u8>) -> Option<Self> {
         let all = forward | reverse.unwrap_or(0);
         Some(match () {

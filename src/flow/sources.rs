@@ -31,8 +31,9 @@ pub struct Source {
 /// A number from one or more columns.
 pub struct Term {
     pub of: Of,
-    /// So many of the common unit is one of the source's.
-    pub unit: f64,
+    /// So many of the source's unit make one of the common unit. A quotient is rounded once, so 50,666 µs are 0.050666
+    /// s.
+    pub per_unit: f64,
     /// Payload, to which headers are to be added.
     pub is_payload: bool,
     /// The source writes 0 for what it does not count.
@@ -47,28 +48,28 @@ pub enum Of {
     Difference(&'static [&'static str; 2]),
 }
 
-const fn product(names: &'static [&'static str], unit: f64) -> Term {
-    Term { of: Of::Product(names), unit, is_payload: false, zero_is_missing: false, wraps: None }
+const fn product(names: &'static [&'static str], per_unit: f64) -> Term {
+    Term { of: Of::Product(names), per_unit, is_payload: false, zero_is_missing: false, wraps: None }
 }
 
 const fn is(names: &'static [&'static str; 1]) -> Term {
     product(names, 1.0)
 }
 
-const fn payload(names: &'static [&'static str], unit: f64) -> Term {
-    Term { is_payload: true, ..product(names, unit) }
+const fn payload(names: &'static [&'static str], per_unit: f64) -> Term {
+    Term { is_payload: true, ..product(names, per_unit) }
 }
 
-const fn difference(names: &'static [&'static str; 2], unit: f64) -> Term {
-    Term { of: Of::Difference(names), ..product(&[], unit) }
+const fn difference(names: &'static [&'static str; 2], per_unit: f64) -> Term {
+    Term { of: Of::Difference(names), ..product(&[], per_unit) }
 }
 
 const fn unless_zero(names: &'static [&'static str; 1]) -> Term {
     Term { zero_is_missing: true, ..is(names) }
 }
 
-const MS: f64 = 1e-3;
-const US: f64 = 1e-6;
+const MS: f64 = 1e3;
+const US: f64 = 1e6;
 
 /// The source of this layout.
 #[must_use]
@@ -133,8 +134,9 @@ const SOURCES: &[Source] = &[
         rev_pkts: &[is(&["dpkts"])],
         ..NONE
     },
-    // CICFlowMeter, BasicFlow.java: lengths are of payload. Cleaned sets lack counts of the reverse direction, which follow
-    // from its rates. Its counts of FIN, SYN and ACK are of single packets in the older releases, so they tell no state.
+    // CICFlowMeter, BasicFlow.java: lengths are of payload. Cleaned sets lack counts of the reverse direction, which
+    // follow from its rates. Its counts of FIN, SYN and ACK are of single packets in the older releases, so they tell
+    // no state.
     Source {
         layouts: &[Layout::CicFlowMeter],
         proto: &["protocol"],
@@ -171,24 +173,119 @@ const SOURCES: &[Source] = &[
         rev_pkts: &[is(&["resp_pkts"])],
         ..NONE
     },
+    // nProbe counts the IP layer. Its durations of more than 2^31 µs, far beyond its timeouts, are negative ones in a
+    // counter of 32 bits: in NF-BoT-IoT-v2 they and DURATION_IN make up 2^32 µs.
+    Source {
+        layouts: &[Layout::NetFlow],
+        proto: &["protocol"],
+        src_port: &["l4_src_port"],
+        dst_port: &["l4_dst_port"],
+        flags: [&["client_tcp_flags", "tcp_flags"], &["server_tcp_flags"]],
+        duration: &[Term { wraps: Some(4_294_967.0), ..product(&["flow_duration_milliseconds"], MS) }],
+        fwd_bytes: &[is(&["in_bytes"])],
+        rev_bytes: &[is(&["out_bytes"])],
+        fwd_pkts: &[is(&["in_pkts"])],
+        rev_pkts: &[is(&["out_pkts"])],
+        ..NONE
+    },
+    Source {
+        layouts: &[Layout::Argus],
+        proto: &["proto"],
+        src_port: &["sport"],
+        dst_port: &["dport"],
+        state: &["state"],
+        duration: &[is(&["dur"])],
+        fwd_bytes: &[is(&["srcbytes"])],
+        rev_bytes: &[is(&["dstbytes"]), difference(&["totbytes", "srcbytes"], 1.0)],
+        fwd_pkts: &[is(&["srcpkts"])],
+        rev_pkts: &[is(&["dstpkts"]), difference(&["totpkts", "srcpkts"], 1.0)],
+        bytes: &[is(&["totbytes"])],
+        pkts: &[is(&["totpkts"])],
+        ..NONE
+    },
+    Source {
+        layouts: &[Layout::Nfdump],
+        proto: &["proto"],
+        src_port: &["srcport"],
+        dst_port: &["dstport"],
+        state: &["flags"],
+        duration: &[is(&["duration"])],
+        fwd_bytes: &[is(&["bytes"])],
+        rev_bytes: &[unless_zero(&["outbytes"])],
+        fwd_pkts: &[is(&["packets"])],
+        rev_pkts: &[unless_zero(&["outpackets"])],
+        ..NONE
+    },
+    Source {
+        layouts: &[Layout::NfStream],
+        proto: &["protocol"],
+        service: &["application_name"],
+        src_port: &["src_port"],
+        dst_port: &["dst_port"],
+        resets: &["bidirectional_rst_packets"],
+        duration: &[product(&["bidirectional_duration_ms"], MS)],
+        fwd_bytes: &[is(&["src2dst_bytes"])],
+        rev_bytes: &[is(&["dst2src_bytes"])],
+        fwd_pkts: &[is(&["src2dst_packets"])],
+        rev_pkts: &[is(&["dst2src_packets"])],
+        ..NONE
+    },
+    // The interval of aggregation stands for the duration.
+    Source {
+        layouts: &[Layout::AwsVpc],
+        proto: &["protocol"],
+        src_port: &["srcport"],
+        dst_port: &["dstport"],
+        state: &["action"],
+        flags: [&["tcp-flags"], &[]],
+        duration: &[difference(&["end", "start"], 1.0)],
+        fwd_bytes: &[is(&["bytes"])],
+        fwd_pkts: &[is(&["packets"])],
+        ..NONE
+    },
 ];
 
 /// Logs of no known layout, by folded names. A lone `bytes` counts the direction of its record, as in NetFlow.
 pub const ANY: Source = Source {
     layouts: &[],
     proto: &[
-        "protocol", "proto", "protocoltype", "ipproto", "ipprotocol", "protocolname", "protocolidentifier", "transport",
-        "pr", "prot",
+        "protocol",
+        "proto",
+        "protocoltype",
+        "ipproto",
+        "ipprotocol",
+        "protocolname",
+        "protocolidentifier",
+        "transport",
+        "pr",
+        "prot",
     ],
     service: &["service", "applicationname", "application", "app", "appname", "servicename"],
     src_port: &[
-        "srcport", "sourceport", "sport", "sp", "l4srcport", "idorigp", "sourcetransportport", "clientport", "srcpt",
+        "srcport",
+        "sourceport",
+        "sport",
+        "sp",
+        "l4srcport",
+        "idorigp",
+        "sourcetransportport",
+        "clientport",
+        "srcpt",
     ],
     dst_port: &[
-        "dstport", "destinationport", "destport", "dport", "dsport", "dp", "l4dstport", "idrespp",
-        "destinationtransportport", "serverport", "dstpt",
+        "dstport",
+        "destinationport",
+        "destport",
+        "dport",
+        "dsport",
+        "dp",
+        "l4dstport",
+        "idrespp",
+        "destinationtransportport",
+        "serverport",
+        "dstpt",
     ],
-    state: &["connstate", "state", "flowstate", "flag", "flg", "action"],
+    state: &["connstate", "state", "flowstate", "flag", "flg", "flags", "action"],
     flags: [&["clienttcpflags", "tcpflags", "tcpcontrolbits", "flags"], &["servertcpflags"]],
     resets: &["rstflagcount", "rstflagcnt", "rstcount", "bidirectionalrstpackets"],
     // CICFlowMeter gave `flow duration` its name, and its unit.
@@ -213,6 +310,7 @@ pub const ANY: Source = Source {
     ],
     fwd_bytes: &[
         is(&["fwdbytes"]),
+        is(&["srcipbytes"]),
         is(&["origipbytes"]),
         is(&["srcbytes"]),
         is(&["sbytes"]),
@@ -225,6 +323,7 @@ pub const ANY: Source = Source {
         is(&["srctodstbytes"]),
         is(&["clientbytes"]),
         is(&["inbytes"]),
+        is(&["bytesin"]),
         is(&["ibyt"]),
         payload(&["origbytes"], 1.0),
         payload(&["totallengthoffwdpackets"], 1.0),
@@ -232,12 +331,12 @@ pub const ANY: Source = Source {
         is(&["bytes"]),
         is(&["bytecount"]),
         is(&["octets"]),
-        is(&["doctets"]),
         is(&["inoctets"]),
         is(&["octetdeltacount"]),
     ],
     rev_bytes: &[
         is(&["revbytes"]),
+        is(&["dstipbytes"]),
         is(&["respipbytes"]),
         is(&["dstbytes"]),
         is(&["dbytes"]),
@@ -250,6 +349,7 @@ pub const ANY: Source = Source {
         is(&["dsttosrcbytes"]),
         is(&["serverbytes"]),
         is(&["outbytes"]),
+        is(&["bytesout"]),
         unless_zero(&["obyt"]),
         payload(&["respbytes"], 1.0),
         payload(&["totallengthofbwdpackets"], 1.0),
@@ -272,6 +372,7 @@ pub const ANY: Source = Source {
         is(&["flowpktstoserver"]),
         is(&["src2dstpackets"]),
         is(&["inpkts"]),
+        is(&["numpktsin"]),
         is(&["inpackets"]),
         is(&["ipkt"]),
         is(&["totalfwdpackets"]),
@@ -279,7 +380,6 @@ pub const ANY: Source = Source {
         is(&["packets"]),
         is(&["pkts"]),
         is(&["packetcount"]),
-        is(&["dpkts"]),
         is(&["packetdeltacount"]),
     ],
     rev_pkts: &[
@@ -288,6 +388,7 @@ pub const ANY: Source = Source {
         is(&["resppkts"]),
         is(&["dstpkts"]),
         is(&["dstpackets"]),
+        is(&["dpkts"]),
         is(&["packetsreceived"]),
         is(&["receivedpackets"]),
         is(&["rcvdpkt"]),
@@ -296,6 +397,7 @@ pub const ANY: Source = Source {
         is(&["flowpktstoclient"]),
         is(&["dst2srcpackets"]),
         is(&["outpkts"]),
+        is(&["numpktsout"]),
         unless_zero(&["opkt"]),
         is(&["totalbackwardpackets"]),
         is(&["totbwdpkts"]),
@@ -303,5 +405,4 @@ pub const ANY: Source = Source {
     ],
     bytes: &[is(&["totbytes"]), is(&["totalbytes"])],
     pkts: &[is(&["totpkts"]), is(&["totalpackets"]), is(&["totalpkts"])],
-    ..NONE
 };
