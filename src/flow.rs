@@ -315,7 +315,6 @@ impl<'a> Reader<'a> {
         let bytes = [0, 1, 2].map(|at| count(amount(&self.bytes[at], row, headers(packets[at])), MAX_BYTES));
         let is_one_way = bytes[1].is_none() && packets[1].is_none();
         let mut flow = Flow {
-            duration: amount(&self.duration, row, 0.0).filter(|&x| (0.0..=MAX_SECONDS).contains(&x)),
             proto,
             src_port: port(self.src_port),
             dst_port: port(self.dst_port),
@@ -324,6 +323,10 @@ impl<'a> Reader<'a> {
             is_one_way,
             ..Flow::default()
         };
+        // Zeek writes no duration where there was one packet only; other sources write 0.
+        let instant = || flow.packets.total.filter(|&packets| packets <= 1.0 && !self.duration.is_empty()).map(|_| 0.0);
+        let duration = amount(&self.duration, row, 0.0).or_else(instant);
+        flow.duration = duration.filter(|x| (0.0..=MAX_SECONDS).contains(x));
         flow.service = self.service(&flow, row);
         flow.state = self.state(&flow, row);
         flow
@@ -436,6 +439,8 @@ mod tests {
         check(zeek, "1.5,C1,10.0.0.1,50000,10.0.0.2,443,tcp,ssl,1.5,400,1200,SF,ShADadFf,6,640,4,1360", FLOW);
         // Without the IP layer's bytes: payload and headers.
         check(zeek, "1.5,C1,10.0.0.1,50000,10.0.0.2,443,tcp,-,1.5,400,1200,S1,ShADad,6,-,4,-", FLOW);
+        let instant = "0 udp dns well-known dynamic attempted 60 0 1 0 60 1 60 - 60 1 1 - -";
+        check(zeek, "1.5,C1,10.0.0.1,50000,10.0.0.2,53,udp,dns,-,-,-,S0,D,1,60,0,0", instant);
         check(
             "Flow ID, Source IP, Source Port, Destination IP, Destination Port, Protocol, Timestamp, Flow Duration, \
              Total Fwd Packets, Total Backward Packets,Total Length of Fwd Packets, Total Length of Bwd Packets,Label",
@@ -491,6 +496,12 @@ mod tests {
             "2024-01-12 15:37:30,1.500,TCP,10.0.0.1,50000,10.0.0.2,443,6,640,1",
             &HALF.replace("established", "-"),
         );
+        check(
+            "Date first seen,Duration,Proto,Src IP Addr,Src Pt,Dst IP Addr,Dst Pt,Packets,Bytes,Flows,\
+             Flags,Tos,class,attackType",
+            "2017-03-15 00:01:16.632,1.500,TCP,10.0.0.1,50000,10.0.0.2,443,6,640,1,.AP.SF,0,normal,---",
+            &format!("{HALF} 0 ---"),
+        );
         // The replies come from the service.
         check(
             "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows",
@@ -520,6 +531,12 @@ mod tests {
         );
         let both = "src ip,src port,dst ip,dst port,proto,duration_ms,fwd_bytes,rev_bytes,fwd_pkts,rev_pkts";
         check(both, "10.0.0.1,50000,10.0.0.2,443,TCP,1500,640,1360,6,4", FLOW);
+        check(
+            "ts,src_ip,src_port,dst_ip,dst_port,proto,service,duration,src_bytes,dst_bytes,conn_state,missed_bytes,\
+             src_pkts,src_ip_bytes,dst_pkts,dst_ip_bytes,dns_query",
+            "1554198358,10.0.0.1,50000,10.0.0.2,443,tcp,ssl,1.5,400,1200,SF,0,6,640,4,1360,-",
+            FLOW,
+        );
         let unanswered = "1 udp dns well-known dynamic attempted 60 0 1 0 60 1 60 - 60 1 1 60 1";
         check(both, "10.0.0.1,50000,10.0.0.2,53,17,1000,60,0,1,0", unanswered);
         // ICMP has no ports, and damage is no number.

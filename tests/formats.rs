@@ -471,6 +471,27 @@ fn preambles_name_the_columns() {
 }
 
 #[test]
+fn what_stands_before_the_header_is_no_record() {
+    for (text, line) in [
+        ("# exported by a tool, on Monday\n#\nproto,bytes\ntcp,1\nudp,x,\n", 5),
+        ("sep=;\nproto;bytes\ntcp;1\nudp;x;\n", 4),
+        ("\u{FEFF}sep=,\r\nproto,bytes\r\ntcp,1\r\nudp,x,\r\n", 4),
+        ("#proto,bytes\ntcp,1\nudp,x,\n", 3),
+        ("# without a header\ntcp,1,7\ntcp,1,8\nudp,x\n", 4),
+    ] {
+        for chunk in [1, 1000] {
+            let Ingested { table, dialect, .. } = ingest(text.as_bytes(), chunk).unwrap();
+            assert_eq!(table.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [line], "{text:?}");
+            assert_eq!(table.columns[0].text(0), Some("tcp"), "{text:?}");
+            assert_eq!(table.columns[1].cells[0], Cell::number(1.0), "{text:?}");
+            let span = table.spans[0];
+            let record = &text.as_bytes()[span.start as usize..][..span.len as usize];
+            assert_eq!(dialect.fields(record)[..2], ["tcp", "1"], "{text:?}");
+        }
+    }
+}
+
+#[test]
 fn roles_by_name_and_value() {
     let rows = 60;
     let mut text = String::from("Flow ID,when,src,Dst Port,proto,bytes,note,same,Attack,is_attack\n");

@@ -31,8 +31,7 @@ pub struct Source {
 /// A number from one or more columns.
 pub struct Term {
     pub of: Of,
-    /// So many of the source's unit make one of the common unit. A quotient is rounded once, so 50,666 µs are 0.050666
-    /// s.
+    /// So many of the source's unit make one of the common unit. A quotient of whole numbers is the nearest double.
     pub per_unit: f64,
     /// Payload, to which headers are to be added.
     pub is_payload: bool,

@@ -706,8 +706,8 @@ mod tests {
             check(names, Some(layout), &pairs.map(|(prefix, canonical)| (last(prefix), canonical)));
         }
         check(
-            "IPV4_SRC_ADDR,L4_SRC_PORT,IPV4_DST_ADDR,L4_DST_PORT,PROTOCOL,L7_PROTO,IN_BYTES,IN_PKTS,OUT_BYTES,OUT_PKTS,TCP_FLAGS,\
-             FLOW_DURATION_MILLISECONDS,Label,Attack",
+            "IPV4_SRC_ADDR,L4_SRC_PORT,IPV4_DST_ADDR,L4_DST_PORT,PROTOCOL,L7_PROTO,IN_BYTES,IN_PKTS,OUT_BYTES,\
+             OUT_PKTS,TCP_FLAGS,FLOW_DURATION_MILLISECONDS,Label,Attack",
             Some(Layout::NetFlow),
             &[("L4_DST_PORT", "l4_dst_port")],
         );
@@ -729,9 +729,8 @@ mod tests {
             &[("src2dst_bytes", "src2dst_bytes")],
         );
         check(
-            "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
-                .replace(' ', ",")
-                .as_str(),
+            "version,account-id,interface-id,srcaddr,dstaddr,srcport,dstport,protocol,packets,bytes,start,end,action,\
+             log-status",
             Some(Layout::AwsVpc),
             &[("log_status", "log-status")],
         );
