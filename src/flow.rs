@@ -125,7 +125,8 @@ impl Amounts {
 }
 
 fn per(amount: Option<f64>, unit: Option<f64>) -> Option<f64> {
-    Some(amount? / unit.filter(|&unit| unit > 0.0)?)
+    let quotient = amount? / unit.filter(|&unit| unit > 0.0)?;
+    quotient.is_finite().then_some(quotient)
 }
 
 /// The table as flow records, with the same rows, spans and bad records, and its schema; labels are carried over as 0
@@ -156,8 +157,8 @@ pub fn view(table: &Table, schema: &Schema) -> Option<(Table, Schema)> {
         specs.push(label_spec());
         normal_labels = normal();
     }
-    if let Some(at) = schema.attack_column() {
-        columns.push(Column { name: ATTACK.into(), ..table.columns[at].clone() });
+    if let Some(column) = schema.attack_column().and_then(|at| table.columns.get(at)) {
+        columns.push(Column { name: ATTACK.into(), ..column.clone() });
         specs.push(attack_spec());
     }
     let table = Table { columns, spans: table.spans.clone(), bad: table.bad.clone() };
@@ -234,6 +235,7 @@ fn normal() -> Vec<String> {
 /// A source that has found its columns in a table.
 struct Reader<'a> {
     proto: Option<Named<'a, Proto>>,
+    tcp_window: Option<&'a Column>,
     service: Option<Named<'a, &'static str>>,
     state: Option<Named<'a, State>>,
     src_port: Option<&'a Column>,
@@ -285,6 +287,7 @@ impl<'a> Reader<'a> {
         };
         let reader = Self {
             proto: first(source.proto).map(|column| Named::new(column, Proto::of_text)),
+            tcp_window: first(source.tcp_window),
             service: first(source.service).map(|column| Named::new(column, names::service_of_text)),
             state: first(source.state).map(|column| Named::new(column, State::of_text)),
             src_port: first(source.src_port),
@@ -305,6 +308,11 @@ impl<'a> Reader<'a> {
             Value::Number(x) => Proto::of_number(x),
             _ => named.get(row),
         });
+        let by_window = || {
+            let window = self.tcp_window?.cells[row].as_number()?;
+            Some(if window < 0.0 { Proto::Udp } else { Proto::Tcp })
+        };
+        let proto = proto.or_else(by_window);
         let port = |column: Option<&Column>| {
             let x = column?.cells[row].as_number()?;
             (f64::from(x as u16) == x).then_some(x as u16)
@@ -442,29 +450,26 @@ mod tests {
         let instant = "0 udp dns well-known dynamic attempted 60 0 1 0 60 1 60 - 60 1 1 - -";
         check(zeek, "1.5,C1,10.0.0.1,50000,10.0.0.2,53,udp,dns,-,-,-,S0,D,1,60,0,0", instant);
         check(
-            "Flow ID, Source IP, Source Port, Destination IP, Destination Port, Protocol, Timestamp, Flow Duration, \
+            "Flow ID, Source IP, Source Port, Destination IP, Destination Port, Protocol, Timestamp, Flow Duration,\
              Total Fwd Packets, Total Backward Packets,Total Length of Fwd Packets, Total Length of Bwd Packets,Label",
             "a-b,10.0.0.1,50000,10.0.0.2,443,6,5/7/2017 8:42,1500000,6,4,400,1200,BENIGN",
             &format!("{FLOW} 0 BENIGN"),
         );
         check(
-            "src_port,dst_port,protocol,Flow Duration,TotLen Fwd Pkts,Fwd Pkts/s,Bwd Pkts/s,Bwd Pkt Len Mean,\
-             Flow IAT Mean,\
-             Flow IAT Std",
-            "50000,443,6,1500000,400,4,2.6666667,300,7,8",
+            "src_port,dst_port,Init Fwd Win Byts,Flow Duration,TotLen Fwd Pkts,Fwd Pkts/s,Bwd Pkts/s,Bwd Pkt Len Mean,\
+             Flow IAT Mean,Flow IAT Std",
+            "50000,443,8192,1500000,400,4,2.6666667,300,7,8",
             FLOW,
         );
         check(
             "srcip,sport,dstip,dsport,proto,state,dur,sbytes,dbytes,sttl,dttl,sloss,dloss,service,Sload,Dload,Spkts,\
-             Dpkts,Stime,\
-             Ltime,attack_cat,Label",
+             Dpkts,Stime,Ltime,attack_cat,Label",
             "10.0.0.1,50000,10.0.0.2,0x01bb,tcp,FIN,1.5,640,1360,31,29,0,0,-,3413,7253,6,4,1421927414,1421927415,,0",
             &format!("{FLOW} 0"),
         );
         check(
             "IPV4_SRC_ADDR,L4_SRC_PORT,IPV4_DST_ADDR,L4_DST_PORT,PROTOCOL,L7_PROTO,IN_BYTES,IN_PKTS,OUT_BYTES,\
-             OUT_PKTS,TCP_FLAGS,\
-             CLIENT_TCP_FLAGS,SERVER_TCP_FLAGS,FLOW_DURATION_MILLISECONDS,Label,Attack",
+             OUT_PKTS,TCP_FLAGS,CLIENT_TCP_FLAGS,SERVER_TCP_FLAGS,FLOW_DURATION_MILLISECONDS,Label,Attack",
             "10.0.0.1,50000,10.0.0.2,443,6,91.0,640,6,1360,4,27,27,26,4293467,1,DoS",
             &format!("{FLOW} 1 DoS"),
         );
@@ -474,15 +479,14 @@ mod tests {
         check(argus, &format!("2019/04/04 16:23:00.3,1.5,tcp,{ends},FSPA_FSPA,0,0,10,2000,640,6"), FLOW);
         check(
             "id,expiration_id,src_ip,src_port,dst_ip,dst_port,protocol,ip_version,bidirectional_duration_ms,\
-             bidirectional_packets,\
-             bidirectional_bytes,src2dst_packets,src2dst_bytes,dst2src_packets,dst2src_bytes,application_name",
+             bidirectional_packets,bidirectional_bytes,src2dst_packets,src2dst_bytes,dst2src_packets,dst2src_bytes,\
+             application_name",
             "0,0,10.0.0.1,50000,10.0.0.2,443,6,4,1500,10,2000,6,640,4,1360,TLS.Google",
             FLOW,
         );
         check(
             "SourceIP,DestinationIP,SourcePort,DestinationPort,Protocol,BytesSent,BytesReceived,PacketsSent,\
-             PacketsReceived,\
-             Duration,IsAnomaly",
+             PacketsReceived,Duration,IsAnomaly",
             "10.0.0.1,10.0.0.2,50000,443,tcp,640,1360,6,4,1.5,0",
             &format!("{FLOW} 0"),
         );
@@ -497,8 +501,8 @@ mod tests {
             &HALF.replace("established", "-"),
         );
         check(
-            "Date first seen,Duration,Proto,Src IP Addr,Src Pt,Dst IP Addr,Dst Pt,Packets,Bytes,Flows,\
-             Flags,Tos,class,attackType",
+            "Date first seen,Duration,Proto,Src IP Addr,Src Pt,Dst IP Addr,Dst Pt,Packets,Bytes,Flows,Flags,Tos,class,\
+             attackType",
             "2017-03-15 00:01:16.632,1.500,TCP,10.0.0.1,50000,10.0.0.2,443,6,640,1,.AP.SF,0,normal,---",
             &format!("{HALF} 0 ---"),
         );
@@ -509,8 +513,8 @@ mod tests {
             &HALF.replace("established", "-").replace("well-known dynamic", "dynamic well-known"),
         );
         check(
-            "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end \
-             action log-status",
+            "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action \
+             log-status",
             "2 123456789010 eni-1 10.0.0.1 10.0.0.2 50000 443 6 6 640 1477913708 1477913710 REJECT OK",
             "2 tcp https well-known dynamic rejected 640 - 6 - 640 6 106.6667 - 106.6667 - - 320 3",
         );
@@ -578,8 +582,8 @@ mod tests {
     #[test]
     fn views_are_put_below_one_another() {
         let (first, first_schema) = read(
-            "src_port,dst_port,protocol,bytes,packets,label,attack\n1,53,17,10,1,0,\n2,80,6,20,2,1,scan\n3,22\n4,80,\
-             6,30,3,,\n",
+            "src_port,dst_port,protocol,bytes,packets,label,attack\n1,53,17,10,1,0,\n2,80,6,20,2,1,scan\n3,22\n4,80,6,\
+             30,3,,\n",
         );
         let (second, second_schema) = read("src_port,dst_port,protocol,bytes,packets\n1,80,6,10,1\n2,53,17,20,2\n");
         let (third, third_schema) = read(

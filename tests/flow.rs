@@ -92,19 +92,19 @@ fn real_logs_become_flow_records() {
         expected("unsw-nb15/raw49_comma_BOM_Escenario3_rcarmas.csv", 3400, 117, "", ""),
         expected("unsw-nb15/raw49_semicolon_Escenario3_hfcatucuamba.csv", 3000, 1500, "", "rev_bytes_per_pkt"),
         expected("unsw-nb15/unsw-nb15_1_sampled.csv", 7000, 204, "dst_port_class src_port_class", "service"),
-        expected("cic/cicids2017_cleaned_stratified12k.csv", 12_000, 2027, "proto src_port_class", "rev_bytes_per_pkt"),
+        expected("cic/cicids2017_cleaned_stratified12k.csv", 12_000, 2027, "src_port_class", "rev_bytes_per_pkt"),
         expected(
             "cic/cicids2017_78feat_sample_starrix16.csv",
             6311,
             6084,
-            "proto service dst_port_class src_port_class",
+            "service dst_port_class src_port_class",
             "rev_bytes_per_pkt",
         ),
         expected(
             "cic/cic_0.01km.csv",
             28_303,
             5641,
-            "proto service dst_port_class src_port_class rev_bytes bytes rev_bytes_per_pkt bytes_per_pkt \
+            "service dst_port_class src_port_class rev_bytes bytes rev_bytes_per_pkt bytes_per_pkt \
              bytes_ratio bytes_per_s",
             "",
         ),

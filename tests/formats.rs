@@ -4,6 +4,7 @@
 //! The real files are found by `ODDFLOW_DATA`, by default `../shared/data`; without them their tests say that they skipped.
 
 use oddflow::Result;
+use oddflow::flow;
 use oddflow::ingest::{Decoder, Ingested, Reader};
 use oddflow::rng::Rng;
 use oddflow::schema::{ANOMALY, Kind, Layout, NORMAL, Role, Schema, UNKNOWN, detect, labels};
@@ -627,8 +628,11 @@ fn mutated_files_never_panic() {
     let zeek = b"#separator \\x09\n#fields\tts\tuid\tid.orig_h\tproto\n#types\ttime\n1.5\tC1\t10.0.0.1\ttcp\n2.5\tC2\t-\tudp\n#close\n";
     let arff = b"@relation x\n@attribute 'a b' real\n@attribute class {normal,bad}\n@data\n0,'normal'\n1,bad\n";
     let cic = b" Flow Duration, Total Fwd Packets,Label\n1,\"1.234,5\",BENIGN\n2,Infinity,DoS\n3,1.307.668.672,DoS\n";
-    let sources = [table, wide, gzip.finish().unwrap(), zeek.to_vec(), arff.to_vec(), cic.to_vec()];
-    let (mut read, mut refused) = (0, 0);
+    let nfdump =
+        b"ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt\n1,2,1.5,10.0.0.1,10.0.0.2,50000,443,TCP,...AP.SF,0,0,6,640\n\
+        1,2,1e9,10.0.0.1,10.0.0.2,0x35,-1,999,_,0,0,-6,1e300\n";
+    let sources = [table, wide, gzip.finish().unwrap(), zeek.to_vec(), arff.to_vec(), cic.to_vec(), nfdump.to_vec()];
+    let (mut read, mut refused, mut views) = (0, 0, 0);
     for round in 0..3000 {
         let mut bytes = sources[round % sources.len()].clone();
         for _ in 0..=rng.below(6) {
@@ -656,8 +660,13 @@ fn mutated_files_never_panic() {
                 assert!(table.columns.iter().all(|column| column.cells.len() == table.n_rows()));
                 assert!(table.spans.windows(2).all(|pair| pair[0].start + u64::from(pair[0].len) <= pair[1].start));
                 assert!(labels(table, &schema).is_none_or(|labels| labels.len() == table.n_rows()));
+                if let Some((view, derived)) = flow::view(table, &schema) {
+                    views += 1;
+                    assert_eq!((view.n_rows(), view.columns.len()), (table.n_rows(), derived.columns.len()));
+                    assert!(view.columns.iter().all(|column| column.cells.len() == table.n_rows()));
+                }
             }
         }
     }
-    assert!(read > 500 && refused > 100, "{read} were read, {refused} refused");
+    assert!(read > 500 && refused > 100 && views > 100, "{read} were read, {refused} refused, {views} were flows");
 }

@@ -8,6 +8,8 @@ pub struct Source {
     layouts: &'static [Layout],
     /// Names or IANA numbers.
     pub proto: &'static [&'static str],
+    /// The window of the first TCP packet, negative where there is none: that is UDP, but for few. For want of a protocol.
+    pub tcp_window: &'static [&'static str],
     pub service: &'static [&'static str],
     pub src_port: &'static [&'static str],
     pub dst_port: &'static [&'static str],
@@ -79,6 +81,7 @@ pub fn of(layout: Layout) -> Option<&'static Source> {
 const NONE: Source = Source {
     layouts: &[],
     proto: &[],
+    tcp_window: &[],
     service: &[],
     src_port: &[],
     dst_port: &[],
@@ -139,6 +142,7 @@ const SOURCES: &[Source] = &[
     Source {
         layouts: &[Layout::CicFlowMeter],
         proto: &["protocol"],
+        tcp_window: &["init_win_bytes_forward"],
         src_port: &["source_port"],
         dst_port: &["destination_port"],
         resets: &["rst_flag_count"],
@@ -259,6 +263,7 @@ pub const ANY: Source = Source {
         "pr",
         "prot",
     ],
+    tcp_window: &["initwinbytesforward", "initfwdwinbyts", "fwdinitwinbytes"],
     service: &["service", "applicationname", "application", "app", "appname", "servicename"],
     src_port: &[
         "srcport",
@@ -305,7 +310,6 @@ pub const ANY: Source = Source {
         product(&["flowdurationus"], US),
         product(&["flowduration"], US),
         difference(&["flowendmilliseconds", "flowstartmilliseconds"], MS),
-        difference(&["end", "start"], 1.0),
     ],
     fwd_bytes: &[
         is(&["fwdbytes"]),
