@@ -11,6 +11,7 @@ pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
+pub mod flow;
 pub mod forest;
 pub mod generate;
 pub mod hybrid;

@@ -10,7 +10,8 @@ mod summary;
 pub use labels::{ANOMALY, NORMAL, UNKNOWN, labels};
 
 use crate::table::{Column, Table};
-use layouts::{KnownColumn, fold};
+use layouts::KnownColumn;
+pub(crate) use layouts::fold;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use summary::Summary;
@@ -58,6 +59,16 @@ pub enum Layout {
     TenColumns,
     /// A Zeek connection log.
     ZeekConn,
+    /// Flows with nProbe's names for NetFlow's fields, as the NF-v1, v2 and v3 sets have them.
+    NetFlow,
+    /// Argus flows as `ra` writes them, such as binetflow.
+    Argus,
+    /// What nfdump writes as CSV, any of its generations of names.
+    Nfdump,
+    /// What NFStream writes as CSV.
+    NfStream,
+    /// An AWS VPC flow log, with or without a header.
+    AwsVpc,
 }
 
 /// What is known of one column.

@@ -232,6 +232,20 @@ fn a_space_separated_file_can_be_read_back() {
 }
 
 #[test]
+fn the_annotated_file_begins_with_its_header() {
+    for (before, delimiter) in [("# made by a tool\n# on Monday\n", ','), ("sep=;\n", ';')] {
+        let mut engine = engine();
+        open(&mut engine, before.to_owned() + &flows().replace(',', &delimiter.to_string())).unwrap();
+        let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+        let annotated = export(&mut engine, analysis.threshold);
+        let header: Vec<&str> =
+            ["src_ip", "proto", "bytes", "packets", "info"].into_iter().chain(APPENDED_COLUMNS).collect();
+        assert_eq!(annotated.lines().next(), Some(header.join(&delimiter.to_string()).as_str()));
+        assert_eq!(open(&mut engine, annotated).unwrap().n_rows, 301);
+    }
+}
+
+#[test]
 fn a_failed_job_leaves_the_last_result() {
     let mut engine = engine();
     open(&mut engine, flows()).unwrap();

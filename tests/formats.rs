@@ -4,6 +4,7 @@
 //! The real files are found by `ODDFLOW_DATA`, by default `../shared/data`; without them their tests say that they skipped.
 
 use oddflow::Result;
+use oddflow::flow;
 use oddflow::ingest::{Decoder, Ingested, Reader};
 use oddflow::rng::Rng;
 use oddflow::schema::{ANOMALY, Kind, Layout, NORMAL, Role, Schema, UNKNOWN, detect, labels};
@@ -52,7 +53,7 @@ struct Expected {
 
 #[test]
 fn real_files() {
-    use Layout::{CicFlowMeter, NslKdd, TenColumns, UnswNb15, UnswNb15Raw, ZeekConn};
+    use Layout::{Argus, AwsVpc, CicFlowMeter, NetFlow, Nfdump, NslKdd, TenColumns, UnswNb15, UnswNb15Raw, ZeekConn};
     let expected = |path, layout, rows, columns, label, attack, counts, features, never| Expected {
         path,
         layout,
@@ -211,30 +212,30 @@ fn real_files() {
             bad: 3,
             ..expected(
                 "netflow/test1-malicious.nfdump.csv",
-                None,
+                Some(Nfdump),
                 4_596,
                 48,
                 None,
                 None,
                 None,
                 10,
-                &["ts", "sa", "nh", "tr"],
+                &["firstseen", "srcaddr", "nexthop", "received"],
             )
         },
         expected(
             "netflow/NF-BoT-IoT-v2_first100k.csv.gz",
-            None,
+            Some(NetFlow),
             100_000,
             46,
             Some("label"),
             Some("attack"),
             Some([455, 99_545, 0]),
-            40,
-            &["ipv4_src_addr", "ipv4_dst_addr", "dataset", "attack"],
+            39,
+            &["ipv4_src_addr", "ipv4_dst_addr", "dns_query_id", "dataset", "attack"],
         ),
         expected(
             "argus/test2-malicious.binetflow",
-            None,
+            Some(Argus),
             6_751,
             16,
             None,
@@ -242,6 +243,17 @@ fn real_files() {
             None,
             12,
             &["starttime", "srcaddr", "label"],
+        ),
+        expected(
+            "firewall-cloud/aws_vpc_v2_elastic.log",
+            Some(AwsVpc),
+            7,
+            14,
+            None,
+            None,
+            None,
+            7,
+            &["account-id", "srcaddr", "start"],
         ),
         expected(
             "wireshark/chrissanders_synscan.csv",
@@ -460,6 +472,27 @@ fn preambles_name_the_columns() {
 }
 
 #[test]
+fn what_stands_before_the_header_is_no_record() {
+    for (text, line) in [
+        ("# exported by a tool, on Monday\n#\nproto,bytes\ntcp,1\nudp,x,\n", 5),
+        ("sep=;\nproto;bytes\ntcp;1\nudp;x;\n", 4),
+        ("\u{FEFF}sep=,\r\nproto,bytes\r\ntcp,1\r\nudp,x,\r\n", 4),
+        ("#proto,bytes\ntcp,1\nudp,x,\n", 3),
+        ("# without a header\ntcp,1,7\ntcp,1,8\nudp,x\n", 4),
+    ] {
+        for chunk in [1, 1000] {
+            let Ingested { table, dialect, .. } = ingest(text.as_bytes(), chunk).unwrap();
+            assert_eq!(table.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [line], "{text:?}");
+            assert_eq!(table.columns[0].text(0), Some("tcp"), "{text:?}");
+            assert_eq!(table.columns[1].cells[0], Cell::number(1.0), "{text:?}");
+            let span = table.spans[0];
+            let record = &text.as_bytes()[span.start as usize..][..span.len as usize];
+            assert_eq!(dialect.fields(record)[..2], ["tcp", "1"], "{text:?}");
+        }
+    }
+}
+
+#[test]
 fn roles_by_name_and_value() {
     let rows = 60;
     let mut text = String::from("Flow ID,when,src,Dst Port,proto,bytes,note,same,Attack,is_attack\n");
@@ -595,8 +628,11 @@ fn mutated_files_never_panic() {
     let zeek = b"#separator \\x09\n#fields\tts\tuid\tid.orig_h\tproto\n#types\ttime\n1.5\tC1\t10.0.0.1\ttcp\n2.5\tC2\t-\tudp\n#close\n";
     let arff = b"@relation x\n@attribute 'a b' real\n@attribute class {normal,bad}\n@data\n0,'normal'\n1,bad\n";
     let cic = b" Flow Duration, Total Fwd Packets,Label\n1,\"1.234,5\",BENIGN\n2,Infinity,DoS\n3,1.307.668.672,DoS\n";
-    let sources = [table, wide, gzip.finish().unwrap(), zeek.to_vec(), arff.to_vec(), cic.to_vec()];
-    let (mut read, mut refused) = (0, 0);
+    let nfdump =
+        b"ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt\n1,2,1.5,10.0.0.1,10.0.0.2,50000,443,TCP,...AP.SF,0,0,6,640\n\
+        1,2,1e9,10.0.0.1,10.0.0.2,0x35,-1,999,_,0,0,-6,1e300\n";
+    let sources = [table, wide, gzip.finish().unwrap(), zeek.to_vec(), arff.to_vec(), cic.to_vec(), nfdump.to_vec()];
+    let (mut read, mut refused, mut views) = (0, 0, 0);
     for round in 0..3000 {
         let mut bytes = sources[round % sources.len()].clone();
         for _ in 0..=rng.below(6) {
@@ -624,8 +660,13 @@ fn mutated_files_never_panic() {
                 assert!(table.columns.iter().all(|column| column.cells.len() == table.n_rows()));
                 assert!(table.spans.windows(2).all(|pair| pair[0].start + u64::from(pair[0].len) <= pair[1].start));
                 assert!(labels(table, &schema).is_none_or(|labels| labels.len() == table.n_rows()));
+                if let Some((view, derived)) = flow::view(table, &schema) {
+                    views += 1;
+                    assert_eq!((view.n_rows(), view.columns.len()), (table.n_rows(), derived.columns.len()));
+                    assert!(view.columns.iter().all(|column| column.cells.len() == table.n_rows()));
+                }
             }
         }
     }
-    assert!(read > 500 && refused > 100, "{read} were read, {refused} refused");
+    assert!(read > 500 && refused > 100 && views > 100, "{read} were read, {refused} refused, {views} were flows");
 }

@@ -1,5 +1,6 @@
-//! What some formats say of themselves before their first record: Zeek's `#fields` (Zeek manual, "Log Formats") and ARFF's
-//! `@attribute` (Weka manual, chapter 9). The names of the columns come from there.
+//! What stands before the first record: Zeek's `#fields` (Zeek manual, "Log Formats") and ARFF's `@attribute` (Weka
+//! manual, chapter 9), from which the names of the columns come; comments, and the line `sep=;` that Excel obeys, which
+//! are passed over.
 
 use super::dialect::{Dialect, LineEnd, text_of};
 use super::number::trim;
@@ -25,6 +26,74 @@ pub fn read(head: &[u8], line_end: LineEnd) -> Option<Preamble> {
     } else {
         None
     }
+}
+
+/// Lines before the header, or before the first record, that are neither.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Introduction {
+    /// As `sep=` gives it.
+    pub delimiter: Option<u8>,
+    /// Bytes and lines.
+    pub len: usize,
+    pub lines: u64,
+}
+
+/// Reads the line `sep=` and the comments at the start of `head`, of a table that has no [`Preamble`].
+#[must_use]
+pub fn introduction(head: &[u8], line_end: LineEnd) -> Introduction {
+    let mut introduction = Introduction::default();
+    let mut last_comment = None;
+    let mut lines = lines_of(head, line_end).peekable();
+    if let Some((line, end)) = lines.peek()
+        && let Some(delimiter) = separator(line)
+    {
+        introduction = Introduction { delimiter: Some(delimiter), len: *end, lines: 1 };
+        lines.next();
+    }
+    let mut passed = (introduction.len, introduction.lines);
+    for (line, end) in lines {
+        let text = trim(line);
+        if !text.is_empty() && text[0] != b'#' {
+            let (len, lines) = match last_comment {
+                // Some programs write their header as a comment.
+                Some((comment, start)) if is_header_of(comment, text) => start,
+                Some(_) => passed,
+                None => (introduction.len, introduction.lines),
+            };
+            return Introduction { len, lines, ..introduction };
+        }
+        if !text.is_empty() {
+            last_comment = Some((text, passed));
+        }
+        passed = (end, passed.1 + 1);
+    }
+    // Nothing but comments: then they are no comments.
+    introduction
+}
+
+/// Of the line `sep=;`, which may stand in quotes.
+fn separator(line: &[u8]) -> Option<u8> {
+    let line = trim(line);
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line {
+        [s, e, p, b'=', delimiter @ (b',' | b';' | b'|' | b'\t')]
+            if [s, e, p].into_iter().zip(b"sep").all(|(a, b)| a.eq_ignore_ascii_case(b)) =>
+        {
+            Some(*delimiter)
+        }
+        // The TAB was trimmed.
+        _ if line.eq_ignore_ascii_case(b"sep=") => Some(b'\t'),
+        _ => None,
+    }
+}
+
+/// Whether a comment has the fields of the record below it, by some delimiter.
+fn is_header_of(comment: &[u8], record: &[u8]) -> bool {
+    let count = |text: &[u8], delimiter: u8| memchr::memchr_iter(delimiter, text).count();
+    b",;\t|".iter().any(|&delimiter| {
+        let fields = count(record, delimiter);
+        fields > 0 && fields == count(comment, delimiter)
+    })
 }
 
 fn zeek(head: &[u8], line_end: LineEnd) -> Option<Preamble> {
@@ -118,6 +187,24 @@ mod tests {
         let preamble = read(head, LineEnd::CrLf).unwrap();
         assert_eq!(preamble.names, ["duration", "class"]);
         assert_eq!((&head[preamble.len..], preamble.lines), (&b"0,a\r\n"[..], 5));
+    }
+
+    #[test]
+    fn comments_and_the_separator_are_passed_over() {
+        for (head, delimiter, rest, lines) in [
+            ("a,b\n1,2\n", None, "a,b\n1,2\n", 0),
+            ("# made by x\n\n# on Monday\na,b\n1,2\n", None, "a,b\n1,2\n", 3),
+            ("sep=;\na;b\n", Some(b';'), "a;b\n", 1),
+            ("\"SEP=\t\"\n# x\na\tb\n", Some(b'\t'), "a\tb\n", 2),
+            ("# made by x\n#a,b\n1,2\n", None, "#a,b\n1,2\n", 1),
+            ("#a,b\n1,2\n", None, "#a,b\n1,2\n", 0),
+            ("#1\n#2\n", None, "#1\n#2\n", 0),
+            ("sep,b\n1,2\n", None, "sep,b\n1,2\n", 0),
+            ("", None, "", 0),
+        ] {
+            let found = introduction(head.as_bytes(), LineEnd::Lf);
+            assert_eq!((found.delimiter, &head[found.len..], found.lines), (delimiter, rest, lines), "{head:?}");
+        }
     }
 
     #[test]

@@ -191,4 +191,26 @@ const SHAPES: &[Shape] = &[
             "tunnel_parents",
         ],
     },
+    Shape {
+        layout: Layout::AwsVpc,
+        least: 14,
+        tests: &[(12, &["ACCEPT", "REJECT", "-"]), (13, &["OK", "NODATA", "SKIPDATA"])],
+        // The default format, version 2.
+        names: &[
+            "version",
+            "account-id",
+            "interface-id",
+            "srcaddr",
+            "dstaddr",
+            "srcport",
+            "dstport",
+            "protocol",
+            "packets",
+            "bytes",
+            "start",
+            "end",
+            "action",
+            "log-status",
+        ],
+    },
 ];

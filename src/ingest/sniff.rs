@@ -5,7 +5,7 @@
 
 use super::dialect::{Dialect, LineEnd, text_of};
 use super::number::{CellRule, Evidence, Parsed, trim};
-use super::preamble;
+use super::preamble::{self, Introduction};
 use super::shapes;
 use super::split::{End, Field, cut};
 use super::{MAX_COLUMNS, MAX_RECORD};
@@ -62,7 +62,13 @@ pub fn sniff(head: &[u8], complete: bool) -> Result<Sniffed> {
     }
     let mut sniffed = match preamble::read(text, line_end) {
         Some(preamble) => from_preamble(text, complete, preamble)?,
-        None => from_records(text, complete, line_end)?,
+        None => {
+            let Introduction { delimiter, len, lines } = preamble::introduction(text, line_end);
+            let mut sniffed = from_records(&text[len..], complete, line_end, delimiter)?;
+            sniffed.skip += len;
+            sniffed.lines += lines;
+            sniffed
+        }
     };
     sniffed.skip += bom;
     Ok(sniffed)
@@ -195,8 +201,9 @@ fn quote(text: &[u8], records: &[Record]) -> u8 {
     if 2 * single > fields { b'\'' } else { b'"' }
 }
 
-fn from_records(text: &[u8], complete: bool, line_end: LineEnd) -> Result<Sniffed> {
-    let delimiter = delimiter(text, complete, line_end)?;
+/// A table of records, whose delimiter may be `given`.
+fn from_records(text: &[u8], complete: bool, line_end: LineEnd, given: Option<u8>) -> Result<Sniffed> {
+    let delimiter = given.map_or_else(|| delimiter(text, complete, line_end), Ok)?;
     let mut dialect = Dialect { delimiter, line_end, ..Dialect::default() };
     dialect.quote = Some(quote(text, &records(text, 0, complete, &dialect, SCORED_RECORDS)));
     let records = records(text, 0, complete, &dialect, SAMPLED_RECORDS);

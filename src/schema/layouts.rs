@@ -88,6 +88,10 @@ const fn category(canonical: &'static str, aliases: &'static [&'static str]) -> 
     column(canonical, aliases, Kind::Category)
 }
 
+const fn never(column: KnownColumn, why: &'static str) -> KnownColumn {
+    KnownColumn { never: Some(why), ..column }
+}
+
 const LAYOUTS: &[KnownLayout] = &[
     KnownLayout {
         layout: Layout::TenColumns,
@@ -130,6 +134,41 @@ const LAYOUTS: &[KnownLayout] = &[
         required: &["id.orig_h", "id.resp_h", "proto"],
         least: 8,
         columns: &[ZEEK_CONN],
+    },
+    KnownLayout {
+        layout: Layout::NetFlow,
+        name: "NetFlow, nProbe names",
+        required: &["in_bytes", "out_bytes", "l4_dst_port"],
+        least: 8,
+        columns: &[NETFLOW],
+    },
+    KnownLayout {
+        layout: Layout::Argus,
+        name: "Argus flows",
+        required: &["totbytes", "srcbytes", "dport"],
+        least: 8,
+        columns: &[ARGUS],
+    },
+    KnownLayout {
+        layout: Layout::Nfdump,
+        name: "nfdump flows",
+        required: &["firstseen", "srcaddr", "packets", "bytes"],
+        least: 8,
+        columns: &[NFDUMP],
+    },
+    KnownLayout {
+        layout: Layout::NfStream,
+        name: "NFStream flows",
+        required: &["src2dst_packets", "src2dst_bytes", "dst2src_bytes"],
+        least: 10,
+        columns: &[NFSTREAM],
+    },
+    KnownLayout {
+        layout: Layout::AwsVpc,
+        name: "AWS VPC flow log",
+        required: &["srcaddr", "packets", "bytes", "action", "log-status"],
+        least: 10,
+        columns: &[AWS_VPC],
     },
 ];
 
@@ -189,10 +228,10 @@ const NSL_KDD: &[KnownColumn] = &[
     number("dst_host_srv_serror_rate", &[]),
     number("dst_host_rerror_rate", &[]),
     number("dst_host_srv_rerror_rate", &[]),
-    KnownColumn {
-        never: Some("the difficulty score of NSL-KDD, which follows from the label"),
-        ..number("difficulty", &["difficultylevel", "level", "successpred", "difficultyscore"])
-    },
+    never(
+        number("difficulty", &["difficultylevel", "level", "successpred", "difficultyscore"]),
+        "the difficulty score of NSL-KDD, which follows from the label",
+    ),
 ];
 
 // UNSW-NB15, Moustafa 2015. The sets and the raw records name the same columns differently; the sets' names are canonical.
@@ -377,6 +416,239 @@ const ZEEK_CONN: &[KnownColumn] = &[
     category("_node_name", &[]),
 ];
 
+// nProbe user's guide, "Flow format"; Sarhan 2022 (NF-v2) and Luay 2025 (NF-v3).
+const NETFLOW: &[KnownColumn] = &[
+    column("flow_start_milliseconds", &[], Kind::Time),
+    column("flow_end_milliseconds", &[], Kind::Time),
+    column("ipv4_src_addr", &[], Kind::Address),
+    column("l4_src_port", &[], Kind::Port),
+    column("ipv4_dst_addr", &[], Kind::Address),
+    column("l4_dst_port", &[], Kind::Port),
+    category("protocol", &[]),
+    category("l7_proto", &[]),
+    measured("in_bytes", &[], "bytes"),
+    measured("in_pkts", &[], "packets"),
+    measured("out_bytes", &[], "bytes"),
+    measured("out_pkts", &[], "packets"),
+    category("tcp_flags", &[]),
+    category("client_tcp_flags", &[]),
+    category("server_tcp_flags", &[]),
+    measured("flow_duration_milliseconds", &[], "ms"),
+    measured("duration_in", &[], "ms"),
+    measured("duration_out", &[], "ms"),
+    number("min_ttl", &[]),
+    number("max_ttl", &[]),
+    measured("longest_flow_pkt", &[], "bytes"),
+    measured("shortest_flow_pkt", &[], "bytes"),
+    measured("min_ip_pkt_len", &[], "bytes"),
+    measured("max_ip_pkt_len", &[], "bytes"),
+    measured("src_to_dst_second_bytes", &[], "bytes/s"),
+    measured("dst_to_src_second_bytes", &[], "bytes/s"),
+    measured("retransmitted_in_bytes", &[], "bytes"),
+    measured("retransmitted_in_pkts", &[], "packets"),
+    measured("retransmitted_out_bytes", &[], "bytes"),
+    measured("retransmitted_out_pkts", &[], "packets"),
+    measured("src_to_dst_avg_throughput", &[], "bits/s"),
+    measured("dst_to_src_avg_throughput", &[], "bits/s"),
+    measured("num_pkts_up_to_128_bytes", &[], "packets"),
+    measured("num_pkts_128_to_256_bytes", &[], "packets"),
+    measured("num_pkts_256_to_512_bytes", &[], "packets"),
+    measured("num_pkts_512_to_1024_bytes", &[], "packets"),
+    measured("num_pkts_1024_to_1514_bytes", &[], "packets"),
+    measured("tcp_win_max_in", &[], "bytes"),
+    measured("tcp_win_max_out", &[], "bytes"),
+    category("icmp_type", &[]),
+    category("icmp_ipv4_type", &[]),
+    column("dns_query_id", &[], Kind::Identifier),
+    category("dns_query_type", &[]),
+    measured("dns_ttl_answer", &[], "s"),
+    category("ftp_command_ret_code", &[]),
+    measured("src_to_dst_iat_min", &[], "ms"),
+    measured("src_to_dst_iat_max", &[], "ms"),
+    measured("src_to_dst_iat_avg", &[], "ms"),
+    measured("src_to_dst_iat_stddev", &[], "ms"),
+    measured("dst_to_src_iat_min", &[], "ms"),
+    measured("dst_to_src_iat_max", &[], "ms"),
+    measured("dst_to_src_iat_avg", &[], "ms"),
+    measured("dst_to_src_iat_stddev", &[], "ms"),
+    never(category("dataset", &[]), "names the capture"),
+];
+
+// Manual of ra, "-s fields"; the columns are the user's choice.
+const ARGUS: &[KnownColumn] = &[
+    column("starttime", &["stime"], Kind::Time),
+    column("lasttime", &["ltime"], Kind::Time),
+    measured("dur", &[], "s"),
+    category("proto", &[]),
+    column("srcaddr", &["saddr"], Kind::Address),
+    column("sport", &[], Kind::Port),
+    category("dir", &[]),
+    column("dstaddr", &["daddr"], Kind::Address),
+    column("dport", &[], Kind::Port),
+    category("state", &[]),
+    category("stos", &[]),
+    category("dtos", &[]),
+    category("flgs", &[]),
+    measured("totpkts", &["pkts"], "packets"),
+    measured("totbytes", &["bytes"], "bytes"),
+    measured("srcpkts", &["spkts"], "packets"),
+    measured("dstpkts", &["dpkts"], "packets"),
+    measured("srcbytes", &["sbytes"], "bytes"),
+    measured("dstbytes", &["dbytes"], "bytes"),
+];
+
+// nfdump 1.7 `-o csv` and `-o csv-fast`, whose names are canonical; beside them those of 1.6.
+const NFDUMP: &[KnownColumn] = &[
+    column("firstseen", &["ts", "datefirstseen"], Kind::Time),
+    column("lastseen", &["te"], Kind::Time),
+    column("received", &["tr"], Kind::Time),
+    measured("duration", &["td"], "s"),
+    category("proto", &["pr"]),
+    column("srcaddr", &["sa", "srcipaddr"], Kind::Address),
+    column("srcport", &["sp", "srcpt"], Kind::Port),
+    column("dstaddr", &["da", "dstipaddr"], Kind::Address),
+    column("dstport", &["dp", "dstpt"], Kind::Port),
+    category("flags", &["flg"]),
+    category("fwd", &[]),
+    category("tos", &["stos", "srctos"]),
+    category("dtos", &["dsttos"]),
+    category("dir", &[]),
+    measured("packets", &["ipkt", "inpackets"], "packets"),
+    measured("bytes", &["ibyt", "inbytes"], "bytes"),
+    measured("outpackets", &["opkt"], "packets"),
+    measured("outbytes", &["obyt"], "bytes"),
+    number("flows", &[]),
+    column("nexthop", &["nh"], Kind::Address),
+    column("bgpnexthop", &["nhb"], Kind::Address),
+    column("router", &["ra"], Kind::Address),
+    column("insrcmac", &["ismc"], Kind::Address),
+    column("outdstmac", &["odmc"], Kind::Address),
+    column("indstmac", &["idmc"], Kind::Address),
+    column("outsrcmac", &["osmc"], Kind::Address),
+    measured("clientlatency", &["cl"], "ms"),
+    measured("serverlatency", &["sl"], "ms"),
+    measured("applatency", &["al"], "ms"),
+];
+
+// NFStream's documentation, "NFlow attributes".
+const NFSTREAM: &[KnownColumn] = &[
+    column("id", &[], Kind::Identifier),
+    category("expiration_id", &[]),
+    column("src_ip", &[], Kind::Address),
+    column("src_mac", &[], Kind::Address),
+    column("src_oui", &[], Kind::Identifier),
+    column("src_port", &[], Kind::Port),
+    column("dst_ip", &[], Kind::Address),
+    column("dst_mac", &[], Kind::Address),
+    column("dst_oui", &[], Kind::Identifier),
+    column("dst_port", &[], Kind::Port),
+    category("protocol", &[]),
+    category("ip_version", &[]),
+    category("vlan_id", &[]),
+    column("tunnel_id", &[], Kind::Identifier),
+    column("bidirectional_first_seen_ms", &[], Kind::Time),
+    column("bidirectional_last_seen_ms", &[], Kind::Time),
+    measured("bidirectional_duration_ms", &[], "ms"),
+    measured("bidirectional_packets", &[], "packets"),
+    measured("bidirectional_bytes", &[], "bytes"),
+    measured("bidirectional_min_ps", &[], "bytes"),
+    measured("bidirectional_mean_ps", &[], "bytes"),
+    measured("bidirectional_stddev_ps", &[], "bytes"),
+    measured("bidirectional_max_ps", &[], "bytes"),
+    measured("bidirectional_min_piat_ms", &[], "ms"),
+    measured("bidirectional_mean_piat_ms", &[], "ms"),
+    measured("bidirectional_stddev_piat_ms", &[], "ms"),
+    measured("bidirectional_max_piat_ms", &[], "ms"),
+    measured("bidirectional_syn_packets", &[], "packets"),
+    measured("bidirectional_cwr_packets", &[], "packets"),
+    measured("bidirectional_ece_packets", &[], "packets"),
+    measured("bidirectional_urg_packets", &[], "packets"),
+    measured("bidirectional_ack_packets", &[], "packets"),
+    measured("bidirectional_psh_packets", &[], "packets"),
+    measured("bidirectional_rst_packets", &[], "packets"),
+    measured("bidirectional_fin_packets", &[], "packets"),
+    column("src2dst_first_seen_ms", &[], Kind::Time),
+    column("src2dst_last_seen_ms", &[], Kind::Time),
+    measured("src2dst_duration_ms", &[], "ms"),
+    measured("src2dst_packets", &[], "packets"),
+    measured("src2dst_bytes", &[], "bytes"),
+    measured("src2dst_min_ps", &[], "bytes"),
+    measured("src2dst_mean_ps", &[], "bytes"),
+    measured("src2dst_stddev_ps", &[], "bytes"),
+    measured("src2dst_max_ps", &[], "bytes"),
+    measured("src2dst_min_piat_ms", &[], "ms"),
+    measured("src2dst_mean_piat_ms", &[], "ms"),
+    measured("src2dst_stddev_piat_ms", &[], "ms"),
+    measured("src2dst_max_piat_ms", &[], "ms"),
+    measured("src2dst_syn_packets", &[], "packets"),
+    measured("src2dst_cwr_packets", &[], "packets"),
+    measured("src2dst_ece_packets", &[], "packets"),
+    measured("src2dst_urg_packets", &[], "packets"),
+    measured("src2dst_ack_packets", &[], "packets"),
+    measured("src2dst_psh_packets", &[], "packets"),
+    measured("src2dst_rst_packets", &[], "packets"),
+    measured("src2dst_fin_packets", &[], "packets"),
+    column("dst2src_first_seen_ms", &[], Kind::Time),
+    column("dst2src_last_seen_ms", &[], Kind::Time),
+    measured("dst2src_duration_ms", &[], "ms"),
+    measured("dst2src_packets", &[], "packets"),
+    measured("dst2src_bytes", &[], "bytes"),
+    measured("dst2src_min_ps", &[], "bytes"),
+    measured("dst2src_mean_ps", &[], "bytes"),
+    measured("dst2src_stddev_ps", &[], "bytes"),
+    measured("dst2src_max_ps", &[], "bytes"),
+    measured("dst2src_min_piat_ms", &[], "ms"),
+    measured("dst2src_mean_piat_ms", &[], "ms"),
+    measured("dst2src_stddev_piat_ms", &[], "ms"),
+    measured("dst2src_max_piat_ms", &[], "ms"),
+    measured("dst2src_syn_packets", &[], "packets"),
+    measured("dst2src_cwr_packets", &[], "packets"),
+    measured("dst2src_ece_packets", &[], "packets"),
+    measured("dst2src_urg_packets", &[], "packets"),
+    measured("dst2src_ack_packets", &[], "packets"),
+    measured("dst2src_psh_packets", &[], "packets"),
+    measured("dst2src_rst_packets", &[], "packets"),
+    measured("dst2src_fin_packets", &[], "packets"),
+    category("application_name", &[]),
+    category("application_category_name", &[]),
+    category("application_is_guessed", &[]),
+    category("application_confidence", &[]),
+    column("requested_server_name", &[], Kind::FreeText),
+    column("client_fingerprint", &[], Kind::Identifier),
+    column("server_fingerprint", &[], Kind::Identifier),
+    column("user_agent", &[], Kind::FreeText),
+    column("content_type", &[], Kind::FreeText),
+];
+
+// Amazon VPC user guide, "Flow log records": versions 2 to 5.
+const AWS_VPC: &[KnownColumn] = &[
+    category("version", &[]),
+    column("account-id", &[], Kind::Identifier),
+    column("interface-id", &[], Kind::Identifier),
+    column("srcaddr", &[], Kind::Address),
+    column("dstaddr", &[], Kind::Address),
+    column("srcport", &[], Kind::Port),
+    column("dstport", &[], Kind::Port),
+    category("protocol", &[]),
+    measured("packets", &[], "packets"),
+    measured("bytes", &[], "bytes"),
+    column("start", &[], Kind::Time),
+    column("end", &[], Kind::Time),
+    category("action", &[]),
+    category("log-status", &[]),
+    column("vpc-id", &[], Kind::Identifier),
+    column("subnet-id", &[], Kind::Identifier),
+    column("instance-id", &[], Kind::Identifier),
+    category("tcp-flags", &[]),
+    category("type", &[]),
+    column("pkt-srcaddr", &[], Kind::Address),
+    column("pkt-dstaddr", &[], Kind::Address),
+    category("region", &[]),
+    category("az-id", &[]),
+    category("flow-direction", &[]),
+    category("traffic-path", &[]),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -433,6 +705,35 @@ mod tests {
             let pairs = [("sload", "sload"), ("smean", "smean"), ("sin", "sinpkt"), ("dpkts", "dpkts")];
             check(names, Some(layout), &pairs.map(|(prefix, canonical)| (last(prefix), canonical)));
         }
+        check(
+            "IPV4_SRC_ADDR,L4_SRC_PORT,IPV4_DST_ADDR,L4_DST_PORT,PROTOCOL,L7_PROTO,IN_BYTES,IN_PKTS,OUT_BYTES,\
+             OUT_PKTS,TCP_FLAGS,FLOW_DURATION_MILLISECONDS,Label,Attack",
+            Some(Layout::NetFlow),
+            &[("L4_DST_PORT", "l4_dst_port")],
+        );
+        check(
+            "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes,Label",
+            Some(Layout::Argus),
+            &[("StartTime", "starttime"), ("TotBytes", "totbytes")],
+        );
+        for names in [
+            "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows",
+            "ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt,opkt,obyt,in,out",
+        ] {
+            check(names, Some(Layout::Nfdump), &[("ipkt", "packets"), ("srcAddr", "srcaddr"), ("sa", "srcaddr")]);
+        }
+        check(
+            "id,expiration_id,src_ip,src_port,dst_ip,dst_port,protocol,bidirectional_duration_ms,bidirectional_packets,\
+             bidirectional_bytes,src2dst_packets,src2dst_bytes,dst2src_packets,dst2src_bytes,application_name",
+            Some(Layout::NfStream),
+            &[("src2dst_bytes", "src2dst_bytes")],
+        );
+        check(
+            "version,account-id,interface-id,srcaddr,dstaddr,srcport,dstport,protocol,packets,bytes,start,end,action,\
+             log-status",
+            Some(Layout::AwsVpc),
+            &[("log_status", "log-status")],
+        );
         check("a,b,c", None, &[]);
         check("", None, &[]);
     }
