@@ -4,6 +4,7 @@
 //! checked before a row is scored. `train` writes packs, and the page, the program and the tests open them here.
 
 use crate::dnn::Network;
+use crate::domain::Domain;
 use crate::encode::Encoder;
 use crate::error::{Error, Result};
 use crate::forest::IsolationForest;
@@ -17,7 +18,7 @@ use std::fmt::Write;
 /// What a manifest says of its kind.
 pub const FORMAT: &str = "oddflow-pack";
 /// The version of the manifest. Another one is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The names of a pack's files, in the order in which [`Pack::open`] takes them.
 pub const FILES: [&str; 3] = ["manifest.json", "forest.bin", "dnn.onnx"];
 const MAX_MANIFEST: usize = 8 << 20;
@@ -34,6 +35,9 @@ pub struct Manifest {
     pub description: String,
     /// The layout of the tables that the pack was made for; `None` for one of its own.
     pub layout: Option<Layout>,
+    pub record: Record,
+    /// Why the pack is not used unless somebody asks for it by name, if that is so.
+    pub switched_off: Option<String>,
     pub forest: FileDigest,
     pub dnn: FileDigest,
     /// A row is an anomaly if its score is at least this.
@@ -41,12 +45,53 @@ pub struct Manifest {
     /// The share of held-out normal rows that the threshold flags.
     pub false_alarm_rate: f64,
     pub training: Training,
-    /// On rows that were held out from training, by view, such as `fused`.
-    pub validation: BTreeMap<String, Figures>,
-    /// The same on attacks that were left out of training, type by type; means over the types. Empty if not measured.
-    pub left_out_attacks: BTreeMap<String, Figures>,
+    /// On rows that were held out from training.
+    pub cross_validation: Validation,
+    /// On attack types, or on sources, that were left out of training one by one; means over them.
+    pub left_out: Validation,
+    pub domain: Domain,
     pub fusion: Fusion,
     pub encoder: Encoder,
+}
+
+/// What a pack's encoder reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// The table's own columns.
+    Columns,
+    /// The common flow record that `flow::view` makes of any flow log.
+    Flow,
+}
+
+/// How well the views do on rows that they have not seen, over several runs with a seed and a split each. No runs: not
+/// measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    pub runs: u32,
+    /// By view, such as `forest` and `fused`.
+    pub by_view: BTreeMap<String, FigureSpread>,
+    /// What was left out, with the figures of each view: means over the runs.
+    pub by_name: BTreeMap<String, BTreeMap<String, Figures>>,
+}
+
+/// [`Figures`] over several runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FigureSpread {
+    pub roc_auc: Spread,
+    pub pr_auc: Spread,
+    pub recall_at_1: Spread,
+    pub recall_at_5: Spread,
+}
+
+/// Mean and sample standard deviation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    pub mean: f64,
+    pub sd: f64,
 }
 
 /// Of one file of a pack.
@@ -234,6 +279,7 @@ impl Manifest {
         if !self.threshold.is_finite() || !(0.0..=1.0).contains(&self.false_alarm_rate) {
             return Err(Error::new("The pack's threshold makes no sense"));
         }
+        self.domain.check()?;
         self.fusion.check()
     }
 

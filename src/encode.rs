@@ -282,6 +282,10 @@ fn quantiles(sorted: &[f32], max_knots: usize) -> Scale {
     };
     let position = |run: usize| {
         let (start, end) = (starts[run], starts.get(run + 1).copied().unwrap_or(sorted.len()));
+        // The ends of the range stand out, however many rows share them.
+        if run == 0 || run + 1 == starts.len() {
+            return if run == 0 { -1.0 } else { 1.0 };
+        }
         ((start + end) as f64 / sorted.len() as f64 - 1.0) as f32
     };
     Scale::Quantile {
@@ -336,7 +340,9 @@ impl PortRange {
 }
 
 impl ColumnEncoding {
-    fn n_features(&self) -> usize {
+    /// How many features the column becomes.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
         usize::from(self.missing)
             + match &self.encoding {
                 Encoding::Number { low, high, infinite, .. } => usize::from(low < high) + usize::from(*infinite),

@@ -69,7 +69,8 @@ const DERIVED: &[Derived] = &[
 /// The derived columns that are no features.
 const LABEL: &str = "label";
 const ATTACK: &str = "attack";
-const SOURCE: &str = "source";
+/// The column of `concat` that names where a record comes from.
+pub const SOURCE: &str = "source";
 
 // Beyond these a number is damage, such as a lost decimal mark, and no measurement: a petabyte, a trillion packets,
 // thirty days.

@@ -49,12 +49,20 @@ pub struct Fusion {
     pub forest: Tail,
     /// Of the reconstruction error, if the network has an autoencoder.
     pub autoencoder: Option<Tail>,
-    /// The network's level counts up to here.
+    /// The network's level counts up to here, and little beyond.
     pub network_cap: f64,
-    /// What the levels of forest and autoencoder count beside the network's.
-    pub weight: f64,
+    /// What the other views' levels count beside the network's.
+    pub weights: Weights,
     /// Of the weighted sum of the levels; its level is the score.
     pub sum: Tail,
+}
+
+/// What the levels of the forest and of the autoencoder count beside the network's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    pub forest: f64,
+    pub autoencoder: f64,
 }
 
 /// `(x − mean) / deviation`.
@@ -161,6 +169,9 @@ pub fn logit(probability: f32) -> f64 {
     libm::log(p / (1.0 - p))
 }
 
+/// What the network's level counts beyond its cap: enough to keep the order of rows, too little to outvote the others.
+const BEYOND_CAP: f64 = 0.05;
+
 /// What the views say about one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Views {
@@ -174,9 +185,11 @@ impl Fusion {
     /// The weighted sum of the views' levels.
     #[must_use]
     pub fn weighted_sum(&self, views: Views) -> f64 {
-        let network = self.network.level(logit(views.probability)).min(self.network_cap);
+        let network = self.network.level(logit(views.probability));
+        let capped = network.min(self.network_cap) + BEYOND_CAP * (network - self.network_cap).max(0.0);
         let autoencoder = self.autoencoder.as_ref().map_or(0.0, |tail| tail.level(f64::from(views.error)));
-        network + self.weight * (self.forest.level(f64::from(views.forest)) + autoencoder)
+        let forest = self.forest.level(f64::from(views.forest));
+        capped + self.weights.forest * forest + self.weights.autoencoder * autoencoder
     }
 
     /// The score; NaN where a view is.
@@ -192,12 +205,14 @@ impl Fusion {
     /// If its numbers make no sense.
     pub fn check(&self) -> Result<()> {
         let tails = [Some(&self.network), Some(&self.forest), self.autoencoder.as_ref(), Some(&self.sum)];
-        let numbers = [self.forest_input.mean, self.forest_input.deviation, self.network_cap, self.weight];
+        let Weights { forest, autoencoder } = self.weights;
+        let numbers = [self.forest_input.mean, self.forest_input.deviation, self.network_cap, forest, autoencoder];
         let sound = tails.into_iter().flatten().all(Tail::is_sound)
             && numbers.iter().all(|x| x.is_finite())
             && self.forest_input.deviation > 0.0
             && self.network_cap > 0.0
-            && self.weight >= 0.0;
+            && forest >= 0.0
+            && autoencoder >= 0.0;
         if sound { Ok(()) } else { Err(Error::new("The pack's calibration makes no sense")) }
     }
 }
@@ -392,16 +407,19 @@ mod tests {
             forest: tail(0.1),
             autoencoder: None,
             network_cap: 3.0,
-            weight: 0.5,
+            weights: Weights { forest: 0.5, autoencoder: 0.5 },
             sum: tail(1.0),
         };
         let score = |forest, probability| fusion.score(Views { forest, probability, error: 0.0 });
         assert!(fusion.check().is_ok());
         assert_eq!(score(0.0, 0.0), 0.0);
-        assert_eq!(score(0.0, 1.0), 3.0);
-        assert!((score(0.4, 1.0) - 5.0).abs() < 1e-6);
+        // The largest logit is ln(1e7), about 16.1, and so is its level here.
+        let most = 3.0 + 0.05 * (logit(1.0) - 3.0);
+        assert!((f64::from(score(0.0, 1.0)) - most).abs() < 1e-6);
+        assert!((f64::from(score(0.4, 1.0)) - most - 2.0).abs() < 1e-6);
         assert!(score(0.4, f32::NAN).is_nan());
-        assert!(Fusion { weight: -1.0, ..fusion.clone() }.check().is_err());
+        let negative = Weights { forest: -1.0, autoencoder: 1.0 };
+        assert!(Fusion { weights: negative, ..fusion.clone() }.check().is_err());
         let unsorted = Tail { values: vec![1.0, 0.0], levels: vec![0.0, 1.0], slope: 1.0 };
         assert!(Fusion { sum: unsorted, ..fusion }.check().is_err());
     }

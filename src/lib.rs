@@ -1,12 +1,13 @@
 //! Oddflow finds the odd flows in a network log.
 //!
-//! The library is the detector: no browser, no clock, no file, no thread, no global state. Bytes come in, scores and their
+//! The library is the detector: no browser, no clock, no file, no global state, and no thread but in `train`. Bytes come in, scores and their
 //! reasons go out. `engine` is the boundary that the page's worker, the command-line program and the tests share.
 
 pub mod bundle;
 pub mod dense;
 #[cfg_attr(not(feature = "onnx"), path = "no_dnn.rs")]
 pub mod dnn;
+pub mod domain;
 pub mod encode;
 pub mod engine;
 pub mod error;

@@ -1,9 +1,9 @@
 //! `MODEL_CARD.md`: what a pack is for, what it was made from, what it can do and what it cannot (Mitchell et al. 2019).
 
 use super::TrainParams;
-use crate::bundle::{Figures, Manifest};
+use super::rounds::LeaveOut;
+use crate::bundle::{FigureSpread, Manifest, Record, Spread, Validation};
 use crate::schema::layout_name;
-use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 pub fn write(manifest: &Manifest, params: &TrainParams) -> String {
@@ -15,7 +15,10 @@ pub fn write(manifest: &Manifest, params: &TrainParams) -> String {
 
 fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt::Result {
     let training = &manifest.training;
-    let layout = manifest.layout.map_or("tables with the columns it was trained on", layout_name);
+    let layout = match manifest.record {
+        Record::Flow => "any flow log that gives bytes or packets",
+        Record::Columns => manifest.layout.map_or("tables with the columns it was trained on", layout_name),
+    };
     writeln!(out, "# {}\n\n{}.\n", manifest.name, manifest.description)?;
     writeln!(out, "Written by `oddflow train`; do not edit.\n")?;
     writeln!(out, "## Intended use\n")?;
@@ -48,25 +51,30 @@ fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt:
     writeln!(out, "- Classes: {}", classes.join(", "))?;
     writeln!(out, "- {} features; seed {}\n", training.features.len(), training.seed)?;
     writeln!(out, "## How it works\n")?;
+    let inputs = training.features.len() + 1;
     writeln!(
         out,
         "An isolation forest of {} trees of {} normal rows each, and a network with the layers {}, whose last input is the \
-         forest's score{}. The score says how rare such a row is among normal ones: 2 means one in 100. It is computed from \
-         the network's level (at most {}) plus {} times the level{} the forest{}.\n",
+         forest's score{}{}. The score says how rare such a row is among normal ones: 2 means one in 100. It is computed from \
+         the network's level (up to {}, and a little beyond), {} times the forest's{}.\n",
         params.views.n_estimators,
         params.views.max_samples,
-        widths(training.features.len() + 1, &params.views.classifier.hidden, 1),
+        widths(inputs, &params.views.classifier.hidden, 1),
+        match (params.normal_only, params.views.synthetic_share > 0.0) {
+            (true, _) => " and which has learned to tell normal rows from mixtures of them, without any attack",
+            (false, true) => " and which has also learned from mixtures of normal rows as if they were attacks",
+            (false, false) => "",
+        },
+        params.views.autoencoder.as_ref().map_or_else(String::new, |net| format!(
+            ", and an autoencoder ({}) that knows normal rows",
+            widths(inputs, &net.hidden, inputs)
+        )),
+        manifest.fusion.network_cap,
+        manifest.fusion.weights.forest,
         match &params.views.autoencoder {
-            Some(net) => format!(
-                ", and an autoencoder ({}) that knows normal rows",
-                widths(training.features.len() + 1, &net.hidden, training.features.len() + 1)
-            ),
+            Some(_) => format!(" and {} times the autoencoder's", manifest.fusion.weights.autoencoder),
             None => String::new(),
         },
-        manifest.fusion.network_cap,
-        manifest.fusion.weight,
-        if params.views.autoencoder.is_some() { "s of" } else { " of" },
-        if params.views.autoencoder.is_some() { " and the autoencoder" } else { "" },
     )?;
     writeln!(
         out,
@@ -74,29 +82,46 @@ fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt:
         manifest.threshold,
         manifest.false_alarm_rate * 100.0
     )?;
+    writeln!(
+        out,
+        "A file whose columns drift further than {:.2} from the training rows (mean population stability index; the columns' \
+         own fits are shown) gets no verdict from this pack.\n",
+        manifest.domain.limit
+    )?;
+    if let Some(why) = &manifest.switched_off {
+        writeln!(out, "It is switched off unless it is asked for by name: {why}.\n")?;
+    }
     writeln!(out, "## Figures\n")?;
-    writeln!(out, "On the held-out rows, whose attack types were all trained on:\n")?;
-    table(out, &manifest.validation)?;
-    if !manifest.left_out_attacks.is_empty() {
+    if manifest.cross_validation.runs == 0 {
+        writeln!(out, "None: it was trained without runs to judge it by.")?;
+    } else {
         writeln!(
             out,
-            "\nOn attack types that were left out of training, in {} rounds; means over the types:\n",
-            params.type_folds
+            "On rows that were kept out of training, {} runs with a seed and a split each; mean ± standard deviation:\n",
+            manifest.cross_validation.runs
         )?;
-        table(out, &manifest.left_out_attacks)?;
+        table(out, &manifest.cross_validation)?;
+    }
+    if manifest.left_out.runs > 0 {
+        let what = match params.leave_out {
+            LeaveOut::AttackTypes => "attack types",
+            LeaveOut::Sources => "sources",
+        };
+        writeln!(out, "\nOn {what} that were left out of training one by one; means over {what}:\n")?;
+        table(out, &manifest.left_out)?;
+        writeln!(out, "\n| left out | view | ROC AUC | recall at 1 % false alarms | recall at 5 % |\n|---|---|---|---|---|")?;
+        for (name, by_view) in &manifest.left_out.by_name {
+            for (view, f) in by_view {
+                let name = plain(name);
+                writeln!(out, "| {name} | {view} | {:.4} | {:.3} | {:.3} |", f.roc_auc, f.recall_at_1, f.recall_at_5)?;
+            }
+        }
     }
     writeln!(out, "\n## Limits\n")?;
     writeln!(
         out,
         "- The first table is what a random split of one file shows; it says little about other networks and years."
     )?;
-    if !manifest.left_out_attacks.is_empty() {
-        writeln!(
-            out,
-            "- How much each view counts was chosen by the second table, so its row \"fused\" is a little too good."
-        )?;
-    }
-    writeln!(out, "- One seed; differences in the third decimal are chance.")?;
     writeln!(out, "- Attacks whose records look like normal traffic stay unseen, whatever the threshold.")?;
     writeln!(
         out,
@@ -105,11 +130,15 @@ fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt:
     )
 }
 
-fn table(out: &mut String, figures: &BTreeMap<String, Figures>) -> fmt::Result {
+fn table(out: &mut String, validation: &Validation) -> fmt::Result {
     writeln!(out, "| view | ROC AUC | PR AUC | recall at 1 % false alarms | recall at 5 % |")?;
     writeln!(out, "|---|---|---|---|---|")?;
-    for (name, f) in figures {
-        writeln!(out, "| {name} | {:.4} | {:.4} | {:.3} | {:.3} |", f.roc_auc, f.pr_auc, f.recall_at_1, f.recall_at_5)?;
+    let fine = |s: &Spread| format!("{:.4} ± {:.4}", s.mean, s.sd);
+    let coarse = |s: &Spread| format!("{:.3} ± {:.3}", s.mean, s.sd);
+    for (name, f) in &validation.by_view {
+        let FigureSpread { roc_auc, pr_auc, recall_at_1, recall_at_5 } = f;
+        let figures = [fine(roc_auc), fine(pr_auc), coarse(recall_at_1), coarse(recall_at_5)];
+        writeln!(out, "| {name} | {} |", figures.join(" | "))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 use crate::dense::{Activation, Dense, Layer, sigmoid};
 use crate::error::Result;
 use crate::rng::Rng;
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +40,14 @@ pub enum Target<'a> {
 pub struct Rows<'a> {
     pub x: ArrayView2<'a, f32>,
     pub target: Target<'a>,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows with a label each.
+    #[must_use]
+    pub fn labelled(rows: &'a (Array2<f32>, Vec<u8>), class_weights: [f32; 2]) -> Self {
+        Self { x: rows.0.view(), target: Target::Labels { labels: &rows.1, class_weights } }
+    }
 }
 
 impl MlpParams {

@@ -3,28 +3,28 @@
 //! The order is what makes the figures honest. Exact copies are removed and rows held out for validation before anything is
 //! fitted; the encoder is fitted to the training rows, the forest and the autoencoder to their normal ones; the forest
 //! scores that the network learns from come from forests that have not seen the row; classes are balanced by weights, not
-//! by copies; calibration and threshold come from held-out normal rows; and how much the views count is decided by leaving
-//! whole attack types out of training, the nearest thing there is to an attack of tomorrow.
+//! by copies; calibration and threshold come from held-out normal rows; and how much the views count is decided by rows that
+//! no part of the training has seen, half of it by attack types that were left out (`rounds`).
 //!
-//! The same table, parameters and seed give the same pack, byte for byte.
+//! The same table, parameters and seed give the same pack, byte for byte, however many threads do the work.
 
 mod card;
+mod home;
 pub mod mlp;
+pub mod rounds;
 pub mod split;
 pub mod views;
 
-use crate::bundle::{FORMAT, Figures, FileDigest, Manifest, Training, VERSION};
+use crate::bundle::{FORMAT, FileDigest, Manifest, Record, Training, VERSION};
 use crate::dense::Activation;
 use crate::dnn::to_onnx;
-use crate::error::{Error, Result};
-use crate::evaluate::{pr_auc, recall_at_fpr, roc_auc};
-use crate::hybrid::{Fusion, Views};
-use crate::rng::Rng;
+use crate::error::Result;
+use crate::hybrid::{Views, Weights};
 use crate::schema::Schema;
 use crate::table::Table;
 use mlp::MlpParams;
-use split::{Data, stratified, type_folds};
-use std::collections::BTreeMap;
+use rounds::{FUSED, LeaveOut, OWN_FOREST};
+use split::Data;
 use views::{Fitted, ViewParams, calibrate};
 
 /// What to train and how.
@@ -41,10 +41,15 @@ pub struct TrainParams {
     pub views: ViewParams,
     /// The network's level counts up to here; fewer than 10,000 held-out normal rows cannot certify more.
     pub network_cap: f64,
-    /// What the forest's and the autoencoder's levels may count; the first that does best is taken.
-    pub weights: Vec<f64>,
-    /// Rounds of training, each without some attack types, to choose the weight; 0 takes the first weight.
-    pub type_folds: usize,
+    /// What the forest's and the autoencoder's levels may count; those that do best are taken, the first of equals.
+    pub weights: Vec<Weights>,
+    /// Runs that find out how well the recipe does, with a seed and a split each; 0 takes the first weights.
+    pub runs: u32,
+    pub leave_out: LeaveOut,
+    /// Learn from normal rows alone: the network tells them from made-up anomalies.
+    pub normal_only: bool,
+    /// What the table is: the file's own columns, or flow records made of them.
+    pub record: Record,
 }
 
 impl TrainParams {
@@ -60,28 +65,39 @@ impl TrainParams {
             weight_decay: 1e-4,
             batch: 512,
             epochs: 10,
-            seed: seed ^ 0xC1,
+            seed,
         };
         let autoencoder = MlpParams {
             hidden: vec![64, 16, 64],
             activation: Activation::Tanh,
             dropout: vec![],
             input_noise: 0.0,
-            epochs: 20,
-            seed: seed ^ 0xAE,
+            epochs: 50,
             ..classifier.clone()
         };
-        let autoencoder = Some(autoencoder);
+        let views = ViewParams {
+            n_estimators: 100,
+            max_samples: 8192,
+            n_folds: 3,
+            synthetic_share: 0.0,
+            classifier,
+            autoencoder: Some(autoencoder),
+            seed,
+        };
+        let weights = [(1.0, 1.0), (0.5, 1.0), (1.0, 2.0), (0.5, 0.5), (0.0, 0.5), (0.0, 0.0)];
         Self {
             name: name.to_owned(),
             data_sha256: data_sha256.to_owned(),
             seed,
             false_alarm_rate: 0.05,
             validation_share: 0.1,
-            views: ViewParams { n_estimators: 100, max_samples: 1024, n_folds: 5, classifier, autoencoder, seed },
+            views: views.seeded(seed),
             network_cap: 3.0,
-            weights: vec![1.0, 0.5, 0.0],
-            type_folds: 5,
+            weights: weights.map(|(forest, autoencoder)| Weights { forest, autoencoder }).to_vec(),
+            runs: 5,
+            leave_out: LeaveOut::AttackTypes,
+            normal_only: false,
+            record: Record::Columns,
         }
     }
 }
@@ -108,9 +124,6 @@ pub struct PackFiles {
     pub card: String,
 }
 
-/// A type that has fewer rows says little when it is left out.
-const LEAST_TYPE_ROWS: u64 = 10;
-
 /// Trains a pack.
 ///
 /// # Errors
@@ -119,29 +132,25 @@ pub fn train(
     table: &Table,
     schema: &Schema,
     params: &TrainParams,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<PackFiles> {
-    let data = Data::new(table, schema)?;
-    let (train, validation) = hold_out(&data, params);
-    let folds = attack_folds(&data, params.type_folds);
-    let rounds = folds.len() as f64 + 1.0;
+    let data = Data::new(table, schema, params.normal_only)?;
+    let judged = rounds::run(&data, params, progress)?;
+    // The pack itself is one round more.
+    let before = judged.len() as f64 / (judged.len() + 1) as f64;
+    let verdict = rounds::sum_up(&judged, params)?;
+    drop(judged);
 
-    let mut left_out = Vec::new();
-    for (round, types) in folds.iter().enumerate() {
-        let names: Vec<&str> = types.iter().map(|&class| data.class_names[class as usize].as_str()).collect();
-        let stage = format!("Training without {}", names.join(", "));
-        let heard = |done| progress(Progress { stage: stage.clone(), done: (round as f64 + done) / rounds });
-        left_out.push(without_types(&data, &train, &validation, types, params, heard)?);
-    }
-    let (weight, left_out_attacks) = choose_weight(&left_out, params)?;
-
-    let stage = "Training with all attack types";
-    let heard = |done| progress(Progress { stage: stage.into(), done: (rounds - 1.0 + 0.99 * done) / rounds });
+    let (train, validation) = params.hold_out(&data, &data.rows, params.seed);
+    let stage = "Training the pack itself";
+    let heard = |done| progress(Progress { stage: stage.into(), done: before + (1.0 - before) * 0.9 * done });
     let fitted = params.views.fit(&data, &train, &validation, heard)?;
-    let views = fitted.views(&data, &validation)?;
-    let is_attack: Vec<u8> = validation.iter().map(|&row| data.labels[row as usize]).collect();
-    let normal = normal_of(&views, &is_attack);
-    let fusion = calibrate(&normal, fitted.forest_input, fitted.autoencoder.is_some(), params.network_cap, weight)?;
+    let normal: Vec<u32> = validation.iter().copied().filter(|&row| !data.is_attack(row)).collect();
+    let normal: Vec<Views> = fitted.views(&data, &normal)?;
+    let has_autoencoder = fitted.autoencoder.is_some();
+    let fusion = calibrate(&normal, fitted.forest_input, has_autoencoder, params.network_cap, verdict.weights)?;
+    progress(Progress { stage: "Learning what the training rows look like".into(), done: before + (1.0 - before) * 0.9 });
+    let domain = home::domain(&data, params, &fitted.encoder, &train, &validation)?;
 
     let forest = fitted.forest.to_bytes();
     let dnn = to_onnx(&fitted.classifier, fitted.autoencoder.as_ref())?;
@@ -149,19 +158,19 @@ pub fn train(
         format: FORMAT.into(),
         version: VERSION,
         name: params.name.clone(),
-        description: describe(&data),
+        description: describe(&data, params),
         layout: schema.layout,
+        record: params.record,
+        switched_off: switched_off(params, &verdict),
         forest: FileDigest::of(&forest),
         dnn: FileDigest::of(&dnn),
         // The score is minus the logarithm of a share of normal rows.
         threshold: -libm::log10(params.false_alarm_rate) as f32,
         false_alarm_rate: params.false_alarm_rate,
         training: training_facts(&data, params, &fitted, [train.len(), validation.len()]),
-        validation: by_view(&fusion, &views)
-            .into_iter()
-            .map(|(name, scores)| (name, figures(&scores, &is_attack)))
-            .collect(),
-        left_out_attacks,
+        cross_validation: verdict.cross_validation,
+        left_out: verdict.left_out,
+        domain,
         fusion,
         encoder: fitted.encoder,
     };
@@ -170,140 +179,27 @@ pub fn train(
     Ok(PackFiles { manifest: manifest.to_json(), forest, dnn, card })
 }
 
-/// Training and validation rows.
-#[must_use]
-pub fn hold_out(data: &Data<'_>, params: &TrainParams) -> (Vec<u32>, Vec<u32>) {
-    stratified(&data.rows, |row| data.class(row), params.validation_share, &mut Rng::stream(params.seed, 0))
+/// A pack for many networks must beat what people have without one, on networks that it has not seen.
+fn switched_off(params: &TrainParams, verdict: &rounds::Verdict) -> Option<String> {
+    if params.leave_out != LeaveOut::Sources {
+        return None;
+    }
+    let auc = |view: &str| verdict.left_out.by_view.get(view).map(|figures| figures.roc_auc.mean);
+    match (auc(FUSED), auc(OWN_FOREST)) {
+        (Some(fused), Some(own)) if fused > own => None,
+        (Some(fused), Some(own)) => Some(format!(
+            "on sources that it was not trained on its mean ROC AUC is {fused:.3}, that of a forest fitted to the source \
+             itself {own:.3}"
+        )),
+        _ => Some("it was not measured on sources that it was not trained on".into()),
+    }
 }
 
-/// Which attack types are left out together, round by round.
-#[must_use]
-pub fn attack_folds(data: &Data<'_>, n_folds: usize) -> Vec<Vec<u32>> {
-    let attacks: Vec<u32> = data.rows.iter().copied().filter(|&row| data.is_attack(row)).collect();
-    let counts: Vec<(u32, u64)> = (0..).zip(data.counts(&attacks)).collect();
-    let folds = type_folds(&counts, n_folds, LEAST_TYPE_ROWS);
-    // With one type only, nothing would be left to learn attacks from.
-    if folds.len() < 2 { Vec::new() } else { folds }
-}
-
-/// What a round that left types out says about held-out normal rows and about the rows of each type.
-pub struct LeftOut {
-    pub fitted: Fitted,
-    pub normal: Vec<Views>,
-    pub types: Vec<(u32, Vec<Views>)>,
-}
-
-/// Trains without these attack types.
-///
-/// # Errors
-/// As [`train`].
-pub fn without_types(
-    data: &Data<'_>,
-    train: &[u32],
-    validation: &[u32],
-    types: &[u32],
-    params: &TrainParams,
-    progress: impl FnMut(f64),
-) -> Result<LeftOut> {
-    let kept =
-        |rows: &[u32]| -> Vec<u32> { rows.iter().copied().filter(|&row| !types.contains(&data.class(row))).collect() };
-    let fitted = params.views.fit(data, &kept(train), &kept(validation), progress)?;
-    let normal: Vec<u32> = validation.iter().copied().filter(|&row| !data.is_attack(row)).collect();
-    let of_type = |&class: &u32| -> Result<(u32, Vec<Views>)> {
-        let rows: Vec<u32> = data.rows.iter().copied().filter(|&row| data.class(row) == class).collect();
-        Ok((class, fitted.views(data, &rows)?))
+fn describe(data: &Data<'_>, params: &TrainParams) -> String {
+    let kind = match params.record {
+        Record::Columns => data.schema.layout.map_or("a table", crate::schema::layout_name),
+        Record::Flow => "any flow log",
     };
-    Ok(LeftOut {
-        normal: fitted.views(data, &normal)?,
-        types: types.iter().map(of_type).collect::<Result<_>>()?,
-        fitted,
-    })
-}
-
-/// Figures by view, means over the types that were left out.
-///
-/// # Errors
-/// With too few held-out normal rows.
-pub fn left_out_figures(rounds: &[LeftOut], cap: f64, weight: f64) -> Result<BTreeMap<String, Figures>> {
-    let mut by_name: BTreeMap<String, Vec<Figures>> = BTreeMap::new();
-    for round in rounds {
-        let fitted = &round.fitted;
-        let fusion = calibrate(&round.normal, fitted.forest_input, fitted.autoencoder.is_some(), cap, weight)?;
-        for (_, attacks) in &round.types {
-            let views: Vec<Views> = round.normal.iter().chain(attacks).copied().collect();
-            let labels: Vec<u8> = (0..views.len()).map(|at| u8::from(at >= round.normal.len())).collect();
-            for (name, scores) in by_view(&fusion, &views) {
-                by_name.entry(name).or_default().push(figures(&scores, &labels));
-            }
-        }
-    }
-    let mean = |all: &[Figures]| {
-        let mean = |of: &dyn Fn(&Figures) -> f64| rounded(all.iter().map(of).sum::<f64>() / all.len() as f64);
-        Figures {
-            roc_auc: mean(&|f| f.roc_auc),
-            pr_auc: mean(&|f| f.pr_auc),
-            recall_at_1: mean(&|f| f.recall_at_1),
-            recall_at_5: mean(&|f| f.recall_at_5),
-        }
-    };
-    Ok(by_name.into_iter().map(|(name, all)| (name, mean(&all))).collect())
-}
-
-/// The weight whose fused score finds most of the attack types that were left out.
-fn choose_weight(rounds: &[LeftOut], params: &TrainParams) -> Result<(f64, BTreeMap<String, Figures>)> {
-    let first = *params.weights.first().ok_or_else(|| Error::new("There is no weight to choose from"))?;
-    if rounds.is_empty() {
-        return Ok((first, BTreeMap::new()));
-    }
-    let mut best: Option<(f64, f64, BTreeMap<String, Figures>)> = None;
-    for &weight in &params.weights {
-        let by_name = left_out_figures(rounds, params.network_cap, weight)?;
-        let fused = by_name.get(FUSED).copied().unwrap_or_default();
-        // Ranking as a whole, and where alarms are raised.
-        let merit = (fused.roc_auc + fused.recall_at_1 + fused.recall_at_5) / 3.0;
-        if best.as_ref().is_none_or(|(_, most, _)| merit > *most) {
-            best = Some((weight, merit, by_name));
-        }
-    }
-    Ok(best.map_or((first, BTreeMap::new()), |(weight, _, by_name)| (weight, by_name)))
-}
-
-const FUSED: &str = "fused";
-
-/// The scores of each view, and of all together.
-fn by_view(fusion: &Fusion, views: &[Views]) -> Vec<(String, Vec<f32>)> {
-    let scores = |name: &str, score: &dyn Fn(&Views) -> f32| (name.to_owned(), views.iter().map(score).collect());
-    let mut all = vec![
-        scores("forest", &|view| view.forest),
-        scores("network", &|view| view.probability),
-        scores(FUSED, &|view| fusion.score(*view)),
-    ];
-    if fusion.autoencoder.is_some() {
-        all.push(scores("autoencoder", &|view| view.error));
-    }
-    all
-}
-
-fn figures(scores: &[f32], labels: &[u8]) -> Figures {
-    Figures {
-        roc_auc: rounded(roc_auc(scores, labels)),
-        pr_auc: rounded(pr_auc(scores, labels)),
-        recall_at_1: rounded(recall_at_fpr(scores, labels, 0.01)),
-        recall_at_5: rounded(recall_at_fpr(scores, labels, 0.05)),
-    }
-}
-
-/// To the digits that such figures bear.
-fn rounded(x: f64) -> f64 {
-    libm::round(x * 1e5) / 1e5
-}
-
-fn normal_of(views: &[Views], is_attack: &[u8]) -> Vec<Views> {
-    views.iter().zip(is_attack).filter(|&(_, &is)| is == 0).map(|(view, _)| *view).collect()
-}
-
-fn describe(data: &Data<'_>) -> String {
-    let kind = data.schema.layout.map_or("a table", crate::schema::layout_name);
     format!("Tells attacks from normal traffic in {kind}; trained on {} rows", data.rows.len())
 }
 

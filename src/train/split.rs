@@ -5,6 +5,7 @@ use crate::rng::Rng;
 use crate::schema::{Schema, labels};
 use crate::table::{Table, Value};
 use rustc_hash::{FxHashMap, FxHasher};
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 /// A labelled table, and its rows that may be used.
@@ -34,12 +35,19 @@ pub struct Facts {
 }
 
 impl<'a> Data<'a> {
+    /// With `normal_only`, a table without labels counts as normal throughout.
+    ///
     /// # Errors
-    /// If there is no label, or rows of one class only.
-    pub fn new(table: &'a Table, schema: &'a Schema) -> Result<Self> {
-        let labels = labels(table, schema).ok_or_else(|| {
-            Error::new("No column tells which rows are normal").advice("Give a column the role of the label")
-        })?;
+    /// If there is no label; without normal rows; or, unless `normal_only`, without anomalies.
+    pub fn new(table: &'a Table, schema: &'a Schema, normal_only: bool) -> Result<Self> {
+        let labels = match labels(table, schema) {
+            Some(labels) => labels,
+            None if normal_only => vec![0; table.n_rows()],
+            None => {
+                return Err(Error::new("No column tells which rows are normal")
+                    .advice("Give a column the role of the label, or train with --normal-only on normal traffic"));
+            }
+        };
         let mut facts = Facts::default();
         let features: Vec<usize> = schema.feature_columns().collect();
         let cells = |row: u32| features.iter().map(move |&column| table.columns[column].cells[row as usize]);
@@ -71,10 +79,11 @@ impl<'a> Data<'a> {
                 }
             }
         }
-        if !rows.iter().any(|&row| labels[row as usize] == 0) || !rows.iter().any(|&row| labels[row as usize] == 1) {
-            return Err(
-                Error::new("The table has only normal rows, or only anomalies").advice("Train with rows of both kinds")
-            );
+        let has = |label| rows.iter().any(|&row| labels[row as usize] == label);
+        if !has(0) || !normal_only && !has(1) {
+            let only = if has(0) { "normal rows" } else { "anomalies" };
+            return Err(Error::new(format!("The table has only {only}"))
+                .advice("Train with rows of both kinds, or with --normal-only on normal traffic"));
         }
         let (classes, class_names) = classes(table, schema, &labels);
         Ok(Self { table, schema, rows, labels, classes, class_names, facts })
@@ -131,7 +140,7 @@ fn classes(table: &Table, schema: &Schema, labels: &[u8]) -> (Vec<u32>, Vec<Stri
 /// order of `rows`.
 #[must_use]
 pub fn stratified(rows: &[u32], class: impl Fn(u32) -> u32, share: f64, rng: &mut Rng) -> (Vec<u32>, Vec<u32>) {
-    let mut by_class: std::collections::BTreeMap<u32, Vec<usize>> = std::collections::BTreeMap::new();
+    let mut by_class: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (at, &row) in rows.iter().enumerate() {
         by_class.entry(class(row)).or_default().push(at);
     }
@@ -146,18 +155,26 @@ pub fn stratified(rows: &[u32], class: impl Fn(u32) -> u32, share: f64, rng: &mu
     (part(false), part(true))
 }
 
-/// Deals attack types into folds, the most frequent first, so that each fold leaves out some frequent and some rare ones.
-/// Types with fewer than `least` rows are in no fold.
+/// Deals rows into `n` folds, class by class, so that each fold has its share of every class. Each fold is in the order of
+/// `rows`.
 #[must_use]
-pub fn type_folds(counts: &[(u32, u64)], n_folds: usize, least: u64) -> Vec<Vec<u32>> {
-    let mut types: Vec<(u32, u64)> = counts.iter().copied().filter(|&(_, count)| count >= least).collect();
-    types.sort_unstable_by_key(|&(class, count)| (std::cmp::Reverse(count), class));
-    let mut folds = vec![Vec::new(); n_folds.min(types.len())];
-    let n = folds.len().max(1);
-    for (at, (class, _)) in types.into_iter().enumerate() {
-        folds[at % n].push(class);
+pub fn k_folds(rows: &[u32], class: impl Fn(u32) -> u32, n: usize, rng: &mut Rng) -> Vec<Vec<u32>> {
+    let mut by_class: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (at, &row) in rows.iter().enumerate() {
+        by_class.entry(class(row)).or_default().push(at);
     }
-    folds
+    let mut fold_of = vec![0; rows.len()];
+    // Dealing goes on where the class before has ended, or the rare classes would all be in the first folds.
+    let mut next = 0;
+    for places in by_class.values_mut() {
+        rng.shuffle(places);
+        for &at in places.iter() {
+            fold_of[at] = next;
+            next = (next + 1) % n;
+        }
+    }
+    let part = |fold| rows.iter().zip(&fold_of).filter(|&(_, &of)| of == fold).map(|(&row, _)| row).collect();
+    (0..n).map(part).collect()
 }
 
 #[cfg(test)]
@@ -176,10 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn types_are_dealt_by_frequency() {
-        let counts = [(7, 5), (3, 100), (4, 50), (5, 20), (6, 30)];
-        assert_eq!(type_folds(&counts, 2, 10), [vec![3, 6], vec![4, 5]]);
-        assert_eq!(type_folds(&counts, 9, 60), [vec![3]]);
-        assert!(type_folds(&counts, 2, 1000).is_empty());
+    fn every_fold_has_its_share_of_every_class() {
+        let rows: Vec<u32> = (0..103).collect();
+        let folds = k_folds(&rows, |row| u32::from(row >= 100), 5, &mut Rng::new(1));
+        let mut all: Vec<u32> = folds.concat();
+        all.sort_unstable();
+        assert_eq!(all, rows);
+        assert!(folds.iter().all(|fold| (20..=21).contains(&fold.len())));
+        assert!(folds.iter().all(|fold| fold.iter().filter(|&&row| row >= 100).count() <= 1));
     }
 }

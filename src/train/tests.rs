@@ -26,7 +26,7 @@ fn quick() -> TrainParams {
     params.views.classifier.epochs = 3;
     params.views.autoencoder.as_mut().unwrap().hidden = vec![4];
     params.views.autoencoder.as_mut().unwrap().epochs = 2;
-    params.type_folds = 2;
+    params.runs = 1;
     params
 }
 
@@ -64,7 +64,7 @@ fn a_pack_finds_the_anomalies_of_a_day_it_has_not_seen() {
 #[test]
 fn the_same_rows_and_seed_give_the_same_pack() {
     let (ingested, schema) = sample(1500, 3);
-    let params = TrainParams { type_folds: 0, ..quick() };
+    let params = TrainParams { runs: 0, ..quick() };
     let make = |params: &TrainParams| train(&ingested.table, &schema, params, &mut |_| {}).unwrap();
     assert_eq!(make(&params), make(&params));
     let other = TrainParams { seed: 2, ..params.clone() };

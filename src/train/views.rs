@@ -7,7 +7,7 @@ use crate::dense::Dense;
 use crate::encode::{Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
-use crate::hybrid::{Fusion, Standardise, Tail, Views, logit};
+use crate::hybrid::{Fusion, Standardise, Tail, Views, Weights, logit};
 use crate::rng::Rng;
 use ndarray::{Array2, ArrayView2, Axis, s};
 
@@ -18,6 +18,9 @@ pub struct ViewParams {
     pub max_samples: u32,
     /// Parts of the normal training rows; each part's forest scores come from a forest that was fitted to the others.
     pub n_folds: u32,
+    /// Made-up anomalies for each normal row that the network learns from beside the real ones; where there are no real ones,
+    /// one for each.
+    pub synthetic_share: f64,
     pub classifier: MlpParams,
     pub autoencoder: Option<MlpParams>,
     pub seed: u64,
@@ -33,6 +36,17 @@ pub struct Fitted {
 }
 
 impl ViewParams {
+    /// The same recipe with another seed for every part of it.
+    #[must_use]
+    pub fn seeded(&self, seed: u64) -> Self {
+        let mut params = Self { seed, ..self.clone() };
+        params.classifier.seed = seed ^ 0xC1;
+        if let Some(autoencoder) = &mut params.autoencoder {
+            autoencoder.seed = seed ^ 0xAE;
+        }
+        params
+    }
+
     /// `progress` hears the share of the work that is done.
     ///
     /// # Errors
@@ -77,14 +91,16 @@ impl ViewParams {
         let held_out = network_inputs(data, &encoder, &forest, forest_input, validation)?.0;
         let labels = |rows: &[u32]| rows.iter().map(|&row| data.labels[row as usize]).collect::<Vec<_>>();
         let (train_labels, held_out_labels) = (labels(train), labels(validation));
+        let learned = self.with_synthetic(&encoder, &forest, forest_input, &inputs, &train_labels, 2);
+        let checked = self.with_synthetic(&encoder, &forest, forest_input, &held_out, &held_out_labels, 3);
+        let n_attacks = learned.1.iter().filter(|&&label| label == 1).count();
         // Balanced: each class weighs as much as the other.
-        let weight = |n: usize| train.len() as f32 / (2.0 * n.max(1) as f32);
-        let class_weights = [weight(normal.len()), weight(train.len() - normal.len())];
-        let classified = |x, labels| Rows { x, target: Target::Labels { labels, class_weights } };
+        let weight = |n: usize| learned.1.len() as f32 / (2.0 * n.max(1) as f32);
+        let class_weights = [weight(learned.1.len() - n_attacks), weight(n_attacks)];
         let share = if self.autoencoder.is_some() { 0.5 } else { 0.9 };
         let classifier = self.classifier.fit(
-            classified(inputs.view(), &train_labels),
-            classified(held_out.view(), &held_out_labels),
+            Rows::labelled(&learned, class_weights),
+            Rows::labelled(&checked, class_weights),
             |epoch, _| progress(0.1 + share * f64::from(epoch) / f64::from(self.classifier.epochs)),
         )?;
         let normal_out: Vec<usize> = (0..validation.len()).filter(|&at| held_out_labels[at] == 0).collect();
@@ -97,6 +113,44 @@ impl ViewParams {
             })
         });
         Ok(Fitted { encoder, forest, forest_input, classifier, autoencoder: autoencoder.transpose()? })
+    }
+
+    /// The network's inputs and labels, with synthetic anomalies below: normal rows, each with some columns from another
+    /// normal row, so that every value is normal and their company is not.
+    fn with_synthetic(
+        &self,
+        encoder: &Encoder,
+        forest: &IsolationForest,
+        forest_input: Standardise,
+        inputs: &Array2<f32>,
+        labels: &[u8],
+        stream: u64,
+    ) -> (Array2<f32>, Vec<u8>) {
+        let normal: Vec<usize> = (0..labels.len()).filter(|&at| labels[at] == 0).collect();
+        let share = if normal.len() == labels.len() { 1.0 } else { self.synthetic_share };
+        let n = (share * normal.len() as f64) as usize;
+        let width = inputs.ncols() - 1;
+        let mut rng = Rng::stream(self.seed, stream);
+        let mut made = Array2::zeros((n, width + 1));
+        for mut row in made.rows_mut() {
+            let mut any = || normal[rng.below(normal.len() as u32) as usize];
+            let (base, other) = (any(), any());
+            row.assign(&inputs.row(base));
+            let swapped = 0.1 + 0.4 * rng.uniform();
+            let mut first = 0;
+            for column in &encoder.columns {
+                let features = first..first + column.n_features();
+                first = features.end;
+                if rng.uniform() < swapped {
+                    row.slice_mut(s![features.clone()]).assign(&inputs.slice(s![other, features]));
+                }
+            }
+        }
+        let mut scores = vec![0.0; n];
+        forest.anomaly_score(made.slice(s![.., ..width]), &mut scores);
+        made.column_mut(width).iter_mut().zip(&scores).for_each(|(place, &score)| *place = forest_input.apply(score));
+        let labels = labels.iter().copied().chain(std::iter::repeat_n(1, n)).collect();
+        (ndarray::concatenate![Axis(0), *inputs, made], labels)
     }
 
     fn forest(&self, x: ArrayView2<'_, f32>) -> Result<IsolationForest> {
@@ -139,7 +193,7 @@ pub fn calibrate(
     forest_input: Standardise,
     autoencoder: bool,
     cap: f64,
-    weight: f64,
+    weights: Weights,
 ) -> Result<Fusion> {
     let tail = |value: &dyn Fn(&Views) -> f64| Tail::fit(&normal.iter().map(value).collect::<Vec<_>>());
     let mut fusion = Fusion {
@@ -148,7 +202,7 @@ pub fn calibrate(
         forest: tail(&|view| f64::from(view.forest))?,
         autoencoder: if autoencoder { Some(tail(&|view| f64::from(view.error))?) } else { None },
         network_cap: cap,
-        weight,
+        weights,
         sum: Tail { values: vec![0.0], levels: vec![0.0], slope: 1.0 },
     };
     fusion.sum = tail(&|view| fusion.weighted_sum(*view))?;
