@@ -2,6 +2,7 @@
 
 use oddflow::Result;
 use oddflow::engine::{APPENDED_COLUMNS, Engine, Outcome, Step};
+use oddflow::evaluate::Bootstrap;
 use oddflow::protocol::{Analysis, Bulk, Opened, PackChoice, Reply, Request, Settings, SortKey};
 use oddflow::schema::Role;
 use std::fmt::Write;
@@ -192,9 +193,17 @@ fn labels_are_for_evaluation_and_never_a_feature() {
     assert_eq!(opened.schema.columns[2].role, Role::Label);
     let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
     assert_eq!(analysis.n_features, 2);
-    let evaluation = engine.evaluate(None).unwrap();
+    let evaluation = engine.evaluate(None, Bootstrap { resamples: 20, seed: 0 }).unwrap();
     assert_eq!((evaluation.normal, evaluation.anomalies), (196, 4));
-    assert!(evaluation.hybrid.roc_auc > 0.99);
+    let stage = &evaluation.hybrid;
+    assert!(stage.roc_auc > 0.99 && stage.recall_at_1pct_fpr == 1.0 && stage.recall_at_5pct_fpr == 1.0);
+    let rates: Vec<f64> = stage.precision_at_base_rate.iter().map(|precision| precision.base_rate).collect();
+    assert_eq!(rates, [0.01, 0.001]);
+    assert!(stage.confidence_intervals.unwrap().roc_auc.high == 1.0);
+    // Without a pack there is no probability, and no attack that has been met before.
+    assert!(evaluation.reliability.is_none() && evaluation.novelty.is_none());
+    let quick = engine.evaluate(None, Bootstrap { resamples: 0, seed: 0 }).unwrap();
+    assert!(quick.hybrid.confidence_intervals.is_none());
 }
 
 #[test]
