@@ -48,11 +48,11 @@ pub struct AttackRecall {
     pub recall: f64,
 }
 
-/// Recall on the attacks that the pack was trained on, and on those that it has never met.
+/// Recall on the attacks that the pack was trained on, and on those that it has never met; `null` where there are none.
 #[derive(Clone, Debug, Serialize)]
 pub struct Novelty {
-    pub seen: AttackGroup,
-    pub unseen: AttackGroup,
+    pub seen: Option<AttackGroup>,
+    pub unseen: Option<AttackGroup>,
 }
 
 /// Several attacks together, at the hybrid's threshold and at thresholds that flag a share of the normal rows.
@@ -135,7 +135,7 @@ impl AttackGroup {
             names: names.iter().map(|name| name.name.clone()).collect(),
             rows,
             flagged,
-            recall: flagged as f64 / rows.max(1) as f64,
+            recall: flagged as f64 / rows as f64,
             recall_at_1pct_fpr: evaluate::recall_at_fpr(scores, labels, 0.01),
             recall_at_5pct_fpr: evaluate::recall_at_fpr(scores, labels, 0.05),
         }
@@ -210,11 +210,15 @@ impl Engine {
         }
         let group = |seen: bool| {
             let names: Vec<NameRecall> = names.iter().filter(|name| is_seen(&name.name) == seen).cloned().collect();
+            if names.is_empty() {
+                return None;
+            }
             let label = |(row, &label): (usize, &u8)| match label {
                 1 if name_of(row).is_none_or(|name| is_seen(name) != seen) => schema::UNKNOWN,
                 _ => label,
             };
-            AttackGroup::new(&names, &run.score, &labels.iter().enumerate().map(label).collect::<Vec<_>>())
+            let labels: Vec<u8> = labels.iter().enumerate().map(label).collect();
+            Some(AttackGroup::new(&names, &run.score, &labels))
         };
         Some(Novelty { seen: group(true), unseen: group(false) })
     }
