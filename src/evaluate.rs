@@ -1,5 +1,6 @@
-//! What labels say about scores: confusion, precision, recall, F1, accuracy, ROC AUC, PR AUC, recall at a false positive
-//! rate, precision where anomalies are rare; how sure these are (`bootstrap`) and whether a probability is one (`reliability`).
+//! What labels say about scores: confusion, precision, recall, F1, accuracy, ROC AUC, PR AUC, recall at a false
+//! positive rate, precision where anomalies are rare; how sure these are (`bootstrap`) and whether a probability is one
+//! (`reliability`).
 //!
 //! A higher score means odder, and a row is flagged if its score is at least the threshold. Labels are 0 for normal, 1 for
 //! anomaly; rows with another label or a score that is NaN are left out everywhere. Ties are one step of every curve, as in
@@ -85,9 +86,9 @@ impl Confusion {
 }
 
 impl RocPoint {
-    /// The precision where a share π of all rows are anomalies, by Bayes' rule from the recall p and the false positive rate
-    /// f: `pπ / (pπ + f(1 − π))` (Axelsson, "The base-rate fallacy and the difficulty of intrusion detection", 2000). 0 where
-    /// nothing is flagged.
+    /// The precision where a share π of all rows are anomalies, by Bayes' rule from the recall p and the false positive
+    /// rate f: `pπ / (pπ + f(1 − π))` (Axelsson, "The base-rate fallacy and the difficulty of intrusion detection",
+    /// 2000). 0 where nothing is flagged.
     #[must_use]
     pub fn precision_at_base_rate(&self, base_rate: f64) -> f64 {
         let right = self.recall * base_rate;

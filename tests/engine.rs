@@ -206,6 +206,35 @@ fn labels_are_for_evaluation_and_never_a_feature() {
     assert!(quick.hybrid.confidence_intervals.is_none());
 }
 
+#[cfg(feature = "onnx")]
+#[test]
+fn attacks_that_the_pack_has_not_met_are_told_apart() {
+    let mut engine = engine();
+    let [manifest, forest, dnn] = oddflow::bundle::FILES
+        .map(|file| std::fs::read(format!("{}/models/nsl-kdd/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap());
+    engine.add_pack(oddflow::bundle::Pack::open(&manifest, &forest, &dnn).unwrap());
+    let mut text = String::new();
+    for i in 0..90 {
+        let (start, label) = match i % 9 {
+            0 => ("0,tcp,private,S0,0,0", "neptune"),
+            1 => ("0,tcp,smtp,SF,9000,300", "mailbomb"),
+            _ => ("0,tcp,http,SF,230,5450", "normal"),
+        };
+        let zeros = "0,".repeat(16);
+        writeln!(text, "{start},{zeros}{},8,0,0,0,0,1,0,0,255,255,1,0,0,0,0,0,0,0,{label},20", 1 + i % 30).unwrap();
+    }
+    open(&mut engine, text).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let evaluation = engine.evaluate(None, Bootstrap { resamples: 10, seed: 0 }).unwrap();
+    let novelty = evaluation.novelty.unwrap();
+    let (seen, unseen) = (novelty.seen.unwrap(), novelty.unseen.unwrap());
+    assert_eq!((seen.names, seen.rows), (vec!["neptune".to_owned()], 10));
+    assert_eq!((unseen.names, unseen.rows), (vec!["mailbomb".to_owned()], 10));
+    assert_eq!((seen.recall, seen.recall_at_1pct_fpr), (1.0, 1.0));
+    assert_eq!(seen.flagged + unseen.flagged, evaluation.hybrid.confusion.true_positives);
+    assert_eq!(evaluation.reliability.unwrap().bins.iter().map(|bin| bin.count).sum::<u64>(), 90);
+}
+
 #[test]
 fn no_other_label_is_a_feature() {
     for (names, a, b) in [

@@ -2,10 +2,11 @@
 
     python detection.py {iforest,original,lightgbm,negative} --data DIR [--seeds 5] [--rounds 5]
 
-Rules: exact copies (by features) go before anything else; seed i tests on the i-th of five stratified parts; encoders, forests
-and networks are fitted to the other four. "held_out" has the figures on the fifth part. "left_out" are attack types that the
-training part is without: all rows of a type against the held-out normal rows, means over the types with at least ten rows.
-The types are left out in `--rounds` groups dealt by frequency, as `oddflow train` does; 0 leaves them out one by one.
+Rules: exact copies (by features) go before anything else; seed i tests on the i-th of five stratified parts; encoders,
+forests and networks are fitted to the other four. "held_out" has the figures on the i-th part. "left_out" are attack
+types that the training part is without: all rows of a type against the held-out normal rows, means over the types with at
+least ten rows. The types are left out in `--rounds` groups dealt by frequency, as `oddflow train` does; 0 leaves them out
+one by one.
 """
 
 import argparse
@@ -35,12 +36,13 @@ ORIGINAL_THRESHOLD = 0.2
 FIGURES = ["roc_auc", "pr_auc", "recall_at_1", "recall_at_5"]
 
 # The columns of NSL-KDD, whose file has no header; the last two are the class and a difficulty, which is no feature.
-NSL_KDD = """duration protocol_type service flag src_bytes dst_bytes land wrong_fragment urgent hot num_failed_logins
-logged_in num_compromised root_shell su_attempted num_root num_file_creations num_shells num_access_files num_outbound_cmds
+NSL_KDD = """
+duration protocol_type service flag src_bytes dst_bytes land wrong_fragment urgent hot num_failed_logins logged_in
+num_compromised root_shell su_attempted num_root num_file_creations num_shells num_access_files num_outbound_cmds
 is_host_login is_guest_login count srv_count serror_rate srv_serror_rate rerror_rate srv_rerror_rate same_srv_rate
 diff_srv_rate srv_diff_host_rate dst_host_count dst_host_srv_count dst_host_same_srv_rate dst_host_diff_srv_rate
-dst_host_same_src_port_rate dst_host_srv_diff_host_rate dst_host_serror_rate dst_host_srv_serror_rate dst_host_rerror_rate
-dst_host_srv_rerror_rate class difficulty""".split()
+dst_host_same_src_port_rate dst_host_srv_diff_host_rate dst_host_serror_rate dst_host_srv_serror_rate
+dst_host_rerror_rate dst_host_srv_rerror_rate class difficulty""".split()
 
 
 @dataclass
@@ -124,8 +126,8 @@ def best_forest(x, y, seed):
 
 
 def original(x, y, seed):
-    """The original project's pipeline on training rows: oversampling, standard scaling, a forest, whose score is one more
-    input of a network 64-32-1."""
+    """The original project's pipeline on training rows: oversampling, standard scaling, a forest, whose score is one
+    more input of a network 64-32-1."""
     x, y = oversampled(x, y, seed)
     encode = encoder(x, StandardScaler()).fit(x)
     inputs = encode.transform(x)

@@ -143,8 +143,8 @@ impl AttackGroup {
 }
 
 impl Engine {
-    /// Judges the last analysis by the file's labels, at its own threshold or at the one given, with the intervals of this
-    /// bootstrap.
+    /// Judges the last analysis by the file's labels, at its own threshold or at the one given, with the intervals of
+    /// this bootstrap.
     ///
     /// # Errors
     /// If nothing has been scored, or the file has no labels of both kinds.

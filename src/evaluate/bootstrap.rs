@@ -1,9 +1,9 @@
-//! How much figures would differ on other rows of the same kind: percentile intervals of a stratified bootstrap (Efron and
-//! Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13).
+//! How much figures would differ on other rows of the same kind: percentile intervals of a stratified bootstrap (Efron
+//! and Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13).
 //!
-//! Each resample draws as many anomalies and as many normal rows as there are, with replacement. Scores are sorted once: a
-//! resample is but another count for each of their steps, so it costs O(n). The detector stays as it is, so the intervals
-//! say nothing about how another training would have come out.
+//! Each resample draws as many anomalies and as many normal rows as there are, with replacement. Scores are sorted once:
+//! a resample is but another count for each of their steps, so it costs O(n). The detector stays as it is, so the
+//! intervals say nothing about how another training would have come out.
 
 use super::{Step, falling_key, point_at_fpr_of, pr_auc_of, roc_auc_of, sorted_keys};
 use crate::rng::Rng;

@@ -7,8 +7,8 @@ const BINS: usize = 10;
 /// How a predicted probability compares with what is observed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reliability {
-    /// The mean of `(p − y)²` (Brier, "Verification of forecasts expressed in terms of probability", 1950): 0 is perfect,
-    /// and always saying the share of anomalies q gives `q(1 − q)`.
+    /// The mean of `(p − y)²` (Brier, "Verification of forecasts expressed in terms of probability", 1950): 0 is
+    /// perfect, and always saying the share of anomalies q gives `q(1 − q)`.
     pub brier_score: f64,
     /// `Σ nᵦ/n |mean predicted − observed|` over the bins (Naeini et al., AAAI 2015).
     pub expected_calibration_error: f64,
