@@ -103,6 +103,8 @@ fn train(name: &str, file: &Path) -> Result<()> {
 fn detection(peer: &str, data: &Path) -> Result<()> {
     let script = root().join("benches/peers/detection.py");
     let mut python = Command::new(tools::peers_python()?);
+    // Its threads wait busily for each other: on small matrices they gain nothing, and on a busy machine they lose much.
+    python.env("OPENBLAS_NUM_THREADS", "1");
     python.arg(script).args([peer, "--seeds", &SEEDS.to_string(), "--data"]).arg(data);
     keep(peer, &json_of(&mut python)?)
 }
