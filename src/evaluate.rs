@@ -1,11 +1,19 @@
-//! What labels say about scores: confusion, precision, recall, F1, accuracy, ROC AUC, PR AUC.
+//! What labels say about scores: confusion, precision, recall, F1, accuracy, ROC AUC, PR AUC, recall at a false
+//! positive rate, precision where anomalies are rare; how sure these are (`bootstrap`) and whether a probability is one
+//! (`reliability`).
 //!
 //! A higher score means odder, and a row is flagged if its score is at least the threshold. Labels are 0 for normal, 1 for
 //! anomaly; rows with another label or a score that is NaN are left out everywhere. Ties are one step of every curve, as in
 //! scikit-learn. Nothing is smoothed: a ratio of nothing to nothing is 0.
 
+mod bootstrap;
+mod reliability;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+
+pub use bootstrap::{Bootstrap, Interval, Intervals};
+pub use reliability::{Reliability, ReliabilityBin, reliability};
 
 /// Counts at one threshold: a row is flagged if its score is at least the threshold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +31,13 @@ pub struct Curve {
     pub flagged: Vec<u64>,
     /// How many of them are anomalies.
     pub true_positives: Vec<u64>,
+}
+
+/// A point of the ROC curve. Unlike precision, neither of its shares changes with how frequent anomalies are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RocPoint {
+    pub recall: f64,
+    pub false_positive_rate: f64,
 }
 
 /// How many of the rows of one name were flagged.
@@ -63,6 +78,23 @@ impl Confusion {
     pub fn false_positive_rate(&self) -> f64 {
         ratio(self.false_positives, self.false_positives + self.true_negatives)
     }
+
+    #[must_use]
+    pub fn roc_point(&self) -> RocPoint {
+        RocPoint { recall: self.recall(), false_positive_rate: self.false_positive_rate() }
+    }
+}
+
+impl RocPoint {
+    /// The precision where a share π of all rows are anomalies, by Bayes' rule from the recall p and the false positive
+    /// rate f: `pπ / (pπ + f(1 − π))` (Axelsson, "The base-rate fallacy and the difficulty of intrusion detection",
+    /// 2000). 0 where nothing is flagged.
+    #[must_use]
+    pub fn precision_at_base_rate(&self, base_rate: f64) -> f64 {
+        let right = self.recall * base_rate;
+        let flagged = right + self.false_positive_rate * (1.0 - base_rate);
+        if flagged == 0.0 { 0.0 } else { right / flagged }
+    }
 }
 
 /// Counts at this threshold.
@@ -89,35 +121,26 @@ pub fn confusion(scores: &[f32], labels: &[u8], threshold: f32) -> Confusion {
 /// there is only one class.
 #[must_use]
 pub fn roc_auc(scores: &[f32], labels: &[u8]) -> f64 {
-    let (mut before, mut twice_area) = (Step::default(), 0_u128);
-    for step in steps(scores, labels) {
-        let (rises, runs) = (step.anomalies - before.anomalies, step.normal - before.normal);
-        twice_area += u128::from(runs) * u128::from(2 * before.anomalies + rises);
-        before = step;
-    }
-    let pairs = u128::from(before.anomalies) * u128::from(before.normal);
-    if pairs == 0 { 0.5 } else { twice_area as f64 / (2 * pairs) as f64 }
+    roc_auc_of(steps(scores, labels))
 }
 
 /// The area under the precision-recall curve as average precision, `Σ (Rₙ − Rₙ₋₁) Pₙ`, scikit-learn's definition. 0 where
 /// there is no anomaly.
 #[must_use]
 pub fn pr_auc(scores: &[f32], labels: &[u8]) -> f64 {
-    let (mut before, mut sum) = (0, 0.0);
-    for step in steps(scores, labels) {
-        sum += (step.anomalies - before) as f64 * ratio(step.anomalies, step.flagged());
-        before = step.anomalies;
-    }
-    if before == 0 { 0.0 } else { sum / before as f64 }
+    pr_auc_of(steps(scores, labels))
 }
 
-/// The greatest recall of a threshold that flags at most this share of the normal rows.
+/// The point of the ROC curve with the greatest recall of a threshold that flags at most this share of the normal rows.
+#[must_use]
+pub fn point_at_fpr(scores: &[f32], labels: &[u8], false_positive_rate: f64) -> RocPoint {
+    point_at_fpr_of(&steps(scores, labels).collect::<Vec<_>>(), false_positive_rate)
+}
+
+/// The recall of [`point_at_fpr`].
 #[must_use]
 pub fn recall_at_fpr(scores: &[f32], labels: &[u8], false_positive_rate: f64) -> f64 {
-    let steps: Vec<Step> = steps(scores, labels).collect();
-    let Some(all) = steps.last() else { return 0.0 };
-    let within = steps.iter().take_while(|step| ratio(step.normal, all.normal) <= false_positive_rate).last();
-    within.map_or(0.0, |step| ratio(step.anomalies, all.anomalies))
+    point_at_fpr(scores, labels, false_positive_rate).recall
 }
 
 /// Counts along the falling threshold: half of the points evenly spaced, half closer and closer towards the first rows,
@@ -226,11 +249,7 @@ impl Step {
 
 /// One step for each different score, falling.
 fn steps(scores: &[f32], labels: &[u8]) -> impl Iterator<Item = Step> {
-    assert_eq!(scores.len(), labels.len(), "one label for each score");
-    let known = scores.iter().zip(labels).filter(|(score, label)| !score.is_nan() && **label <= 1);
-    let mut keys: Vec<u64> =
-        known.map(|(&score, &label)| u64::from(falling_key(score)) << 1 | u64::from(label)).collect();
-    keys.sort_unstable();
+    let keys = sorted_keys(scores, labels);
     let mut at = 0;
     let mut step = Step::default();
     std::iter::from_fn(move || {
@@ -241,6 +260,47 @@ fn steps(scores: &[f32], labels: &[u8]) -> impl Iterator<Item = Step> {
             at += 1;
         }
         Some(step)
+    })
+}
+
+/// The key of each labelled row's score, and its label as the lowest bit, by falling score.
+fn sorted_keys(scores: &[f32], labels: &[u8]) -> Vec<u64> {
+    assert_eq!(scores.len(), labels.len(), "one label for each score");
+    let known = scores.iter().zip(labels).filter(|(score, label)| !score.is_nan() && **label <= 1);
+    let mut keys: Vec<u64> =
+        known.map(|(&score, &label)| u64::from(falling_key(score)) << 1 | u64::from(label)).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn roc_auc_of(steps: impl Iterator<Item = Step>) -> f64 {
+    let (mut before, mut twice_area) = (Step::default(), 0_u128);
+    for step in steps {
+        let (rises, runs) = (step.anomalies - before.anomalies, step.normal - before.normal);
+        twice_area += u128::from(runs) * u128::from(2 * before.anomalies + rises);
+        before = step;
+    }
+    let pairs = u128::from(before.anomalies) * u128::from(before.normal);
+    if pairs == 0 { 0.5 } else { twice_area as f64 / (2 * pairs) as f64 }
+}
+
+fn pr_auc_of(steps: impl Iterator<Item = Step>) -> f64 {
+    let (mut before, mut sum) = (0, 0.0);
+    for step in steps {
+        if step.anomalies > before {
+            sum += (step.anomalies - before) as f64 * ratio(step.anomalies, step.flagged());
+            before = step.anomalies;
+        }
+    }
+    if before == 0 { 0.0 } else { sum / before as f64 }
+}
+
+fn point_at_fpr_of(steps: &[Step], false_positive_rate: f64) -> RocPoint {
+    let Some(all) = steps.last() else { return RocPoint::default() };
+    let within = steps.iter().take_while(|step| ratio(step.normal, all.normal) <= false_positive_rate).last();
+    within.map_or(RocPoint::default(), |step| RocPoint {
+        recall: ratio(step.anomalies, all.anomalies),
+        false_positive_rate: ratio(step.normal, all.normal),
     })
 }
 
@@ -371,6 +431,24 @@ mod tests {
         for (rate, expected) in [(0.0, 1.0 / 3.0), (0.49, 1.0 / 3.0), (0.5, 1.0), (1.0, 1.0)] {
             assert_eq!(recall_at_fpr(&scores, &labels, rate), expected, "{rate}");
         }
+    }
+
+    #[test]
+    fn precision_falls_with_the_base_rate() {
+        let check = |recall, false_positive_rate, base_rate, expected: f64| {
+            let got = RocPoint { recall, false_positive_rate }.precision_at_base_rate(base_rate);
+            assert!((got - expected).abs() < 1e-12, "{recall} {false_positive_rate} {base_rate}: {got}");
+        };
+        // Of 10,000 rows, 100 are anomalies, 90 of them flagged, beside 99 of the 9,900 normal ones.
+        check(0.9, 0.01, 0.01, 90.0 / 189.0);
+        check(0.9, 0.01, 0.001, 90.0 / (90.0 + 999.0));
+        check(1.0, 0.0, 0.001, 1.0);
+        check(0.0, 0.0, 0.01, 0.0);
+        // At the base rate of the rows themselves it is their precision.
+        let counts = Confusion { true_positives: 3, false_positives: 2, true_negatives: 14, false_negatives: 1 };
+        check(counts.recall(), counts.false_positive_rate(), 0.2, counts.precision());
+        let point = point_at_fpr(&[0.9, 0.8, 0.8, 0.7, 0.6], &[1, 0, 1, 1, 0], 0.6);
+        assert_eq!(point, RocPoint { recall: 1.0, false_positive_rate: 0.5 });
     }
 
     #[test]

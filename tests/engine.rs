@@ -2,6 +2,7 @@
 
 use oddflow::Result;
 use oddflow::engine::{APPENDED_COLUMNS, Engine, Outcome, Step};
+use oddflow::evaluate::Bootstrap;
 use oddflow::protocol::{Analysis, Bulk, Opened, PackChoice, Reply, Request, Settings, SortKey};
 use oddflow::schema::Role;
 use std::fmt::Write;
@@ -192,9 +193,46 @@ fn labels_are_for_evaluation_and_never_a_feature() {
     assert_eq!(opened.schema.columns[2].role, Role::Label);
     let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
     assert_eq!(analysis.n_features, 2);
-    let evaluation = engine.evaluate(None).unwrap();
+    let evaluation = engine.evaluate(None, Bootstrap { resamples: 20, seed: 0 }).unwrap();
     assert_eq!((evaluation.normal, evaluation.anomalies), (196, 4));
-    assert!(evaluation.hybrid.roc_auc > 0.99);
+    let stage = &evaluation.hybrid;
+    assert!(stage.roc_auc > 0.99 && stage.recall_at_1pct_fpr == 1.0 && stage.recall_at_5pct_fpr == 1.0);
+    let rates: Vec<f64> = stage.precision_at_base_rate.iter().map(|precision| precision.base_rate).collect();
+    assert_eq!(rates, [0.01, 0.001]);
+    assert!(stage.confidence_intervals.unwrap().roc_auc.high == 1.0);
+    // Without a pack there is no probability, and no attack that has been met before.
+    assert!(evaluation.reliability.is_none() && evaluation.novelty.is_none());
+    let quick = engine.evaluate(None, Bootstrap { resamples: 0, seed: 0 }).unwrap();
+    assert!(quick.hybrid.confidence_intervals.is_none());
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn attacks_that_the_pack_has_not_met_are_told_apart() {
+    let mut engine = engine();
+    let [manifest, forest, dnn] = oddflow::bundle::FILES
+        .map(|file| std::fs::read(format!("{}/models/nsl-kdd/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap());
+    engine.add_pack(oddflow::bundle::Pack::open(&manifest, &forest, &dnn).unwrap());
+    let mut text = String::new();
+    for i in 0..90 {
+        let (start, label) = match i % 9 {
+            0 => ("0,tcp,private,S0,0,0", "neptune"),
+            1 => ("0,tcp,smtp,SF,9000,300", "mailbomb"),
+            _ => ("0,tcp,http,SF,230,5450", "normal"),
+        };
+        let zeros = "0,".repeat(16);
+        writeln!(text, "{start},{zeros}{},8,0,0,0,0,1,0,0,255,255,1,0,0,0,0,0,0,0,{label},20", 1 + i % 30).unwrap();
+    }
+    open(&mut engine, text).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let evaluation = engine.evaluate(None, Bootstrap { resamples: 10, seed: 0 }).unwrap();
+    let novelty = evaluation.novelty.unwrap();
+    let (seen, unseen) = (novelty.seen.unwrap(), novelty.unseen.unwrap());
+    assert_eq!((seen.names, seen.rows), (vec!["neptune".to_owned()], 10));
+    assert_eq!((unseen.names, unseen.rows), (vec!["mailbomb".to_owned()], 10));
+    assert_eq!((seen.recall, seen.recall_at_1pct_fpr), (1.0, 1.0));
+    assert_eq!(seen.flagged + unseen.flagged, evaluation.hybrid.confusion.true_positives);
+    assert_eq!(evaluation.reliability.unwrap().bins.iter().map(|bin| bin.count).sum::<u64>(), 90);
 }
 
 #[test]

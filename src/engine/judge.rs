@@ -2,9 +2,12 @@
 
 use super::{Engine, Run};
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Confusion, NameRecall};
+use crate::evaluate::{self, Bootstrap, Confusion, Intervals, NameRecall, Reliability};
 use crate::schema;
 use serde::Serialize;
+
+/// How rare anomalies may be where the detector is used; the share in a labelled file says nothing about it.
+const BASE_RATES: [f64; 2] = [0.01, 0.001];
 
 /// The report of `oddflow evaluate`.
 #[derive(Clone, Debug, Serialize)]
@@ -27,7 +30,13 @@ pub struct Evaluation {
     pub forest: StageEvaluation,
     /// The same; `null` without a network.
     pub network: Option<StageEvaluation>,
+    /// Of the network's probability; `null` without a network.
+    pub reliability: Option<Reliability>,
     pub recall_by_attack: Vec<AttackRecall>,
+    /// `null` without a pack, or where attacks have no names, here or in the file that the pack was trained on.
+    pub novelty: Option<Novelty>,
+    /// How the confidence intervals of 95 % were found.
+    pub bootstrap: Bootstrap,
     pub warnings: Vec<String>,
 }
 
@@ -39,11 +48,31 @@ pub struct AttackRecall {
     pub recall: f64,
 }
 
+/// Recall on the attacks that the pack was trained on, and on those that it has never met; `null` where there are none.
+#[derive(Clone, Debug, Serialize)]
+pub struct Novelty {
+    pub seen: Option<AttackGroup>,
+    pub unseen: Option<AttackGroup>,
+}
+
+/// Several attacks together, at the hybrid's threshold and at thresholds that flag a share of the normal rows.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttackGroup {
+    pub names: Vec<String>,
+    pub rows: u64,
+    pub flagged: u64,
+    pub recall: f64,
+    pub recall_at_1pct_fpr: f64,
+    pub recall_at_5pct_fpr: f64,
+}
+
 /// One stage's figures.
 #[derive(Clone, Debug, Serialize)]
 pub struct StageEvaluation {
     pub roc_auc: f64,
     pub pr_auc: f64,
+    pub recall_at_1pct_fpr: f64,
+    pub recall_at_5pct_fpr: f64,
     pub threshold: f32,
     pub confusion: Confusion,
     pub precision: f64,
@@ -51,6 +80,17 @@ pub struct StageEvaluation {
     pub f1: f64,
     pub accuracy: f64,
     pub false_positive_rate: f64,
+    pub precision_at_base_rate: Vec<BaseRatePrecision>,
+    /// `null` without a bootstrap.
+    pub confidence_intervals: Option<Intervals>,
+}
+
+/// The precision where this share of all rows are anomalies.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BaseRatePrecision {
+    pub base_rate: f64,
+    pub at_threshold: f64,
+    pub at_1pct_fpr: f64,
 }
 
 impl AttackRecall {
@@ -60,11 +100,19 @@ impl AttackRecall {
 }
 
 impl StageEvaluation {
-    fn new(scores: &[f32], labels: &[u8], threshold: f32) -> Self {
+    fn new(scores: &[f32], labels: &[u8], threshold: f32, bootstrap: Bootstrap) -> Self {
         let confusion = evaluate::confusion(scores, labels, threshold);
+        let (here, at_1pct) = (confusion.roc_point(), evaluate::point_at_fpr(scores, labels, 0.01));
+        let precision = |base_rate| BaseRatePrecision {
+            base_rate,
+            at_threshold: here.precision_at_base_rate(base_rate),
+            at_1pct_fpr: at_1pct.precision_at_base_rate(base_rate),
+        };
         Self {
             roc_auc: evaluate::roc_auc(scores, labels),
             pr_auc: evaluate::pr_auc(scores, labels),
+            recall_at_1pct_fpr: at_1pct.recall,
+            recall_at_5pct_fpr: evaluate::recall_at_fpr(scores, labels, 0.05),
             threshold,
             confusion,
             precision: confusion.precision(),
@@ -72,16 +120,35 @@ impl StageEvaluation {
             f1: confusion.f1(),
             accuracy: confusion.accuracy(),
             false_positive_rate: confusion.false_positive_rate(),
+            precision_at_base_rate: BASE_RATES.map(precision).to_vec(),
+            confidence_intervals: bootstrap.intervals(scores, labels, threshold),
+        }
+    }
+}
+
+impl AttackGroup {
+    /// Of the rows that the label 1 is left to.
+    fn new(names: &[NameRecall], scores: &[f32], labels: &[u8]) -> Self {
+        let sum = |of: fn(&NameRecall) -> u64| names.iter().map(of).sum::<u64>();
+        let (rows, flagged) = (sum(|name| name.rows), sum(|name| name.flagged));
+        Self {
+            names: names.iter().map(|name| name.name.clone()).collect(),
+            rows,
+            flagged,
+            recall: flagged as f64 / rows as f64,
+            recall_at_1pct_fpr: evaluate::recall_at_fpr(scores, labels, 0.01),
+            recall_at_5pct_fpr: evaluate::recall_at_fpr(scores, labels, 0.05),
         }
     }
 }
 
 impl Engine {
-    /// Judges the last analysis by the file's labels, at its own threshold or at the one given.
+    /// Judges the last analysis by the file's labels, at its own threshold or at the one given, with the intervals of
+    /// this bootstrap.
     ///
     /// # Errors
     /// If nothing has been scored, or the file has no labels of both kinds.
-    pub fn evaluate(&self, given: Option<f32>) -> Result<Evaluation> {
+    pub fn evaluate(&self, given: Option<f32>, bootstrap: Bootstrap) -> Result<Evaluation> {
         let (dataset, run) = (self.dataset()?, self.run()?);
         let labels = schema::labels(&dataset.table, &run.schema);
         let (Some(labels), Some(quality)) = (labels, &run.analysis.quality) else {
@@ -92,14 +159,13 @@ impl Engine {
             .advice("Name the label column with --label"));
         };
         let threshold = given.unwrap_or(run.analysis.threshold);
-        let hybrid = StageEvaluation::new(&run.score, &labels, threshold);
+        let hybrid = StageEvaluation::new(&run.score, &labels, threshold, bootstrap);
         let flagged = run.order.partition_point(|&row| run.score[row as usize] >= threshold);
-        let matched = |scores: &[f32]| StageEvaluation::new(scores, &labels, threshold_for(run, scores, flagged));
-        let names = run.schema.attack_column().map(|column| {
-            let column = &dataset.table.columns[column];
-            let name = |row: usize| column.text(row).filter(|_| labels[row] == 1);
-            evaluate::recall_by_name(&run.score, name, threshold)
-        });
+        let matched =
+            |scores: &[f32]| StageEvaluation::new(scores, &labels, threshold_for(run, scores, flagged), bootstrap);
+        let attack_column = run.schema.attack_column().map(|column| &dataset.table.columns[column]);
+        let name = |row: usize| attack_column?.text(row).filter(|_| labels[row] == 1);
+        let names = evaluate::recall_by_name(&run.score, name, threshold);
         Ok(Evaluation {
             file: dataset.name.clone(),
             layout: run.schema.layout,
@@ -118,9 +184,43 @@ impl Engine {
             forest: matched(&run.forest),
             network: (!run.dnn.is_empty()).then(|| matched(&run.dnn)),
             hybrid,
-            recall_by_attack: names.into_iter().flatten().map(AttackRecall::of).collect(),
+            reliability: if run.dnn.is_empty() { None } else { evaluate::reliability(&run.dnn, &labels) },
+            novelty: self.novelty(run, &labels, name, &names),
+            recall_by_attack: names.into_iter().map(AttackRecall::of).collect(),
+            bootstrap,
             warnings: run.analysis.warnings.clone(),
         })
+    }
+
+    /// Recall on the attacks whose names are among the classes that the pack was trained on, and on the others.
+    fn novelty<'a>(
+        &self,
+        run: &Run,
+        labels: &[u8],
+        name_of: impl Fn(usize) -> Option<&'a str>,
+        names: &[NameRecall],
+    ) -> Option<Novelty> {
+        let name = run.detector.pack.as_ref()?;
+        let pack = self.packs.iter().find(|pack| pack.manifest().name == *name)?;
+        let classes = &pack.manifest().training.classes;
+        let is_seen = |name: &str| classes.contains_key(name.trim());
+        // Normal rows and one kind of attack: such a file had a label, but no names.
+        if names.is_empty() || classes.len() <= 2 {
+            return None;
+        }
+        let group = |seen: bool| {
+            let names: Vec<NameRecall> = names.iter().filter(|name| is_seen(&name.name) == seen).cloned().collect();
+            if names.is_empty() {
+                return None;
+            }
+            let label = |(row, &label): (usize, &u8)| match label {
+                1 if name_of(row).is_none_or(|name| is_seen(name) != seen) => schema::UNKNOWN,
+                _ => label,
+            };
+            let labels: Vec<u8> = labels.iter().enumerate().map(label).collect();
+            Some(AttackGroup::new(&names, &run.score, &labels))
+        };
+        Some(Novelty { seen: group(true), unseen: group(false) })
     }
 }
 

@@ -22,7 +22,7 @@ use crate::table::{BadRecord, Span, Table};
 use std::rc::Rc;
 
 pub use export::APPENDED_COLUMNS;
-pub use judge::{AttackRecall, Evaluation, StageEvaluation};
+pub use judge::{AttackGroup, AttackRecall, BaseRatePrecision, Evaluation, Novelty, StageEvaluation};
 
 /// Rows that one step works on.
 const ROWS_PER_STEP: usize = 8192;

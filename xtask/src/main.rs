@@ -1,9 +1,10 @@
-//! `cargo xtask`: builds, serves and tests Oddflow, and installs what these need.
+//! `cargo xtask`: builds, serves, tests and measures Oddflow, and installs what these need.
 //!
 //! Tools go into a folder of the user's cache, never into the system; only Chromium, which the end-to-end tests drive, is
 //! taken from the system's packages where that is allowed.
 
 mod checks;
+mod figures;
 mod run;
 mod server;
 mod site;
@@ -20,6 +21,8 @@ Usage: cargo xtask <command>
                     build dist/ and serve it on this machine, at port 8080 if no other is given
   build [--debug]   build dist/, a folder that any static host serves
   test [unit|e2e]   every check there is, or the quick ones, or those in the browser
+  figures [--reuse] [nsl-kdd|unsw|adbench|peers|negative]...
+                    measure all, or these parts, and write the tables of docs/DETECTION.md; only write them again
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn command() -> Result<()> {
     let mut debug = false;
     let mut release = false;
     let mut no_build = false;
+    let mut reuse = false;
     let mut port = 8080;
     let mut base = String::from("/");
     let mut arguments = lexopt::Parser::from_env();
@@ -47,6 +51,7 @@ fn command() -> Result<()> {
             Long("debug") => debug = true,
             Long("release") => release = true,
             Long("no-build") => no_build = true,
+            Long("reuse") => reuse = true,
             Long("port") => port = arguments.value().and_then(|value| value.parse()).map_err(said)?,
             Long("base") => base = arguments.value().and_then(ValueExt::string).map_err(said)?,
             Long("help") | Short('h') => words.push(String::from("help")),
@@ -66,6 +71,7 @@ fn command() -> Result<()> {
         ["test"] => checks::run_checks(checks::Which::All),
         ["test", "unit"] => checks::run_checks(checks::Which::Unit),
         ["test", "e2e"] => checks::run_checks(checks::Which::EndToEnd),
+        ["figures", parts @ ..] => figures::measure(parts, reuse),
         ["help"] => {
             print!("{USAGE}");
             Ok(())

@@ -40,6 +40,16 @@ pub fn output(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Runs the command with its notes on the terminal and gives its standard output, which is JSON.
+pub fn json_of(command: &mut Command) -> Result<serde_json::Value> {
+    let output = command.stderr(std::process::Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("{}: {error}", describe(command)))?;
+    if !output.status.success() {
+        return Err(format!("`{}` failed ({})", describe(command), output.status));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("`{}` wrote no JSON: {error}", describe(command)))
+}
+
 /// The program of this name on the PATH.
 #[must_use]
 pub fn on_path(name: &str) -> Option<PathBuf> {

@@ -3,10 +3,11 @@
 //! Programs written in Rust go to `oddflow-tools/<name>-<version>/` in the user's cache, unless that very version is on the
 //! PATH; npm packages to `e2e/node_modules`; Chromium comes from the system.
 
-use crate::run::{Result, command, on_path, output, root, run};
+use crate::run::{Result, command, on_path, output, root, run, target};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// 0.22 needs a newer Rust than rust-toolchain.toml names.
 const TRUNK: &str = "0.21.14";
@@ -54,6 +55,22 @@ pub fn npm_packages() -> Result<PathBuf> {
     Ok(e2e.join("node_modules/.bin"))
 }
 
+/// The Python that the peers run with: a virtual environment in target/, with the packages that their list pins.
+pub fn peers_python() -> Result<PathBuf> {
+    let python = ["python3", "python"].into_iter().find_map(on_path);
+    let python = python.ok_or("Python is missing: install Python 3.11 or newer (https://www.python.org)")?;
+    let (folder, requirements) = (target().join("peers"), root().join("benches/peers/requirements.txt"));
+    let (own, installed) = (folder.join("bin/python"), folder.join("installed.txt"));
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    if modified(&requirements) > modified(&installed) {
+        println!("Installing the peers' packages into {}", folder.display());
+        run(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
+        run(Command::new(&own).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&requirements))?;
+        fs::copy(&requirements, &installed).map_err(|error| format!("{}: {error}", installed.display()))?;
+    }
+    Ok(own)
+}
+
 /// The browser that the end-to-end tests drive.
 pub fn chromium() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("CHROMIUM") {
@@ -89,7 +106,7 @@ pub fn path_with(folders: &[PathBuf]) -> Result<OsString> {
 /// The folder with the program of the crate at this version, which is built if need be.
 fn installed(krate: &str, program: &str, version: &str, flag: &str) -> Result<PathBuf> {
     let has_version = |path: &Path| {
-        let said = output(std::process::Command::new(path).arg("--version"));
+        let said = output(Command::new(path).arg("--version"));
         said.is_some_and(|said| said.split_whitespace().any(|word| word == version))
     };
     if let Some(path) = on_path(program).filter(|path| has_version(path)) {

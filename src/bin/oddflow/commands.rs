@@ -5,6 +5,7 @@ use crate::{ColumnArgs, RunArgs, one_line};
 use include_dir::{Dir, File, include_dir};
 use oddflow::bundle::{FILES, Pack, sha256_hex};
 use oddflow::engine::{Engine, Outcome};
+use oddflow::evaluate::Bootstrap;
 use oddflow::generate::Generator;
 use oddflow::protocol::{Analysis, Opened, PackChoice, Reply, Request, RoleChange};
 use oddflow::schema::Role;
@@ -36,9 +37,9 @@ pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Resu
     }
 }
 
-pub fn evaluate(args: &RunArgs, threshold: Option<f32>) -> Result<()> {
+pub fn evaluate(args: &RunArgs, threshold: Option<f32>, resamples: u32) -> Result<()> {
     let (engine, _) = analyze(args)?;
-    let evaluation = engine.evaluate(threshold)?;
+    let evaluation = engine.evaluate(threshold, Bootstrap { resamples, seed: args.seed })?;
     to_stdout(|out| {
         serde_json::to_writer_pretty(&mut *out, &evaluation)?;
         writeln!(out)

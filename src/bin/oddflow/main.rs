@@ -39,6 +39,9 @@ enum Command {
         /// Flag records that score at least this, instead of the detector's own threshold.
         #[arg(long, value_parser = finite, allow_negative_numbers = true)]
         threshold: Option<f32>,
+        /// Resamples for the confidence intervals of 95 %; 0 for none.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(..=100_000))]
+        bootstrap: u32,
     },
     /// Train a model pack on a labelled file.
     Train {
@@ -185,7 +188,7 @@ fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Score { run, threshold, out } => commands::score(&run, threshold, out.as_deref()),
-        Command::Evaluate { run, threshold } => commands::evaluate(&run, threshold),
+        Command::Evaluate { run, threshold, bootstrap } => commands::evaluate(&run, threshold, bootstrap),
         Command::Train { file, out, columns, seed } => commands::train(&file, &out, &columns, seed),
         Command::Split { file, test, stratify, chunks, seed, columns, out } => match (test, chunks) {
             (Some(test), _) => commands::split(&file, test, stratify, seed, &columns, &out),
