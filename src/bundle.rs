@@ -8,7 +8,8 @@ use crate::domain::Domain;
 use crate::encode::Encoder;
 use crate::error::{Error, Result};
 use crate::forest::IsolationForest;
-use crate::hybrid::{Detector, Fusion};
+use crate::hybrid::{Detector, Fusion, SecondStage};
+use crate::inputs::NetworkInputs;
 use crate::schema::{BY_HAND, Layout, Role, Schema, layout_name};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -51,6 +52,7 @@ pub struct Manifest {
     pub left_out: Validation,
     pub domain: Domain,
     pub fusion: Fusion,
+    pub inputs: NetworkInputs,
     pub encoder: Encoder,
 }
 
@@ -196,7 +198,8 @@ impl Pack {
                 forest.n_features()
             )));
         }
-        let network = Network::from_onnx(dnn, n_features + 1)?;
+        manifest.inputs.check(n_features)?;
+        let network = Network::from_onnx(dnn, manifest.inputs.n_inputs(n_features))?;
         if network.has_autoencoder() != manifest.fusion.autoencoder.is_some() {
             return Err(Error::new("The pack's network and its calibration have different outputs"));
         }
@@ -258,8 +261,11 @@ impl Pack {
         Detector {
             encoder: manifest.encoder.clone(),
             forest: self.forest.clone(),
-            network: Some(self.network.clone()),
-            fusion: Some(manifest.fusion.clone()),
+            second: Some(SecondStage {
+                inputs: manifest.inputs.clone(),
+                network: self.network.clone(),
+                fusion: manifest.fusion.clone(),
+            }),
             threshold: manifest.threshold,
             threshold_origin: format!(
                 "Set while training, where it flagged {:.1} % of the normal rows that were held out.",

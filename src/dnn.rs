@@ -10,7 +10,7 @@
 use crate::dense::{Activation, Dense, Layer, mean_absolute_difference};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, s};
 use prost::Message;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ const MAX_VOLUME: usize = 1 << 22;
 const AGREEMENT: f32 = 1e-5;
 
 /// None of these makes a value larger than its inputs but by broadcasting, which [`MAX_VOLUME`] bounds.
-const OPERATORS: [&str; 31] = [
+const OPERATORS: [&str; 32] = [
     "Abs",
     "Add",
     "BatchNormalization",
@@ -70,6 +70,7 @@ const OPERATORS: [&str; 31] = [
     "Relu",
     "Selu",
     "Sigmoid",
+    "Slice",
     "Softplus",
     "Sqrt",
     "Sub",
@@ -134,6 +135,7 @@ impl Network {
         self.check_sizes(&x, probability, error)?;
         classifier.for_each_row(x, |row, _, y| probability[row] = y[0]);
         if let (Some(autoencoder), false) = (autoencoder, error.is_empty()) {
+            let x = x.slice_move(s![.., ..autoencoder.n_inputs()]);
             autoencoder.for_each_row(x, |row, x, y| error[row] = mean_absolute_difference(x, y));
         }
         Ok(())
@@ -214,7 +216,7 @@ impl Network {
         let mut same = true;
         dense.0.for_each_row(x.view(), |row, _, y| same &= (y[0] - p[row]).abs() <= AGREEMENT);
         if let Some(autoencoder) = &dense.1 {
-            autoencoder.for_each_row(x.view(), |row, x, y| {
+            autoencoder.for_each_row(x.slice(s![.., ..autoencoder.n_inputs()]), |row, x, y| {
                 same &= (mean_absolute_difference(x, y) - error[row]).abs() <= AGREEMENT * error[row].max(1.0);
             });
         }
@@ -363,7 +365,7 @@ fn plan(model: &ModelProto, n_inputs: usize) -> Result<Arc<TypedRunnableModel>> 
 /// The graph's outputs as chains of layers; `None` if it is anything else.
 fn chains(graph: &GraphProto) -> Option<(Dense, Option<Dense>)> {
     let trace = Trace::new(graph);
-    let classifier = trace.chain(&graph.output[0].name)?;
+    let classifier = trace.chain(&graph.output[0].name, trace.input)?;
     if classifier.n_outputs() != 1 {
         return None;
     }
@@ -378,8 +380,9 @@ fn chains(graph: &GraphProto) -> Option<(Dense, Option<Dense>)> {
     let absolute = trace.producer(&mean.input[0], "Abs")?;
     let difference = trace.producer(absolute.input.first()?, "Sub")?;
     let [x, reconstruction] = &difference.input[..] else { return None };
-    let autoencoder = trace.chain(reconstruction).filter(|chain| chain.n_inputs() == chain.n_outputs())?;
-    (*x == trace.input).then_some((classifier, Some(autoencoder)))
+    let autoencoder = trace.chain(reconstruction, x).filter(|chain| chain.n_inputs() == chain.n_outputs())?;
+    let width = if x == trace.input { classifier.n_inputs() } else { trace.first_inputs(x)? };
+    (width == autoencoder.n_inputs()).then_some((classifier, Some(autoencoder)))
 }
 
 /// Walks a graph from its outputs back to its input.
@@ -403,8 +406,22 @@ impl<'a> Trace<'a> {
         self.producers.get(name).copied().filter(|node| node.op_type == operator)
     }
 
-    /// The layers between the graph's input and the value `name`.
-    fn chain(&self, name: &'a str) -> Option<Dense> {
+    /// How many of the graph's inputs the value is, counted from the first, if it is a slice of them.
+    fn first_inputs(&self, name: &str) -> Option<usize> {
+        let slice = self.producer(name, "Slice")?;
+        let [x, start, end, axis] = &slice.input[..] else { return None };
+        let one = |name: &str| {
+            let tensor = self.constants.get(name).filter(|tensor| tensor.data_type == DataType::Int64 as i32)?;
+            let raw = tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
+            let values: Vec<i64> = raw.chain(tensor.int64_data.iter().copied()).collect();
+            if let [value] = values[..] { Some(value) } else { None }
+        };
+        let is_first = x == self.input && one(start)? == 0 && one(axis)? == 1;
+        usize::try_from(one(end)?).ok().filter(|_| is_first)
+    }
+
+    /// The layers between the values `from` and `name`.
+    fn chain(&self, name: &'a str, from: &str) -> Option<Dense> {
         let mut layers = Vec::new();
         let mut name = name;
         let mut activation = None;
@@ -453,7 +470,7 @@ impl<'a> Trace<'a> {
                 }
                 _ => return None,
             }
-            if name == self.input {
+            if name == from {
                 layers.reverse();
                 return (activation.is_none() && bias.is_none()).then(|| Dense::new(layers).ok())?;
             }
@@ -502,23 +519,31 @@ fn gemm_transposes(node: &NodeProto) -> Option<bool> {
     Some(transposes)
 }
 
-/// Writes a classifier, and an autoencoder of the same inputs if there is one, as one ONNX model: input `features`, outputs
+/// Writes a classifier, and an autoencoder of the first of its inputs if there is one, as one ONNX model: input `features`, outputs
 /// `probability` and `reconstruction_error`, each `[rows, 1]`. The same layers give the same bytes.
 ///
 /// # Errors
 /// If the networks' sizes do not fit each other.
 pub fn to_onnx(classifier: &Dense, autoencoder: Option<&Dense>) -> Result<Vec<u8>> {
     let n = classifier.n_inputs();
-    if classifier.n_outputs() != 1 || autoencoder.is_some_and(|a| (a.n_inputs(), a.n_outputs()) != (n, n)) {
+    let fits = |a: &Dense| a.n_inputs() <= n && a.n_outputs() == a.n_inputs();
+    if classifier.n_outputs() != 1 || !autoencoder.is_none_or(fits) {
         return Err(Error::new("The networks' inputs and outputs do not fit each other"));
     }
     let mut graph = GraphProto { name: "oddflow".into(), ..GraphProto::default() };
     graph.input.push(value_info("features", n));
-    write_chain(&mut graph, "classifier", classifier, "probability");
+    write_chain(&mut graph, "classifier", classifier, "features", "probability");
     graph.output.push(value_info("probability", 1));
     if let Some(autoencoder) = autoencoder {
-        write_chain(&mut graph, "autoencoder", autoencoder, "reconstruction");
-        graph.node.push(node("Sub", &["features", "reconstruction"], "difference"));
+        let first = autoencoder.n_inputs();
+        let x = if first == n { "features" } else { "first_features" };
+        if first < n {
+            let bounds = [("first.start", 0), ("first.end", first as i64), ("first.axis", 1)];
+            graph.initializer.extend(bounds.map(|(name, value)| integer(name, value)));
+            graph.node.push(node("Slice", &["features", "first.start", "first.end", "first.axis"], x));
+        }
+        write_chain(&mut graph, "autoencoder", autoencoder, x, "reconstruction");
+        graph.node.push(node("Sub", &[x, "reconstruction"], "difference"));
         graph.node.push(node("Abs", &["difference"], "absolute_difference"));
         let mut mean = node("ReduceMean", &["absolute_difference"], "reconstruction_error");
         let ints = AttributeProto {
@@ -549,8 +574,8 @@ pub fn to_onnx(classifier: &Dense, autoencoder: Option<&Dense>) -> Result<Vec<u8
     Ok(model.encode_to_vec())
 }
 
-fn write_chain(graph: &mut GraphProto, prefix: &str, net: &Dense, output: &str) {
-    let mut value = "features".to_owned();
+fn write_chain(graph: &mut GraphProto, prefix: &str, net: &Dense, input: &str, output: &str) {
+    let mut value = input.to_owned();
     for (i, layer) in net.layers().iter().enumerate() {
         let (weights, bias) = (format!("{prefix}.{i}.weight"), format!("{prefix}.{i}.bias"));
         graph.initializer.push(tensor(&weights, &[layer.n_inputs(), layer.n_outputs()], &layer.weights()));
@@ -587,6 +612,17 @@ fn tensor(name: &str, shape: &[usize], values: &[f32]) -> TensorProto {
         dims: shape.iter().map(|&n| n as i64).collect(),
         data_type: DataType::Float as i32,
         raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        ..TensorProto::default()
+    }
+}
+
+/// One whole number, as a vector.
+fn integer(name: &str, value: i64) -> TensorProto {
+    TensorProto {
+        name: name.to_owned(),
+        dims: vec![1],
+        data_type: DataType::Int64 as i32,
+        raw_data: value.to_le_bytes().to_vec(),
         ..TensorProto::default()
     }
 }

@@ -13,6 +13,7 @@ use crate::encode::{BoundEncoder, Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::evaluate::contamination_threshold;
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
+use crate::inputs::NetworkInputs;
 use crate::rng::Rng;
 use crate::schema::Schema;
 use crate::table::Table;
@@ -24,9 +25,7 @@ use serde::{Deserialize, Serialize};
 pub struct Detector {
     pub encoder: Encoder,
     pub forest: IsolationForest,
-    pub network: Option<Network>,
-    /// There if and only if there is a network.
-    pub fusion: Option<Fusion>,
+    pub second: Option<SecondStage>,
     /// A row is an anomaly if its score is at least this.
     pub threshold: f32,
     /// Where the threshold comes from, as one sentence.
@@ -35,6 +34,14 @@ pub struct Detector {
     pub score_meaning: String,
     /// The name of the pack, or `None` for a detector that was fitted to the file itself.
     pub pack: Option<String>,
+}
+
+/// The network of a pack, what it reads, and what becomes of its opinion.
+#[derive(Clone)]
+pub struct SecondStage {
+    pub inputs: NetworkInputs,
+    pub network: Network,
+    pub fusion: Fusion,
 }
 
 /// How the views of a pack become one score.
@@ -267,8 +274,7 @@ impl Detector {
             threshold: -forest.offset(),
             encoder,
             forest,
-            network: None,
-            fusion: None,
+            second: None,
             threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file.".into(),
             score_meaning:
                 "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
@@ -304,7 +310,7 @@ impl Detector {
     pub fn bind<'a>(&'a self, table: &'a Table, schema: &Schema) -> Result<BoundDetector<'a>> {
         let encoder = self.encoder.bind(table, schema)?;
         let width = self.encoder.n_features();
-        let inputs = self.network.as_ref().map_or(0, |_| width + 1);
+        let inputs = self.second.as_ref().map_or(0, |second| second.inputs.n_inputs(width));
         Ok(BoundDetector {
             detector: self,
             encoder,
@@ -344,16 +350,13 @@ impl BoundDetector<'_> {
             let (forest, score) = (&mut forest[places.clone()], &mut score[places.clone()]);
             self.encoder.transform(rows, self.features.slice_mut(s![..n, ..]));
             detector.forest.anomaly_score(self.features.slice(s![..n, ..]), forest);
-            let (Some(network), Some(fusion)) = (&detector.network, &detector.fusion) else {
+            let Some(SecondStage { inputs, network, fusion }) = &detector.second else {
                 score.copy_from_slice(forest);
                 continue;
             };
             let dnn = &mut dnn[places];
-            let width = self.features.ncols();
-            self.inputs.slice_mut(s![..n, ..width]).assign(&self.features.slice(s![..n, ..]));
-            for (place, &value) in self.inputs.column_mut(width).iter_mut().zip(forest.iter()) {
-                *place = fusion.forest_input.apply(value);
-            }
+            let features = self.features.slice(s![..n, ..]);
+            inputs.fill(features, forest, fusion.forest_input, self.inputs.slice_mut(s![..n, ..]));
             network.run(self.inputs.slice(s![..n, ..]), dnn, &mut self.errors[..n])?;
             for (at, score) in score.iter_mut().enumerate() {
                 let views = Views { forest: forest[at], probability: dnn[at], error: self.errors[at] };

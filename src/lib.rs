@@ -17,6 +17,7 @@ pub mod forest;
 pub mod generate;
 pub mod hybrid;
 pub mod ingest;
+pub mod inputs;
 pub mod protocol;
 pub mod report;
 pub mod rng;

@@ -83,7 +83,7 @@ fn onnx_runtime_agrees() {
         let Ok(manifest) = std::fs::read(pack.join("manifest.json")) else { continue };
         let manifest: oddflow::bundle::Manifest = serde_json::from_slice(&manifest).unwrap();
         let bytes = std::fs::read(pack.join("dnn.onnx")).unwrap();
-        models.push((manifest.name.clone(), bytes, manifest.encoder.n_features() + 1));
+        models.push((manifest.name.clone(), bytes, manifest.inputs.n_inputs(manifest.encoder.n_features())));
     }
     for (name, bytes, n_inputs) in models {
         let (dense, tract) = differences(&python, &name, &bytes, n_inputs);

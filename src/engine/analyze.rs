@@ -67,7 +67,7 @@ impl Analyze {
             }
         };
         let n_rows = dataset.table.n_rows();
-        let n_dnn = if detector.network.is_some() { n_rows } else { 0 };
+        let n_dnn = if detector.second.is_some() { n_rows } else { 0 };
         Ok(Scoring {
             schema,
             detector,

@@ -172,6 +172,7 @@ pub fn train(
         left_out: verdict.left_out,
         domain,
         fusion,
+        inputs: fitted.inputs,
         encoder: fitted.encoder,
     };
     progress(Progress { stage: "Done".into(), done: 1.0 });

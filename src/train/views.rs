@@ -7,6 +7,7 @@ use crate::dense::Dense;
 use crate::encode::{Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
+use crate::inputs::NetworkInputs;
 use crate::hybrid::{Fusion, Standardise, Tail, Views, Weights, logit};
 use crate::rng::Rng;
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -26,11 +27,21 @@ pub struct ViewParams {
     pub seed: u64,
 }
 
+/// How rows become the network's inputs.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    inputs: &'a NetworkInputs,
+    forest_input: Standardise,
+    forest: &'a IsolationForest,
+    encoder: &'a Encoder,
+}
+
 /// Fitted views.
 pub struct Fitted {
     pub encoder: Encoder,
     pub forest: IsolationForest,
     pub forest_input: Standardise,
+    pub inputs: NetworkInputs,
     pub classifier: Dense,
     pub autoencoder: Option<Dense>,
 }
@@ -59,17 +70,17 @@ impl ViewParams {
         mut progress: impl FnMut(f64),
     ) -> Result<Fitted> {
         let encoder = EncoderParams::for_pack().fit(data.table, data.schema, train)?;
-        let mut inputs = with_room(&encode(data, &encoder, train)?);
-        let width = encoder.n_features();
+        let x = encode(data, &encoder, train)?;
+        let inputs = NetworkInputs::of(&encoder);
         let is_normal: Vec<bool> = train.iter().map(|&row| !data.is_attack(row)).collect();
         let normal: Vec<usize> = (0..train.len()).filter(|&at| is_normal[at]).collect();
         if normal.len() < 2 * self.n_folds as usize {
             return Err(Error::new(format!("{} normal rows are too few to train with", normal.len())));
         }
-        let features = |places: &[usize]| inputs.slice(s![.., ..width]).select(Axis(0), places);
+        let features = |places: &[usize]| x.select(Axis(0), places);
         let forest = self.forest(features(&normal).view())?;
         let mut scores = vec![0.0; train.len()];
-        forest.anomaly_score(inputs.slice(s![.., ..width]), &mut scores);
+        forest.anomaly_score(x.view(), &mut scores);
         let mut dealt = normal.clone();
         Rng::stream(self.seed, 1).shuffle(&mut dealt);
         for fold in 0..self.n_folds as usize {
@@ -86,13 +97,14 @@ impl ViewParams {
             progress(0.1 * (fold + 1) as f64 / f64::from(self.n_folds));
         }
         let forest_input = Standardise::of(&normal.iter().map(|&at| scores[at]).collect::<Vec<_>>());
-        inputs.column_mut(width).iter_mut().zip(&scores).for_each(|(place, &score)| *place = forest_input.apply(score));
-
-        let held_out = network_inputs(data, &encoder, &forest, forest_input, validation)?.0;
+        let x_out = encode(data, &encoder, validation)?;
+        let mut scores_out = vec![0.0; validation.len()];
+        forest.anomaly_score(x_out.view(), &mut scores_out);
         let labels = |rows: &[u32]| rows.iter().map(|&row| data.labels[row as usize]).collect::<Vec<_>>();
         let (train_labels, held_out_labels) = (labels(train), labels(validation));
-        let learned = self.with_synthetic(&encoder, &forest, forest_input, &inputs, &train_labels, 2);
-        let checked = self.with_synthetic(&encoder, &forest, forest_input, &held_out, &held_out_labels, 3);
+        let read = Reading { inputs: &inputs, forest_input, forest: &forest, encoder: &encoder };
+        let learned = self.with_synthetic(read, &x, &scores, &train_labels, 2);
+        let checked = self.with_synthetic(read, &x_out, &scores_out, &held_out_labels, 3);
         let n_attacks = learned.1.iter().filter(|&&label| label == 1).count();
         // Balanced: each class weighs as much as the other.
         let weight = |n: usize| learned.1.len() as f32 / (2.0 * n.max(1) as f32);
@@ -105,52 +117,54 @@ impl ViewParams {
         )?;
         let normal_out: Vec<usize> = (0..validation.len()).filter(|&at| held_out_labels[at] == 0).collect();
         let autoencoder = self.autoencoder.as_ref().map(|params| {
-            let x = inputs.select(Axis(0), &normal);
-            let x_out = held_out.select(Axis(0), &normal_out);
+            // Without the pieces, which would only say the same once more.
+            let x = learned.0.slice(s![.., ..=x.ncols()]).select(Axis(0), &normal);
+            let x_out = checked.0.slice(s![.., ..=x_out.ncols()]).select(Axis(0), &normal_out);
             let rows = |x| Rows { x, target: Target::Inputs };
             params.fit(rows(x.view()), rows(x_out.view()), |epoch, _| {
                 progress(0.6 + 0.4 * f64::from(epoch) / f64::from(params.epochs));
             })
         });
-        Ok(Fitted { encoder, forest, forest_input, classifier, autoencoder: autoencoder.transpose()? })
+        Ok(Fitted { encoder, forest, forest_input, inputs, classifier, autoencoder: autoencoder.transpose()? })
     }
 
     /// The network's inputs and labels, with synthetic anomalies below: normal rows, each with some columns from another
     /// normal row, so that every value is normal and their company is not.
     fn with_synthetic(
         &self,
-        encoder: &Encoder,
-        forest: &IsolationForest,
-        forest_input: Standardise,
-        inputs: &Array2<f32>,
+        read: Reading<'_>,
+        x: &Array2<f32>,
+        scores: &[f32],
         labels: &[u8],
         stream: u64,
     ) -> (Array2<f32>, Vec<u8>) {
         let normal: Vec<usize> = (0..labels.len()).filter(|&at| labels[at] == 0).collect();
         let share = if normal.len() == labels.len() { 1.0 } else { self.synthetic_share };
         let n = (share * normal.len() as f64) as usize;
-        let width = inputs.ncols() - 1;
         let mut rng = Rng::stream(self.seed, stream);
-        let mut made = Array2::zeros((n, width + 1));
+        let mut made = Array2::zeros((n, x.ncols()));
         for mut row in made.rows_mut() {
             let mut any = || normal[rng.below(normal.len() as u32) as usize];
             let (base, other) = (any(), any());
-            row.assign(&inputs.row(base));
+            row.assign(&x.row(base));
             let swapped = 0.1 + 0.4 * rng.uniform();
             let mut first = 0;
-            for column in &encoder.columns {
+            for column in &read.encoder.columns {
                 let features = first..first + column.n_features();
                 first = features.end;
                 if rng.uniform() < swapped {
-                    row.slice_mut(s![features.clone()]).assign(&inputs.slice(s![other, features]));
+                    row.slice_mut(s![features.clone()]).assign(&x.slice(s![other, features]));
                 }
             }
         }
-        let mut scores = vec![0.0; n];
-        forest.anomaly_score(made.slice(s![.., ..width]), &mut scores);
-        made.column_mut(width).iter_mut().zip(&scores).for_each(|(place, &score)| *place = forest_input.apply(score));
+        let mut made_scores = vec![0.0; n];
+        read.forest.anomaly_score(made.view(), &mut made_scores);
         let labels = labels.iter().copied().chain(std::iter::repeat_n(1, n)).collect();
-        (ndarray::concatenate![Axis(0), *inputs, made], labels)
+        let mut all = Array2::zeros((x.nrows() + n, read.inputs.n_inputs(x.ncols())));
+        let (real, synthetic) = all.view_mut().split_at(Axis(0), x.nrows());
+        read.inputs.fill(x.view(), scores, read.forest_input, real);
+        read.inputs.fill(made.view(), &made_scores, read.forest_input, synthetic);
+        (all, labels)
     }
 
     fn forest(&self, x: ArrayView2<'_, f32>) -> Result<IsolationForest> {
@@ -171,12 +185,16 @@ impl Fitted {
     /// # Errors
     /// If the table lacks the encoder's columns.
     pub fn views(&self, data: &Data<'_>, rows: &[u32]) -> Result<Vec<Views>> {
-        let (inputs, scores) = network_inputs(data, &self.encoder, &self.forest, self.forest_input, rows)?;
+        let x = encode(data, &self.encoder, rows)?;
+        let mut scores = vec![0.0; rows.len()];
+        self.forest.anomaly_score(x.view(), &mut scores);
+        let mut inputs = Array2::zeros((rows.len(), self.inputs.n_inputs(x.ncols())));
+        self.inputs.fill(x.view(), &scores, self.forest_input, inputs.view_mut());
         let view = |&forest: &f32| Views { forest, probability: 0.0, error: 0.0 };
         let mut views: Vec<Views> = scores.iter().map(view).collect();
         self.classifier.for_each_row(inputs.view(), |row, _, y| views[row].probability = y[0]);
         if let Some(autoencoder) = &self.autoencoder {
-            autoencoder.for_each_row(inputs.view(), |row, x, y| {
+            autoencoder.for_each_row(inputs.slice(s![.., ..=x.ncols()]), |row, x, y| {
                 views[row].error = crate::dense::mean_absolute_difference(x, y)
             });
         }
@@ -211,27 +229,4 @@ pub fn calibrate(
 
 fn encode(data: &Data<'_>, encoder: &Encoder, rows: &[u32]) -> Result<Array2<f32>> {
     Ok(encoder.bind(data.table, data.schema)?.transform_all(rows))
-}
-
-/// The same rows with one more column, of zeros.
-fn with_room(x: &Array2<f32>) -> Array2<f32> {
-    let mut wide = Array2::zeros((x.nrows(), x.ncols() + 1));
-    wide.slice_mut(s![.., ..x.ncols()]).assign(x);
-    wide
-}
-
-/// The network's inputs for rows that the forest has not seen, and their forest scores.
-fn network_inputs(
-    data: &Data<'_>,
-    encoder: &Encoder,
-    forest: &IsolationForest,
-    forest_input: Standardise,
-    rows: &[u32],
-) -> Result<(Array2<f32>, Vec<f32>)> {
-    let x = encode(data, encoder, rows)?;
-    let mut scores = vec![0.0; rows.len()];
-    forest.anomaly_score(x.view(), &mut scores);
-    let mut inputs = with_room(&x);
-    inputs.column_mut(x.ncols()).iter_mut().zip(&scores).for_each(|(place, &score)| *place = forest_input.apply(score));
-    Ok((inputs, scores))
 }
