@@ -216,6 +216,13 @@ const ENCODER_ROWS: u32 = 1 << 17;
 /// The share of a file's records that its own forest flags at most, if nobody asks for another.
 const MOST_FLAGGED: f64 = 0.05;
 
+/// The share of normal records that a forest fitted to them flags: one false alarm in a hundred.
+const FALSE_ALARMS: f64 = 0.01;
+/// The share of normal records that is kept from fitting, to choose the threshold on.
+const HELD_OUT: f64 = 0.2;
+/// One in a hundred of fewer held-out records is none.
+const LEAST_HELD_OUT: usize = 100;
+
 /// The threshold for a share of scores; just above them all where ties leave none that may be flagged.
 fn finite_threshold(scores: &[f32], share: f64) -> f32 {
     let threshold = contamination_threshold(scores, share);
@@ -261,6 +268,36 @@ impl Detector {
                     .into(),
             pack: None,
         })
+    }
+
+    /// Fits an encoder and a forest to rows that the person calls normal, in this or another file, with a threshold that
+    /// flags [`FALSE_ALARMS`] of them; where there are enough of them, the threshold is chosen on rows that were not fitted
+    /// to. `words` say which rows they are, such as `the 300 records labelled normal`.
+    ///
+    /// # Errors
+    /// As [`Self::fit_to_file`].
+    pub fn fit_to_normal(table: &Table, schema: &Schema, rows: &[u32], words: &str, fit: FileFit) -> Result<Self> {
+        let n_held_out = (rows.len() as f64 * HELD_OUT) as usize;
+        let n_held_out = if n_held_out < LEAST_HELD_OUT { 0 } else { n_held_out };
+        let held_out = Rng::stream(fit.seed, u64::MAX - 2).sample(rows.len() as u32, n_held_out as u32);
+        let mut held_out = held_out.into_iter().map(|at| rows[at as usize]).peekable();
+        let (judged, fitted): (Vec<u32>, Vec<u32>) =
+            rows.iter().copied().partition(|row| held_out.next_if_eq(row).is_some());
+        let mut detector = Self::fit_to_file(table, schema, &fitted, fit)?;
+        let judged = if judged.is_empty() { fitted } else { judged };
+        let mut scores = vec![0.0; judged.len()];
+        detector.bind(table, schema)?.score(&judged, &mut vec![0.0; judged.len()], &mut [], &mut scores)?;
+        detector.threshold = finite_threshold(&scores, FALSE_ALARMS);
+        let how = match n_held_out {
+            0 => "too few to keep some of them from the fitting".into(),
+            n => format!("measured on {n} of them that the forest was not fitted to"),
+        };
+        detector.threshold_origin = format!("Set to flag at most {} % of {words}; {how}.", FALSE_ALARMS * 100.0);
+        detector.score_meaning = format!(
+            "How quickly random splits isolate the row from {words}, from 0 to 1; about 0.5 is average among them. Unlike \
+             them is not the same as malicious."
+        );
+        Ok(detector)
     }
 
     /// Sets the threshold so that at most this share of the scored rows is flagged.

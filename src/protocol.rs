@@ -23,6 +23,23 @@ pub enum PackChoice {
     Named(String),
 }
 
+/// Which records count as normal: what the forest is fitted to where no pack speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reference {
+    /// All of the open file.
+    #[default]
+    All,
+    /// Those that the label column calls normal.
+    Label,
+    /// Those whose text contains this, whatever the case.
+    Filter(String),
+    /// Those of a time window, its ends included: numbers or dates as the file's first column of times holds them; a blank end
+    /// is open.
+    Time { from: String, to: String },
+    /// Those of the file that [`Request::OpenReference`] has read.
+    File,
+}
+
 /// What the person can set for a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -34,12 +51,20 @@ pub struct Settings {
     /// The share of rows to flag, in (0, 0.5]; `None` is the detector's own threshold.
     pub contamination: Option<f64>,
     pub seed: u64,
+    pub reference: Reference,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         // 100 trees of 256 rows: Liu 2008, section 4.
-        Self { pack: PackChoice::Auto, n_estimators: 100, max_samples: 256, contamination: None, seed: 0 }
+        Self {
+            pack: PackChoice::Auto,
+            n_estimators: 100,
+            max_samples: 256,
+            contamination: None,
+            seed: 0,
+            reference: Reference::All,
+        }
     }
 }
 
@@ -72,6 +97,9 @@ pub enum Request {
     Open { name: String },
     /// Reads the built-in sample: `rows` generated flow records. → [`Reply::Opened`]
     OpenSample { rows: u32, seed: u64 },
+    /// Reads a file of normal records, in the same way. It stays until another takes its place, whatever file is opened, so
+    /// that several days can be held against the same quiet one. → [`Reply::ReferenceOpened`]
+    OpenReference { name: String },
     /// Scores the open file. → [`Reply::Analyzed`]
     Analyze { settings: Settings, roles: Vec<RoleChange> },
     /// Sorts and filters the scored records. A record passes if its text contains `filter`, whatever the case, and, with
@@ -102,6 +130,8 @@ pub struct Progress {
 pub enum Stage {
     /// In bytes.
     Reading,
+    /// In rows.
+    Selecting,
     /// In steps.
     Fitting,
     /// In rows.
@@ -193,6 +223,8 @@ pub struct Analysis {
     pub schema: Schema,
     pub quality: Option<Quality>,
     pub warnings: Vec<String>,
+    /// Whether one of the warnings asks to name the records that are normal.
+    pub wants_reference: bool,
 }
 
 /// What the labels say about the scores, at no particular threshold.
@@ -248,6 +280,10 @@ pub enum Reply {
     },
     Progress(Progress),
     Opened(Box<Opened>),
+    ReferenceOpened {
+        name: String,
+        rows: u64,
+    },
     Analyzed(Box<Analysis>),
     /// Bulk: the rows to show, in order (u32).
     Arranged,

@@ -7,7 +7,7 @@ mod files;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use oddflow::protocol::{PackChoice, Settings};
+use oddflow::protocol::{PackChoice, Reference, Settings};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -99,6 +99,13 @@ struct RunArgs {
     contamination: Contamination,
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
+    /// The records that are normal, for the forest to be fitted to: `label` for those labelled so, `filter:TEXT` for those
+    /// that contain a text, or `time:FROM..TO` for a time window, of which one end may be left out.
+    #[arg(long, value_parser = normal, conflicts_with = "normal_file")]
+    normal: Option<Reference>,
+    /// A file of normal records, for the forest to be fitted to.
+    #[arg(long)]
+    normal_file: Option<PathBuf>,
     #[command(flatten)]
     columns: ColumnArgs,
 }
@@ -125,6 +132,21 @@ fn contamination(text: &str) -> Result<Contamination, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share <= 0.5 => Ok(Contamination(Some(share))),
         _ => Err("not `auto` and not a number above 0 and at most 0.5".into()),
+    }
+}
+
+/// `Settings::reference` as an argument.
+fn normal(text: &str) -> Result<Reference, String> {
+    match text.split_once(':') {
+        None if text == "label" => Ok(Reference::Label),
+        Some(("filter", text)) if !text.trim().is_empty() => Ok(Reference::Filter(text.into())),
+        Some(("time", window)) => match window.split_once("..") {
+            Some((from, to)) if !from.trim().is_empty() || !to.trim().is_empty() => {
+                Ok(Reference::Time { from: from.into(), to: to.into() })
+            }
+            _ => Err("a time window is FROM..TO, FROM.. or ..TO".into()),
+        },
+        _ => Err("not `label`, `filter:TEXT` or `time:FROM..TO`".into()),
     }
 }
 
@@ -158,6 +180,10 @@ impl RunArgs {
             max_samples: self.max_samples,
             contamination: self.contamination.0,
             seed: self.seed,
+            reference: match &self.normal_file {
+                Some(_) => Reference::File,
+                None => self.normal.clone().unwrap_or_default(),
+            },
         }
     }
 }
