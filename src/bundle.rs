@@ -215,6 +215,7 @@ impl Pack {
             forest: self.forest.clone(),
             network: Some(self.network.clone()),
             fusion: Some(manifest.fusion.clone()),
+            seen: None,
             threshold: manifest.threshold,
             threshold_origin: format!(
                 "Set while training, where it flagged {:.1} % of the normal rows that were held out.",

@@ -15,6 +15,7 @@ use crate::evaluate::contamination_threshold;
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
 use crate::rng::Rng;
 use crate::schema::Schema;
+use crate::seen::{BoundSeen, Seen};
 use crate::table::Table;
 use ndarray::{Array2, s};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub struct Detector {
     pub network: Option<Network>,
     /// There if and only if there is a network.
     pub fusion: Option<Fusion>,
+    /// The values of the normal records, of a detector that was fitted to such.
+    pub seen: Option<Seen>,
     /// A row is an anomaly if its score is at least this.
     pub threshold: f32,
     /// Where the threshold comes from, as one sentence.
@@ -261,6 +264,7 @@ impl Detector {
             forest,
             network: None,
             fusion: None,
+            seen: None,
             threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file.".into(),
             score_meaning:
                 "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
@@ -284,6 +288,7 @@ impl Detector {
         let (judged, fitted): (Vec<u32>, Vec<u32>) =
             rows.iter().copied().partition(|row| held_out.next_if_eq(row).is_some());
         let mut detector = Self::fit_to_file(table, schema, &fitted, fit)?;
+        detector.seen = Some(Seen::of(table, schema, &fitted));
         let judged = if judged.is_empty() { fitted } else { judged };
         let mut scores = vec![0.0; judged.len()];
         detector.bind(table, schema)?.score(&judged, &mut vec![0.0; judged.len()], &mut [], &mut scores)?;
@@ -294,8 +299,8 @@ impl Detector {
         };
         detector.threshold_origin = format!("Set to flag at most {} % of {words}; {how}.", FALSE_ALARMS * 100.0);
         detector.score_meaning = format!(
-            "How quickly random splits isolate the row from {words}, from 0 to 1; about 0.5 is average among them. Unlike \
-             them is not the same as malicious."
+            "How quickly random splits isolate the row from {words}, from 0 to 1; about 0.5 is average among them, and \
+             values that none of them has count most. Unlike them is not the same as malicious."
         );
         Ok(detector)
     }
@@ -330,6 +335,7 @@ impl Detector {
         Ok(BoundDetector {
             detector: self,
             encoder,
+            seen: self.seen.as_ref().map(|seen| seen.bind(table, schema)),
             features: Array2::zeros((BLOCK, width)),
             inputs: Array2::zeros((BLOCK, inputs)),
             errors: vec![0.0; BLOCK],
@@ -344,6 +350,7 @@ const BLOCK: usize = 512;
 pub struct BoundDetector<'a> {
     detector: &'a Detector,
     encoder: BoundEncoder<'a>,
+    seen: Option<BoundSeen<'a>>,
     features: Array2<f32>,
     inputs: Array2<f32>,
     errors: Vec<f32>,
@@ -366,6 +373,9 @@ impl BoundDetector<'_> {
             let (forest, score) = (&mut forest[places.clone()], &mut score[places.clone()]);
             self.encoder.transform(rows, self.features.slice_mut(s![..n, ..]));
             detector.forest.anomaly_score(self.features.slice(s![..n, ..]), forest);
+            if let Some(seen) = &self.seen {
+                seen.shorten(rows, &detector.forest, forest);
+            }
             let (Some(network), Some(fusion)) = (&detector.network, &detector.fusion) else {
                 score.copy_from_slice(forest);
                 continue;

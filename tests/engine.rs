@@ -323,7 +323,7 @@ fn open_reference(engine: &mut Engine, bytes: impl Into<Vec<u8>>) -> Result<Repl
 }
 
 fn fitted_to(reference: Reference) -> Settings {
-    Settings { reference, ..Settings::default() }
+    Settings { max_samples: reference.usual_samples(), reference, ..Settings::default() }
 }
 
 #[test]

@@ -91,9 +91,9 @@ struct RunArgs {
     /// Trees of the forest that is fitted to the file.
     #[arg(long, default_value_t = Settings::default().n_estimators, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     trees: u32,
-    /// Records that each of these trees sees.
-    #[arg(long, default_value_t = Settings::default().max_samples, value_parser = clap::value_parser!(u32).range(2..=65_536))]
-    max_samples: u32,
+    /// Records that each of these trees sees: 256 if not given, or 4096 of those that are named as normal.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=65_536))]
+    max_samples: Option<u32>,
     /// The share of records to flag, above 0 and at most 0.5, or `auto`.
     #[arg(long, value_parser = contamination, default_value = "auto")]
     contamination: Contamination,
@@ -174,16 +174,17 @@ impl RunArgs {
             // The folder has been opened by then; the pack goes by its own name.
             Some(name) => PackChoice::Named(name.into()),
         };
+        let reference = match &self.normal_file {
+            Some(_) => Reference::File,
+            None => self.normal.clone().unwrap_or_default(),
+        };
         Settings {
             pack,
             n_estimators: self.trees,
-            max_samples: self.max_samples,
+            max_samples: self.max_samples.unwrap_or_else(|| reference.usual_samples()),
             contamination: self.contamination.0,
             seed: self.seed,
-            reference: match &self.normal_file {
-                Some(_) => Reference::File,
-                None => self.normal.clone().unwrap_or_default(),
-            },
+            reference,
         }
     }
 }
