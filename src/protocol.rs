@@ -78,6 +78,39 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Names the normal records. A pack has learned elsewhere what is normal, so a named one gives way; the rows for each tree
+    /// follow, unless the person has chosen another number.
+    pub fn set_reference(&mut self, reference: Reference) {
+        if self.max_samples == self.reference.usual_samples() {
+            self.max_samples = reference.usual_samples();
+        }
+        if reference != Reference::All && matches!(self.pack, PackChoice::Named(_)) {
+            self.pack = PackChoice::Auto;
+        }
+        self.reference = reference;
+    }
+
+    /// Chooses a pack; the normal records give way to a named one.
+    pub fn set_pack(&mut self, pack: PackChoice) {
+        if matches!(pack, PackChoice::Named(_)) {
+            self.set_reference(Reference::All);
+        }
+        self.pack = pack;
+    }
+
+    /// For another file: what was said of the columns and times of the last one no longer holds, and nothing of a pack that
+    /// may not fit. A file of normal records still serves if the columns have the same names.
+    #[must_use]
+    pub fn for_other_file(mut self, same_names: bool) -> Self {
+        self.pack = PackChoice::Auto;
+        if self.reference != Reference::File || !same_names {
+            self.set_reference(Reference::All);
+        }
+        self
+    }
+}
+
 /// A role that the person gave to a column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleChange {
@@ -327,5 +360,30 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::Identifier => "identifier",
         Kind::Constant => "constant",
         Kind::FreeText => "free text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_pack_and_normal_records_exclude_each_other() {
+        let named = PackChoice::Named("p".into());
+        let mut settings = Settings::default();
+        settings.set_pack(named.clone());
+        settings.set_reference(Reference::Label);
+        assert_eq!((&settings.pack, settings.max_samples), (&PackChoice::Auto, 4096));
+        settings.set_pack(PackChoice::None);
+        assert_eq!(settings.reference, Reference::Label);
+        settings.set_pack(named);
+        assert_eq!((&settings.reference, settings.max_samples), (&Reference::All, 256));
+        settings.max_samples = 100;
+        settings.set_reference(Reference::File);
+        assert_eq!((&settings.pack, settings.max_samples), (&PackChoice::Auto, 100));
+        assert_eq!(settings.clone().for_other_file(true), settings);
+        assert_eq!(settings.for_other_file(false).reference, Reference::All);
+        let filter = Settings { reference: Reference::Filter("x".into()), ..Settings::default() };
+        assert_eq!(filter.for_other_file(true).reference, Reference::All);
     }
 }

@@ -39,7 +39,7 @@ pub fn Progress() -> impl IntoView {
 fn title(activity: &Activity) -> String {
     let name = &activity.name;
     match (activity.kind, activity.progress.as_ref().map(|progress| progress.stage)) {
-        (ActivityKind::Open, None) => format!("Opening {name}"),
+        (ActivityKind::Open | ActivityKind::OpenReference, None) => format!("Opening {name}"),
         (_, Some(Stage::Reading)) => format!("Reading {name}"),
         (_, Some(Stage::Selecting)) => "Looking for the normal records".into(),
         (_, Some(Stage::Fitting)) => "Learning what is ordinary here".into(),
