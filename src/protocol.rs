@@ -266,7 +266,8 @@ pub struct Analysis {
     pub schema: Schema,
     pub quality: Option<Quality>,
     pub warnings: Vec<String>,
-    /// Whether one of the warnings asks to name the records that are normal.
+    /// Whether naming the normal records may help: one pattern is most of the file, or the labels call the ranking of the
+    /// forest that was fitted to all of it worse than chance.
     pub wants_reference: bool,
 }
 

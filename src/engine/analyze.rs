@@ -9,6 +9,7 @@ use crate::hybrid::{Detector, FileFit};
 use crate::protocol::{
     Analysis, Bulk, PackChoice, Progress, Quality, Reference, Reply, RoleChange, Settings, Stage, StageQuality,
 };
+use crate::report;
 use crate::schema::{self, Schema};
 use std::rc::Rc;
 
@@ -108,9 +109,19 @@ impl Analyze {
     }
 
     fn finish(&self, scoring: Scoring) -> (Run, Vec<Bulk>) {
-        let wants_reference = scoring.wants_reference;
-        let Scoring { dataset, schema, mut detector, explanation, mut warnings, rows, forest, dnn, score, .. } =
-            scoring;
+        let Scoring {
+            dataset,
+            schema,
+            mut detector,
+            explanation,
+            mut warnings,
+            mut wants_reference,
+            rows,
+            forest,
+            dnn,
+            score,
+            ..
+        } = scoring;
         let order = evaluate::best_order(&score);
         let labels = schema::labels(&dataset.table, &schema);
         match self.settings.contamination {
@@ -138,6 +149,9 @@ impl Analyze {
             let dnn = (!dnn.is_empty()).then(|| stage(&dnn));
             Some(Quality { label_column, normal, anomalies, forest: stage(&forest), dnn, hybrid: stage(&score) })
         });
+        let is_unguided = detector.pack.is_none() && self.settings.reference == Reference::All;
+        let is_worse_than_chance = |quality: &Quality| quality.hybrid.roc_auc < report::WORSE_THAN_CHANCE;
+        wants_reference |= is_unguided && quality.as_ref().is_some_and(is_worse_than_chance);
         warnings.extend(schema.warnings.iter().cloned());
         let analysis = Analysis {
             pack: detector.pack.clone(),

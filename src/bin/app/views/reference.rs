@@ -36,9 +36,9 @@ pub fn ReferenceField(opened: Arc<Opened>) -> impl IntoView {
             <label for=FIT_FIELD>"Fit to"</label>
             <select id=FIT_FIELD class="select" on:change=choose prop:value=move || kind.get()>
                 <option value="all">"All records"</option>
-                <Show when=has_label><option value="label">"Records labelled normal"</option></Show>
+                <option value="label" hidden=move || !has_label() disabled=move || !has_label()>"Records labelled normal"</option>
                 <option value="filter">"Records containing a text"</option>
-                <Show when=move || time_column.is_some()><option value="time">"A time window"</option></Show>
+                {time_column.map(|_| view! { <option value="time">"A time window"</option> })}
                 <option value="file">"Another file"</option>
             </select>
             <p class="hint">{move || hint(kind.get())}</p>
