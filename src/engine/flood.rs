@@ -21,8 +21,9 @@ const LEAST_ROWS: usize = 100;
 const CENTRES: u32 = 32;
 /// Rows are alike if no feature differs by more than this share of its usual spread.
 const ALIKE: f32 = 1.0 / 16.0;
-/// A file of which this share is alike is warned about.
-const MASS: f64 = 0.5;
+/// A file of which this share is alike is warned about: half, as of a scan whose every packet is answered, less what a sample
+/// of [`SAMPLE`] rows may err by.
+const MASS: f64 = 0.48;
 
 /// A warning in plain words, if one pattern makes up most of the file that the detector was fitted to.
 pub fn warning(detector: &Detector, table: &Table, schema: &Schema, rows: &[u32], seed: u64) -> Result<Option<String>> {

@@ -34,7 +34,7 @@ pub(super) struct Search {
 
 /// What a record has to pass.
 enum Test {
-    Contains(Contains),
+    Contains(Box<Contains>),
     Within(Window),
 }
 
@@ -61,7 +61,7 @@ impl Search {
                 let contains = Contains::new(text).ok_or_else(|| {
                     Error::new("The text that normal records contain is blank").advice("Give a text to look for")
                 })?;
-                read(Test::Contains(contains), format!("that contain \"{}\"", text.trim()))
+                read(Test::Contains(Box::new(contains)), format!("that contain \"{}\"", text.trim()))
             }
             Reference::Time { from, to } => {
                 let window = Window::new(dataset, schema, from, to)?;
