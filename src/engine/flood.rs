@@ -58,14 +58,14 @@ fn mass(x: ArrayView2<'_, f32>, seed: u64) -> f64 {
     centres.into_iter().map(alike).max().unwrap_or(0) as f64 / n as f64
 }
 
-/// From the 5th to the 95th percentile. An eighth of the whole range at least: the percentiles of a feature may both lie in
-/// the very mass that is looked for.
+/// From the 5th to the 95th percentile. These may both lie in the very mass that is looked for, so it is an eighth of the
+/// whole range at least, from which the last half per cent at either end is cut: one huge value makes no other rows alike.
 fn spread(column: ArrayView1<'_, f32>) -> f32 {
     let mut values = column.to_vec();
     values.sort_unstable_by(f32::total_cmp);
     let last = values.len() - 1;
-    let usual = values[last * 95 / 100] - values[last * 5 / 100];
-    usual.max((values[last] - values[0]) / 8.0)
+    let between = |low: usize, high: usize| values[last * high / 1000] - values[last * low / 1000];
+    between(50, 950).max(between(5, 995) / 8.0)
 }
 
 #[cfg(test)]

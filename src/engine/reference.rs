@@ -79,8 +79,11 @@ impl Search {
                     .ok_or_else(|| Error::new("No file of normal records is open").advice("Choose a file to fit to"))?;
                 let schema = shared_features(&other.schema, schema);
                 if schema.feature_columns().next().is_none() {
-                    return Err(Error::new(format!("{} has no column in common that could be used", other.name))
-                        .advice("Choose a file with the same columns as the open one"));
+                    return Err(Error::new(format!(
+                        "{} and the open file have no column in common that could be used",
+                        other.name
+                    ))
+                    .advice("Choose a file with the same columns as the open one"));
                 }
                 let (rows, words) = (other.table.good_rows(), format!("of {}", other.name));
                 Self { normal: Normal { dataset: other, schema, rows, words }, reading: None }

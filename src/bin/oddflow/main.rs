@@ -230,3 +230,22 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_records_are_named_by_an_argument() {
+        let time = |from: &str, to: &str| Some(Reference::Time { from: from.into(), to: to.into() });
+        let check = |text: &str, expected: Option<Reference>| assert_eq!(normal(text).ok(), expected, "{text}");
+        check("label", Some(Reference::Label));
+        check("filter:a:b..c", Some(Reference::Filter("a:b..c".into())));
+        check("time:1.5..2", time("1.5", "2"));
+        check("time:2024-04-19T08:30..", time("2024-04-19T08:30", ""));
+        check("time:..2024-04-19 08:30", time("", "2024-04-19 08:30"));
+        for text in ["", "labels", "label:x", "filter:", "filter: ", "time:", "time:..", "time:2024", "host:x"] {
+            check(text, None);
+        }
+    }
+}
