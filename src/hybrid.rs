@@ -274,9 +274,9 @@ impl Detector {
         })
     }
 
-    /// Fits an encoder and a forest to rows that the person calls normal, in this or another file, with a threshold that
-    /// flags [`FALSE_ALARMS`] of them; where there are enough of them, the threshold is chosen on rows that were not fitted
-    /// to. `words` say which rows they are, such as `the 300 records labelled normal`.
+    /// Fits an encoder and a forest to rows that the person calls normal, in this or another file, with a threshold
+    /// that flags [`FALSE_ALARMS`] of them; where there are enough of them, the threshold is chosen on rows that were
+    /// not fitted to. `words` say which rows they are, such as `the 300 records labelled normal`.
     ///
     /// # Errors
     /// As [`Self::fit_to_file`].

@@ -33,17 +33,17 @@ pub enum Reference {
     Label,
     /// Those whose text contains this, whatever the case.
     Filter(String),
-    /// Those of a time window, its ends included: numbers or dates as the file's first column of times holds them; a blank end
-    /// is open.
+    /// Those of a time window, its ends included: numbers or dates as the file's first column of times holds them; a
+    /// blank end is open.
     Time { from: String, to: String },
     /// Those of the file that [`Request::OpenReference`] has read.
     File,
 }
 
 impl Reference {
-    /// Rows for each tree, if nobody asks for another number. Small samples keep odd rows from hiding each other (256: Liu 2008,
-    /// section 4). Among normal records there are none to hide, and larger samples know them better: of CIC-IDS2017, the ROC
-    /// AUC rises from 0.88 to 0.93, of UNSW-NB15 from 0.78 to 0.84.
+    /// Rows for each tree, if nobody asks for another number. Small samples keep odd rows from hiding each other (256:
+    /// Liu 2008, section 4). Among normal records there are none to hide, and larger samples know them better: of
+    /// CIC-IDS2017, the ROC AUC rises from 0.88 to 0.93, of UNSW-NB15 from 0.78 to 0.84.
     #[must_use]
     pub fn usual_samples(&self) -> u32 {
         if *self == Self::All { 256 } else { 4096 }
@@ -79,8 +79,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Names the normal records. A pack has learned elsewhere what is normal, so a named one gives way; the rows for each tree
-    /// follow, unless the person has chosen another number.
+    /// Names the normal records. A pack has learned elsewhere what is normal, so a named one gives way; the rows for
+    /// each tree follow, unless the person has chosen another number.
     pub fn set_reference(&mut self, reference: Reference) {
         if self.max_samples == self.reference.usual_samples() {
             self.max_samples = reference.usual_samples();
@@ -99,8 +99,8 @@ impl Settings {
         self.pack = pack;
     }
 
-    /// For another file: what was said of the columns and times of the last one no longer holds, and nothing of a pack that
-    /// may not fit. A file of normal records still serves if the columns have the same names.
+    /// For another file: what was said of the columns and times of the last one no longer holds, and nothing of a pack
+    /// that may not fit. A file of normal records still serves if the columns have the same names.
     #[must_use]
     pub fn for_other_file(mut self, same_names: bool) -> Self {
         self.pack = PackChoice::Auto;
@@ -140,8 +140,8 @@ pub enum Request {
     Open { name: String },
     /// Reads the built-in sample: `rows` generated flow records. → [`Reply::Opened`]
     OpenSample { rows: u32, seed: u64 },
-    /// Reads a file of normal records, in the same way. It stays until another takes its place, whatever file is opened, so
-    /// that several days can be held against the same quiet one. → [`Reply::ReferenceOpened`]
+    /// Reads a file of normal records, in the same way. It stays until another takes its place, whatever file is
+    /// opened, so that several days can be held against the same quiet one. → [`Reply::ReferenceOpened`]
     OpenReference { name: String },
     /// Scores the open file. → [`Reply::Analyzed`]
     Analyze { settings: Settings, roles: Vec<RoleChange> },
@@ -266,8 +266,8 @@ pub struct Analysis {
     pub schema: Schema,
     pub quality: Option<Quality>,
     pub warnings: Vec<String>,
-    /// Whether naming the normal records may help: one pattern is most of the file, or the labels call the ranking of the
-    /// forest that was fitted to all of it worse than chance.
+    /// Whether naming the normal records may help: one pattern is most of the file, or the labels call the ranking of
+    /// the forest that was fitted to all of it worse than chance.
     pub wants_reference: bool,
 }
 

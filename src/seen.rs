@@ -1,9 +1,10 @@
-//! The values of normal records, column by column. A forest can only split between values that it was fitted to: beyond them
-//! every row falls in with the outermost one, and a flood of a kind never seen hides there.
+//! The values of normal records, column by column. A forest can only split between values that it was fitted to: beyond
+//! them every row falls in with the outermost one, and a flood of a kind never seen hides there.
 //!
-//! Were the splits drawn from a wider range, one on a column with an unseen value would part the row from all normal records
-//! at once. With a share `q` of such columns, a path of `h` splits is then expected to end after `(1 − (1 − q)^h) / q`. That
-//! is what [`BoundSeen::shorten`] makes of a score; a row without unseen values keeps the forest's own to the bit.
+//! Were the splits drawn from a wider range, one on a column with an unseen value would part the row from all normal
+//! records at once. With a share `q` of such columns, a path of `h` splits is then expected to end after `(1 − (1 −
+//! q)^h) / q`. That is what [`BoundSeen::shorten`] makes of a score; a row without unseen values keeps the forest's own
+//! to the bit.
 
 use crate::forest::{IsolationForest, average_path_length};
 use crate::schema::{Kind, Schema};

@@ -1,8 +1,9 @@
 //! Whether one pattern makes up most of a file, as a scan or a flood does: rare then means normal, and a forest that is
 //! fitted to such a file ranks it upside down.
 //!
-//! The rule looks at no label, so it can only ask how much of the file looks the same. It cannot see an attack that is most
-//! of a file and varies, nor tell a flood from a network that does one thing all day: it warns, and changes no score.
+//! The rule looks at no label, so it can only ask how much of the file looks the same. It cannot see an attack that is
+//! most of a file and varies, nor tell a flood from a network that does one thing all day: it warns, and changes no
+//! score.
 
 use crate::error::Result;
 use crate::hybrid::Detector;
@@ -16,13 +17,13 @@ use ndarray::{ArrayView1, ArrayView2};
 const SAMPLE: u32 = 4096;
 /// So few rows tell nothing about a file.
 const LEAST_ROWS: usize = 100;
-/// Rows that are tried as the middle of the mass. A random row of a file of which half is one pattern is in it every second
-/// time, so that these miss it once in four thousand million times.
+/// Rows that are tried as the middle of the mass. A random row of a file of which half is one pattern is in it every
+/// second time, so that these miss it once in four thousand million times.
 const CENTRES: u32 = 32;
 /// Rows are alike if no feature differs by more than this share of its usual spread.
 const ALIKE: f32 = 1.0 / 16.0;
-/// A file of which this share is alike is warned about: half, as of a scan whose every packet is answered, less what a sample
-/// of [`SAMPLE`] rows may err by.
+/// A file of which this share is alike is warned about: half, as of a scan whose every packet is answered, less what a
+/// sample of [`SAMPLE`] rows may err by.
 const MASS: f64 = 0.48;
 
 /// A warning in plain words, if one pattern makes up most of the file that the detector was fitted to.
@@ -33,9 +34,10 @@ pub fn warning(detector: &Detector, table: &Table, schema: &Schema, rows: &[u32]
     Ok((mass >= MASS).then(|| {
         let share = share((mass * some.len() as f64) as u64, some.len() as u64);
         format!(
-            "{share} of the records look the same, as in a scan or a flood. The forest calls odd what is rare, and here that may \
-             be the normal traffic: the ranking may be upside down. Name the records that are normal (by \"Fit to\" in the \
-             settings, or --normal and --normal-file of the program), and the forest is fitted to them."
+            "{share} of the records look the same, as in a scan or a flood. The forest calls odd what is rare, and here \
+             that may be the normal traffic: the ranking may be upside down. Name the records that are normal (by \
+             \"Fit to\" in the settings, or --normal and --normal-file of the program), and the forest is fitted to \
+             them."
         )
     }))
 }
@@ -58,8 +60,9 @@ fn mass(x: ArrayView2<'_, f32>, seed: u64) -> f64 {
     centres.into_iter().map(alike).max().unwrap_or(0) as f64 / n as f64
 }
 
-/// From the 5th to the 95th percentile. These may both lie in the very mass that is looked for, so it is an eighth of the
-/// whole range at least, from which the last half per cent at either end is cut: one huge value makes no other rows alike.
+/// From the 5th to the 95th percentile. These may both lie in the very mass that is looked for, so it is an eighth of
+/// the whole range at least, from which the last half per cent at either end is cut: one huge value makes no other rows
+/// alike.
 fn spread(column: ArrayView1<'_, f32>) -> f32 {
     let mut values = column.to_vec();
     values.sort_unstable_by(f32::total_cmp);
@@ -83,7 +86,7 @@ mod tests {
             let is_flood = (at as f64) < share * n as f64;
             row.map_inplace(|value| {
                 let noise = rng.below(1000) as f32 / 1000.0;
-                *value = if is_flood { 0.3 + 0.01 * noise } else { noise };
+                *value = if is_flood { 0.3 + 0.004 * noise } else { noise };
             });
         }
         x

@@ -146,8 +146,8 @@ fn shared_features(reference: &Schema, open: &Schema) -> Schema {
     shared
 }
 
-/// A time window on the file's first column of times. A record is in it if its time is; an end that stands for a whole day or
-/// minute includes all of it.
+/// A time window on the file's first column of times. A record is in it if its time is; an end that stands for a whole
+/// day or minute includes all of it.
 struct Window {
     column: usize,
     /// Whether the column holds numbers, which are compared with numbers.

@@ -99,8 +99,8 @@ struct RunArgs {
     contamination: Contamination,
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
-    /// The records that are normal, for the forest to be fitted to: `label` for those labelled so, `filter:TEXT` for those
-    /// that contain a text, or `time:FROM..TO` for a time window, of which one end may be left out.
+    /// The records that are normal, for the forest to be fitted to: `label` for those labelled so, `filter:TEXT` for
+    /// those that contain a text, or `time:FROM..TO` for a time window, of which one end may be left out.
     #[arg(long, value_parser = normal, conflicts_with = "normal_file")]
     normal: Option<Reference>,
     /// A file of normal records, for the forest to be fitted to.
