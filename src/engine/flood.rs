@@ -13,8 +13,9 @@ use crate::schema::Schema;
 use crate::table::Table;
 use ndarray::{ArrayView1, ArrayView2};
 
-/// Rows that are looked at.
+/// Rows that are looked at, and values in all: a table of thousands of features is sampled more thinly.
 const SAMPLE: u32 = 4096;
+const VALUES: usize = 1 << 24;
 /// So few rows tell nothing about a file.
 const LEAST_ROWS: usize = 100;
 /// Rows that are tried as the middle of the mass. A random row of a file of which half is one pattern is in it every
@@ -28,7 +29,8 @@ const MASS: f64 = 0.48;
 
 /// A warning in plain words, if one pattern makes up most of the file that the detector was fitted to.
 pub fn warning(detector: &Detector, table: &Table, schema: &Schema, rows: &[u32], seed: u64) -> Result<Option<String>> {
-    let some = Rng::stream(seed, u64::MAX - 3).sample(rows.len() as u32, SAMPLE);
+    let n = SAMPLE.min((VALUES / detector.encoder.n_features()) as u32);
+    let some = Rng::stream(seed, u64::MAX - 3).sample(rows.len() as u32, n);
     let some: Vec<u32> = some.into_iter().map(|at| rows[at as usize]).collect();
     let mass = mass(detector.encoder.bind(table, schema)?.transform_all(&some).view(), seed);
     Ok((mass >= MASS).then(|| {
