@@ -77,3 +77,24 @@ export function someFlows(): string {
   lines.push("10.0.0.7,icmp,50000000,40000,the odd one");
   return lines.join("\n") + "\n";
 }
+
+/** A flood that is 95 % of the file and varied normal records between, with labels; times are seconds since 1970. */
+export function aFlood(): string {
+  const lines = ["ts,src_ip,proto,bytes,packets,label"];
+  for (let i = 0; i < 4000; i++) {
+    const ts = 1_700_000_000 + i;
+    lines.push(i % 20 === 0 ? `${ts},${normalFlow(i / 20)},benign` : `${ts},10.9.9.9,tcp,${60 + (i % 2)},1,scan`);
+  }
+  return lines.join("\n") + "\n";
+}
+
+/** 1,000 normal records of the same network. */
+export function aQuietDay(): string {
+  const lines = ["ts,src_ip,proto,bytes,packets"];
+  for (let k = 0; k < 1000; k++) lines.push(`${1_600_000_000 + k},${normalFlow(k)}`);
+  return lines.join("\n") + "\n";
+}
+
+function normalFlow(k: number): string {
+  return `10.0.0.${k % 20},${["tcp", "udp"][k % 2]},${300 + ((k * k) % 977)},${4 + (k % 13)}`;
+}

@@ -266,6 +266,7 @@ impl Pack {
                 network: self.network.clone(),
                 fusion: manifest.fusion.clone(),
             }),
+            seen: None,
             threshold: manifest.threshold,
             threshold_origin: format!(
                 "Set while training, where it flagged {:.1} % of the normal rows that were held out.",

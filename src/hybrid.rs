@@ -16,6 +16,7 @@ use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSa
 use crate::inputs::NetworkInputs;
 use crate::rng::Rng;
 use crate::schema::Schema;
+use crate::seen::{BoundSeen, Seen};
 use crate::table::Table;
 use ndarray::{Array2, s};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub struct Detector {
     pub encoder: Encoder,
     pub forest: IsolationForest,
     pub second: Option<SecondStage>,
+    /// The values of the normal records, of a detector that was fitted to such.
+    pub seen: Option<Seen>,
     /// A row is an anomaly if its score is at least this.
     pub threshold: f32,
     /// Where the threshold comes from, as one sentence.
@@ -238,6 +241,13 @@ const ENCODER_ROWS: u32 = 1 << 17;
 /// The share of a file's records that its own forest flags at most, if nobody asks for another.
 const MOST_FLAGGED: f64 = 0.05;
 
+/// The share of normal records that a forest fitted to them flags: one false alarm in a hundred.
+const FALSE_ALARMS: f64 = 0.01;
+/// The share of normal records that is kept from fitting, to choose the threshold on.
+const HELD_OUT: f64 = 0.2;
+/// One in a hundred of fewer held-out records is none.
+const LEAST_HELD_OUT: usize = 100;
+
 /// The threshold for a share of scores; just above them all where ties leave none that may be flagged.
 fn finite_threshold(scores: &[f32], share: f64) -> f32 {
     let threshold = contamination_threshold(scores, share);
@@ -275,6 +285,7 @@ impl Detector {
             encoder,
             forest,
             second: None,
+            seen: None,
             threshold_origin: "0.5: rows that random splits isolate sooner than an average row of this file.".into(),
             score_meaning:
                 "How quickly random splits isolate the row from the others of this file, from 0 to 1; about \
@@ -282,6 +293,37 @@ impl Detector {
                     .into(),
             pack: None,
         })
+    }
+
+    /// Fits an encoder and a forest to rows that the person calls normal, in this or another file, with a threshold
+    /// that flags [`FALSE_ALARMS`] of them; where there are enough of them, the threshold is chosen on rows that were
+    /// not fitted to. `words` say which rows they are, such as `the 300 records labelled normal`.
+    ///
+    /// # Errors
+    /// As [`Self::fit_to_file`].
+    pub fn fit_to_normal(table: &Table, schema: &Schema, rows: &[u32], words: &str, fit: FileFit) -> Result<Self> {
+        let n_held_out = (rows.len() as f64 * HELD_OUT) as usize;
+        let n_held_out = if n_held_out < LEAST_HELD_OUT { 0 } else { n_held_out };
+        let held_out = Rng::stream(fit.seed, u64::MAX - 2).sample(rows.len() as u32, n_held_out as u32);
+        let mut held_out = held_out.into_iter().map(|at| rows[at as usize]).peekable();
+        let (judged, fitted): (Vec<u32>, Vec<u32>) =
+            rows.iter().copied().partition(|row| held_out.next_if_eq(row).is_some());
+        let mut detector = Self::fit_to_file(table, schema, &fitted, fit)?;
+        detector.seen = Some(Seen::of(table, schema, &fitted));
+        let judged = if judged.is_empty() { fitted } else { judged };
+        let mut scores = vec![0.0; judged.len()];
+        detector.bind(table, schema)?.score(&judged, &mut vec![0.0; judged.len()], &mut [], &mut scores)?;
+        detector.threshold = finite_threshold(&scores, FALSE_ALARMS);
+        let how = match n_held_out {
+            0 => "too few to keep some of them from the fitting".into(),
+            n => format!("measured on {n} of them that the forest was not fitted to"),
+        };
+        detector.threshold_origin = format!("Set to flag at most {} % of {words}; {how}.", FALSE_ALARMS * 100.0);
+        detector.score_meaning = format!(
+            "How quickly random splits isolate the row from {words}, from 0 to 1; about 0.5 is average among them, and \
+             values that none of them has count most. Unlike them is not the same as malicious."
+        );
+        Ok(detector)
     }
 
     /// Sets the threshold so that at most this share of the scored rows is flagged.
@@ -314,6 +356,7 @@ impl Detector {
         Ok(BoundDetector {
             detector: self,
             encoder,
+            seen: self.seen.as_ref().map(|seen| seen.bind(table, schema)),
             features: Array2::zeros((BLOCK, width)),
             inputs: Array2::zeros((BLOCK, inputs)),
             errors: vec![0.0; BLOCK],
@@ -328,6 +371,7 @@ const BLOCK: usize = 512;
 pub struct BoundDetector<'a> {
     detector: &'a Detector,
     encoder: BoundEncoder<'a>,
+    seen: Option<BoundSeen<'a>>,
     features: Array2<f32>,
     inputs: Array2<f32>,
     errors: Vec<f32>,
@@ -350,6 +394,9 @@ impl BoundDetector<'_> {
             let (forest, score) = (&mut forest[places.clone()], &mut score[places.clone()]);
             self.encoder.transform(rows, self.features.slice_mut(s![..n, ..]));
             detector.forest.anomaly_score(self.features.slice(s![..n, ..]), forest);
+            if let Some(seen) = &self.seen {
+                seen.shorten(rows, &detector.forest, forest);
+            }
             let Some(SecondStage { inputs, network, fusion }) = &detector.second else {
                 score.copy_from_slice(forest);
                 continue;

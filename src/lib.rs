@@ -22,6 +22,7 @@ pub mod protocol;
 pub mod report;
 pub mod rng;
 pub mod schema;
+pub mod seen;
 pub mod store;
 pub mod table;
 #[cfg(feature = "train")]

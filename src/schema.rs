@@ -6,6 +6,7 @@
 mod labels;
 mod layouts;
 mod summary;
+pub mod time;
 
 pub use labels::{ANOMALY, NORMAL, UNKNOWN, labels};
 
@@ -149,6 +150,18 @@ impl Schema {
     /// The inputs of the models.
     pub fn feature_columns(&self) -> impl Iterator<Item = usize> {
         self.columns.iter().enumerate().filter(|(_, column)| column.role == Role::Feature).map(|(at, _)| at)
+    }
+
+    /// The first column of times.
+    #[must_use]
+    pub fn time_column(&self) -> Option<usize> {
+        self.columns.iter().position(|column| column.kind == Kind::Time)
+    }
+
+    /// Whether the other table's columns have the same names, in the same order.
+    #[must_use]
+    pub fn has_columns_of(&self, other: &Self) -> bool {
+        self.columns.iter().map(|column| &column.name).eq(other.columns.iter().map(|column| &column.name))
     }
 
     /// The column of this canonical name.

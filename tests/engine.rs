@@ -3,7 +3,7 @@
 use oddflow::Result;
 use oddflow::engine::{APPENDED_COLUMNS, Engine, Outcome, Step};
 use oddflow::evaluate::Bootstrap;
-use oddflow::protocol::{Analysis, Bulk, Opened, PackChoice, Reply, Request, Settings, SortKey};
+use oddflow::protocol::{Analysis, Bulk, Opened, PackChoice, Reference, Reply, Request, Settings, SortKey};
 use oddflow::schema::Role;
 use std::fmt::Write;
 
@@ -335,4 +335,179 @@ fn an_annotated_file_is_not_judged_by_its_annotations() {
     );
     let (second, _) = analyze(&mut engine, Settings::default()).unwrap();
     assert_eq!(second.n_features, first.n_features);
+}
+
+/// A flood that is 95 % of the file, and varied normal records between, with labels and times.
+fn flood() -> String {
+    let mut text = String::from("ts,src_ip,proto,bytes,packets,label\n");
+    for i in 0..4000 {
+        let ts = 1_700_000_000 + i;
+        if i % 20 == 0 {
+            text += &normal_flow(ts, i / 20);
+        } else {
+            writeln!(text, "{ts},10.9.9.9,tcp,{},1,scan", 60 + i % 2).unwrap();
+        }
+    }
+    text
+}
+
+/// The `k`th of many different normal records.
+fn normal_flow(ts: usize, k: usize) -> String {
+    let (proto, bytes, packets) = (["tcp", "udp"][k % 2], 300 + k * k % 977, 4 + k % 13);
+    format!("{ts},10.0.0.{},{proto},{bytes},{packets},benign\n", k % 20)
+}
+
+/// Only normal records, in a file of another order of columns and with one column fewer.
+fn quiet_day() -> String {
+    let mut text = String::from("proto,packets,bytes,ts\n");
+    for k in 1000..2000 {
+        let flow = normal_flow(k, k);
+        let fields: Vec<&str> = flow.trim_end().split(',').collect();
+        writeln!(text, "{},{},{},{}", fields[2], fields[4], fields[3], fields[0]).unwrap();
+    }
+    text
+}
+
+fn open_reference(engine: &mut Engine, bytes: impl Into<Vec<u8>>) -> Result<Reply> {
+    let request = Request::OpenReference { name: "quiet.csv".into() };
+    let job = engine.start(request, Vec::new(), Some(Box::new(bytes.into())));
+    engine.finish(job, |_| ()).map(|outcome| outcome.reply)
+}
+
+fn fitted_to(reference: Reference) -> Settings {
+    Settings { max_samples: reference.usual_samples(), reference, ..Settings::default() }
+}
+
+#[test]
+fn a_file_that_is_mostly_a_flood_is_warned_about_and_no_other() {
+    let check = |text: String, expected: bool| {
+        let mut engine = engine();
+        open(&mut engine, text).unwrap();
+        let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+        let says_so = analysis.warnings.iter().any(|warning| warning.contains("scan or a flood"));
+        assert_eq!((analysis.wants_reference, says_so), (expected, expected), "{:?}", analysis.warnings);
+    };
+    check(flood(), true);
+    check(flows(), false);
+    check(quiet_day(), false);
+}
+
+#[test]
+fn a_forest_fitted_to_normal_records_finds_a_flood() {
+    let evaluate = |reference: Reference| {
+        let mut engine = engine();
+        open(&mut engine, flood()).unwrap();
+        open_reference(&mut engine, quiet_day()).unwrap();
+        let (analysis, _) = analyze(&mut engine, fitted_to(reference)).unwrap();
+        (engine.evaluate(None).unwrap(), analysis)
+    };
+    let (upside_down, _) = evaluate(Reference::All);
+    assert!(upside_down.hybrid.roc_auc < 0.2, "{}", upside_down.hybrid.roc_auc);
+    // Every twentieth record is normal; the filter and the second file find them by other means than the label.
+    let references = [
+        (Reference::Label, "200 records labelled normal"),
+        (Reference::Filter("10.0.0.".into()), "contain \"10.0.0.\""),
+        (Reference::File, "1,000 records of quiet.csv"),
+    ];
+    for (reference, words) in references {
+        let (evaluation, analysis) = evaluate(reference.clone());
+        assert!(evaluation.hybrid.roc_auc > 0.95, "{reference:?}: {}", evaluation.hybrid.roc_auc);
+        assert!(evaluation.hybrid.recall > 0.95, "{reference:?}: most of the file is flagged, not 5 % of it");
+        assert!(evaluation.hybrid.false_positive_rate < 0.05, "{reference:?}");
+        assert!(!analysis.wants_reference, "{reference:?}");
+        for said in [&analysis.explanation, &analysis.threshold_origin, &analysis.score_meaning] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_share_to_flag_wins_over_the_normal_records() {
+    let mut engine = engine();
+    open(&mut engine, flood()).unwrap();
+    let settings = Settings { contamination: Some(0.1), ..fitted_to(Reference::Label) };
+    let (analysis, _) = analyze(&mut engine, settings).unwrap();
+    assert!(analysis.threshold_origin.contains("10 %"), "{}", analysis.threshold_origin);
+    assert!(export(&mut engine, analysis.threshold).matches(",anomaly,").count() <= 400);
+}
+
+#[test]
+fn normal_records_are_named_by_a_time_window() {
+    let fitted = |times: fn(usize) -> String, from: &str, to: &str| {
+        let mut text = String::from("ts,proto,bytes,packets\n");
+        for k in 0..1000 {
+            let flow = normal_flow(0, k);
+            let fields: Vec<&str> = flow.trim_end().split(',').collect();
+            writeln!(text, "{},{},{},{}", times(k), fields[2], fields[3], fields[4]).unwrap();
+        }
+        let mut engine = engine();
+        open(&mut engine, text).unwrap();
+        analyze(&mut engine, fitted_to(Reference::Time { from: from.into(), to: to.into() }))
+    };
+    let check = |times: fn(usize) -> String, from: &str, to: &str, expected: &str| {
+        let explanation = match fitted(times, from, to) {
+            Ok((analysis, _)) => analysis.explanation,
+            Err(error) => error.to_string(),
+        };
+        assert!(explanation.contains(expected), "{from}..{to}: {explanation}");
+    };
+    // A second apart, from 2023-11-14 22:13:20 on.
+    let epoch = |k: usize| format!("{}.5", 1_700_000_000 + k);
+    check(epoch, "1700000100.5", "1700000199.5", "100 records");
+    check(epoch, "", "1700000099", "99 records");
+    check(epoch, "2023-11-14 22:15", "2023-11-14T22:16:00Z", "61 records");
+    check(epoch, "2023-11-14", "2023-11-14", "1,000 records");
+    check(epoch, "1800000000", "", "too few records from 1800000000 on");
+    check(epoch, "1700000000", "1700000010", "normal: 10.");
+    check(epoch, "noon", "", "no time");
+    check(epoch, " ", "", "neither a beginning nor an end");
+    check(epoch, "2023-11-15", "2023-11-14", "after its end");
+    check(|k| format!("{}", 1_700_000_000_000 + k * 1000), "2023-11-14 22:15", "", "900 records");
+    let text = |k: usize| format!("2023-11-14 22:{:02}:{:02}", k / 60, k % 60);
+    check(text, "2023-11-14 22:10", "", "400 records");
+    check(text, "2023-11-14T22:01:00", "2023-11-14 22:01", "60 records");
+    check(text, "2023-11-14 23:01:00+01:00", "2023-11-14 22:01:59", "60 records");
+    check(text, "1700000000", "", "no time");
+    // Nothing tells the month from the day.
+    check(|k| format!("04/07/2017 08:{:02}:{:02}", k / 60, k % 60), "2017-07-04", "", "cannot be compared");
+}
+
+#[test]
+fn normal_records_that_cannot_be_found_say_why() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    let mut check = |settings: Settings, expected: &str| {
+        let error = analyze(&mut engine, settings).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    check(fitted_to(Reference::Label), "no label column");
+    check(fitted_to(Reference::Filter("  ".into())), "blank");
+    check(
+        fitted_to(Reference::Filter("nowhere".into())),
+        "too few records that contain \"nowhere\" to tell what is normal: 0",
+    );
+    check(fitted_to(Reference::Filter("odd one".into())), "normal: 1.");
+    check(fitted_to(Reference::Time { from: "2024-01-01".into(), to: String::new() }), "no column of times");
+    check(fitted_to(Reference::File), "No file of normal records is open");
+    let pack = PackChoice::Named("nsl-kdd".into());
+    check(Settings { pack, ..fitted_to(Reference::Filter("row".into())) }, "either a pack");
+
+    open_reference(&mut engine, "a,b\n".to_owned() + &"1,2\n3,4\n".repeat(50)).unwrap();
+    let error = analyze(&mut engine, fitted_to(Reference::File)).unwrap_err();
+    assert!(error.to_string().contains("no column in common"), "{error}");
+    open_reference(&mut engine, "bytes,packets\n".to_owned() + &"1,2\n3,4\n".repeat(5)).unwrap();
+    let error = analyze(&mut engine, fitted_to(Reference::File)).unwrap_err();
+    assert!(error.to_string().contains("too few records of quiet.csv"), "{error}");
+}
+
+#[test]
+fn a_reference_file_outlives_the_open_one_and_a_failed_one_leaves_it() {
+    let mut engine = engine();
+    open(&mut engine, flood()).unwrap();
+    open_reference(&mut engine, quiet_day()).unwrap();
+    assert!(open_reference(&mut engine, Vec::new()).is_err());
+    let (first, _) = analyze(&mut engine, fitted_to(Reference::File)).unwrap();
+    open(&mut engine, flood()).unwrap();
+    let (second, _) = analyze(&mut engine, fitted_to(Reference::File)).unwrap();
+    assert_eq!(first.threshold.to_bits(), second.threshold.to_bits());
 }

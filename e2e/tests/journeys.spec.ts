@@ -1,6 +1,20 @@
 // A person's way through the page, on small files of our own.
 import { expect, test } from "../fixtures.ts";
-import { analyse, counts, download, give, headline, labels, onDisk, scoreByProgram, someFlows, start, text } from "../journeys.ts";
+import {
+  aFlood,
+  analyse,
+  aQuietDay,
+  counts,
+  download,
+  give,
+  headline,
+  labels,
+  onDisk,
+  scoreByProgram,
+  someFlows,
+  start,
+  text,
+} from "../journeys.ts";
 
 test("a dropped file is scored, and its odd record comes first", async ({ page }) => {
   await start(page);
@@ -96,6 +110,68 @@ test("roles and settings can be changed and run again", async ({ page }) => {
   await page.getByRole("button", { name: "Run again" }).click();
   await expect(page.getByText(/\b4\sinputs/)).toBeVisible();
   await expect(grid).toHaveAttribute("aria-rowcount", "12");
+});
+
+test("a flood is warned about, and found once the normal records are named", async ({ page }) => {
+  const [flood, quiet] = [onDisk("flood.csv", aFlood()), onDisk("quiet.csv", aQuietDay())];
+  await start(page);
+  await analyse(page, flood);
+  await expect(page.getByText("may be upside down")).toBeVisible();
+  await expect(labels(page)).toContainText("Worse than chance");
+
+  // The warning leads to the setting.
+  await page.getByRole("button", { name: "Name the normal records" }).press("Enter");
+  const fitTo = page.getByLabel("Fit to");
+  await expect(fitTo).toBeFocused();
+  const settings = page.getByRole("form", { name: "Settings" });
+  const runAndCompare = async (...args: string[]) => {
+    await page.getByRole("button", { name: "Run again" }).click();
+    await expect(settings).toBeHidden();
+    await expect(headline(page)).toBeVisible();
+    // Most of the file is flagged: no share of it is the limit.
+    expect((await counts(page)).odd).toBeGreaterThan(3500);
+    await expect(page.getByText("may be upside down")).toBeHidden();
+    expect((await download(page)).equals(scoreByProgram(flood, ...args))).toBe(true);
+    await page.getByRole("button", { name: "File and settings" }).click();
+  };
+
+  await fitTo.selectOption({ label: "Records labelled normal" });
+  await runAndCompare("--normal", "label");
+  await expect(fitTo).toHaveValue("label");
+
+  await fitTo.selectOption({ label: "Records containing a text" });
+  await page.getByLabel("Text of normal records").fill("10.0.0.");
+  await runAndCompare("--normal", "filter:10.0.0.");
+
+  await fitTo.selectOption({ label: "Another file" });
+  await page.getByLabel("File of normal records").setInputFiles(quiet);
+  await expect(settings.getByText(/quiet\.csv, 1,000\srows/)).toBeVisible();
+  await runAndCompare("--normal-file", quiet);
+
+  // It stays for a file with the same columns.
+  await give(page, text("next day.csv", aFlood()));
+  await expect(page.getByRole("heading", { name: "next day.csv" })).toBeVisible();
+  await expect(headline(page)).toBeVisible();
+  expect((await counts(page)).odd).toBeGreaterThan(3500);
+
+  // A window without normal records says so, and leads back to the settings.
+  await page.getByRole("button", { name: "File and settings" }).click();
+  await fitTo.selectOption({ label: "A time window" });
+  await page.getByLabel("From").fill("2030-01-01");
+  await page.getByRole("button", { name: "Run again" }).click();
+  await expect(page.getByText("too few records from 2030-01-01 on")).toBeVisible();
+  await expect(fitTo).toBeVisible();
+});
+
+test("what a file lacks cannot be fitted to", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  await page.getByRole("button", { name: "File and settings" }).click();
+  const fitTo = page.getByLabel("Fit to");
+  const offers = fitTo.locator("option:not([hidden])");
+  await expect(offers).toHaveText(["All records", "Records containing a text", "Another file"]);
+  await page.getByLabel("Role of info").selectOption({ label: "label" });
+  await expect(offers).toHaveCount(4);
 });
 
 test("the downloaded file is what the program writes, byte for byte", async ({ page }) => {

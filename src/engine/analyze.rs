@@ -1,19 +1,22 @@
 //! Scoring the open file: roles and settings → detector → scores → what they are worth.
 
-use super::{Dataset, Engine, Outcome, ROWS_PER_STEP, Run, Step, Work};
+use super::reference::{Normal, Search};
+use super::{Dataset, Engine, Outcome, ROWS_PER_STEP, Run, Step, Work, flood};
 use crate::bundle::Pack;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::hybrid::{Detector, FileFit};
 use crate::protocol::{
-    Analysis, Bulk, PackChoice, Progress, Quality, Reply, RoleChange, Settings, Stage, StageQuality,
+    Analysis, Bulk, PackChoice, Progress, Quality, Reference, Reply, RoleChange, Settings, Stage, StageQuality,
 };
+use crate::report;
 use crate::schema::{self, Schema};
 use std::rc::Rc;
 
 pub(super) struct Analyze {
     settings: Settings,
     roles: Vec<RoleChange>,
+    search: Option<Search>,
     scoring: Option<Scoring>,
 }
 
@@ -24,6 +27,7 @@ struct Scoring {
     detector: Detector,
     explanation: String,
     warnings: Vec<String>,
+    wants_reference: bool,
     /// The rows that can be scored, in order, and how many of them have been.
     rows: Vec<u32>,
     done: usize,
@@ -35,16 +39,27 @@ struct Scoring {
 
 impl Analyze {
     pub(super) fn new(settings: Settings, roles: Vec<RoleChange>) -> Self {
-        Self { settings, roles, scoring: None }
+        Self { settings, roles, search: None, scoring: None }
+    }
+
+    /// Begins to look for the rows that count as normal.
+    fn search(&self, engine: &Engine) -> Result<Search> {
+        let dataset = engine.dataset()?;
+        Search::new(engine, &dataset, &dataset.schema_with(&self.roles)?, &self.settings.reference)
     }
 
     /// Chooses or fits the detector.
-    fn prepare(&self, engine: &Engine) -> Result<Scoring> {
+    fn prepare(&self, engine: &Engine, normal: Normal) -> Result<Scoring> {
         let dataset = engine.dataset()?;
         let schema = dataset.schema_with(&self.roles)?;
         let rows = dataset.table.good_rows();
-        let (pack, explanation) = choose_pack(&engine.packs, &schema, &self.settings.pack)?;
-        let mut warnings = Vec::new();
+        let names_normal = self.settings.reference != Reference::All;
+        let (pack, explanation) = if names_normal {
+            (None, fitted_to(&normal.words, &self.settings.pack)?)
+        } else {
+            choose_pack(&engine.packs, &schema, &self.settings.pack)?
+        };
+        let (mut warnings, mut wants_reference) = (Vec::new(), false);
         let detector = match pack {
             Some(pack) => {
                 if pack.manifest().training.rows == rows.len() as u64 {
@@ -63,7 +78,16 @@ impl Analyze {
                 }
                 let Settings { n_estimators, max_samples, seed, .. } = self.settings;
                 let fit = FileFit { n_estimators, max_samples, seed };
-                Detector::fit_to_file(&dataset.table, &schema, &rows, fit)?
+                if names_normal {
+                    let Normal { dataset, schema, rows, words } = normal;
+                    Detector::fit_to_normal(&dataset.table, &schema, &rows, &words, fit)?
+                } else {
+                    let detector = Detector::fit_to_file(&dataset.table, &schema, &rows, fit)?;
+                    let warning = flood::warning(&detector, &dataset.table, &schema, &rows, seed)?;
+                    wants_reference = warning.is_some();
+                    warnings.extend(warning);
+                    detector
+                }
             }
         };
         let n_rows = dataset.table.n_rows();
@@ -73,6 +97,7 @@ impl Analyze {
             detector,
             explanation,
             warnings,
+            wants_reference,
             rows,
             done: 0,
             forest: vec![f32::NAN; n_rows],
@@ -84,12 +109,25 @@ impl Analyze {
     }
 
     fn finish(&self, scoring: Scoring) -> (Run, Vec<Bulk>) {
-        let Scoring { dataset, schema, mut detector, explanation, mut warnings, rows, forest, dnn, score, .. } =
-            scoring;
+        let Scoring {
+            dataset,
+            schema,
+            mut detector,
+            explanation,
+            mut warnings,
+            mut wants_reference,
+            rows,
+            forest,
+            dnn,
+            score,
+            ..
+        } = scoring;
         let order = evaluate::best_order(&score);
         let labels = schema::labels(&dataset.table, &schema);
         match self.settings.contamination {
             Some(share) => detector.flag_share(&score, share),
+            // Of a file that is mostly a flood, most records are to be flagged.
+            None if self.settings.reference != Reference::All => {}
             None => detector.limit_flagged(&score),
         }
         let quality = labels.as_ref().and_then(|labels| {
@@ -111,6 +149,9 @@ impl Analyze {
             let dnn = (!dnn.is_empty()).then(|| stage(&dnn));
             Some(Quality { label_column, normal, anomalies, forest: stage(&forest), dnn, hybrid: stage(&score) })
         });
+        let is_unguided = detector.pack.is_none() && self.settings.reference == Reference::All;
+        let is_worse_than_chance = |quality: &Quality| quality.hybrid.roc_auc < report::WORSE_THAN_CHANCE;
+        wants_reference |= is_unguided && quality.as_ref().is_some_and(is_worse_than_chance);
         warnings.extend(schema.warnings.iter().cloned());
         let analysis = Analysis {
             pack: detector.pack.clone(),
@@ -125,6 +166,7 @@ impl Analyze {
             schema: schema.clone(),
             quality,
             warnings,
+            wants_reference,
         };
         let bulk = vec![
             Bulk::F32(forest.clone()),
@@ -141,7 +183,15 @@ impl Analyze {
 impl Work for Analyze {
     fn step(&mut self, engine: &mut Engine) -> Result<Step> {
         let Some(scoring) = &mut self.scoring else {
-            let scoring = self.prepare(engine)?;
+            let mut search = match self.search.take() {
+                Some(search) => search,
+                None => self.search(engine)?,
+            };
+            if let Some(progress) = search.step()? {
+                self.search = Some(search);
+                return Ok(Step::Working(progress));
+            }
+            let scoring = self.prepare(engine, search.finish()?)?;
             let total = scoring.rows.len() as u64;
             self.scoring = Some(scoring);
             return Ok(Step::Working(Progress { stage: Stage::Scoring, done: 0, total, rows: 0 }));
@@ -176,6 +226,17 @@ impl Scoring {
         }
         self.done += rows.len();
         Ok(())
+    }
+}
+
+/// In plain words, that the forest speaks that was fitted to the records that these words name.
+fn fitted_to(words: &str, choice: &PackChoice) -> Result<String> {
+    match choice {
+        PackChoice::Named(name) => {
+            Err(Error::new(format!("The model pack {name} has learned elsewhere what is normal, and cannot be fitted"))
+                .advice("Choose either a pack or the records that are normal"))
+        }
+        PackChoice::Auto | PackChoice::None => Ok(format!("An isolation forest fitted to {words} speaks alone.")),
     }
 }
 

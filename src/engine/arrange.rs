@@ -19,7 +19,33 @@ pub(super) struct Arrange {
 
 struct Filtering {
     records: Records,
+    contains: Contains,
     passing: Vec<u32>,
+}
+
+/// Whether a record's text contains another, whatever the case.
+pub(super) struct Contains {
+    finder: memchr::memmem::Finder<'static>,
+    lower: Vec<u8>,
+}
+
+impl Contains {
+    /// `None` for a blank text, which tells no record from another.
+    pub(super) fn new(text: &str) -> Option<Self> {
+        let text = normalized(text);
+        let finder = memchr::memmem::Finder::new(&text).into_owned();
+        (!text.is_empty()).then_some(Self { finder, lower: Vec::new() })
+    }
+
+    pub(super) fn is_in(&mut self, record: &[u8]) -> bool {
+        self.lower.clear();
+        self.lower.extend(record.iter().map(u8::to_ascii_lowercase));
+        self.finder.find(&self.lower).is_some()
+    }
+}
+
+fn normalized(filter: &str) -> String {
+    filter.trim().to_ascii_lowercase()
 }
 
 /// The texts of a column whose dictionary could not hold them all, read from the file again.
@@ -30,7 +56,7 @@ struct Texts {
 
 impl Arrange {
     pub(super) fn new(sort: SortKey, descending: bool, filter: String, at_least: Option<f32>) -> Self {
-        let filter = filter.trim().to_ascii_lowercase();
+        let filter = normalized(&filter);
         Self { sort, descending, filter, at_least, filtering: None, texts: None }
     }
 
@@ -41,23 +67,23 @@ impl Arrange {
 
     /// Whether the filter's rows are known, after one more block of records.
     fn filter_some(&mut self, run: &mut Run, dataset: &Rc<Dataset>) -> Result<bool> {
-        if self.filter.is_empty() || run.filtered.as_ref().is_some_and(|(filter, _)| *filter == self.filter) {
+        if run.filtered.as_ref().is_some_and(|(filter, _)| *filter == self.filter) {
             return Ok(true);
         }
-        let filtering = self
-            .filtering
-            .get_or_insert_with(|| Filtering { records: Records::new(dataset.clone()), passing: Vec::new() });
-        let (needle, passing) = (memchr::memmem::Finder::new(&self.filter), &mut filtering.passing);
-        let mut lower = Vec::new();
-        filtering.records.block(|row, record, _| {
-            lower.clear();
-            lower.extend(record.iter().map(u8::to_ascii_lowercase));
-            if needle.find(&lower).is_some() {
+        let Some(contains) = Contains::new(&self.filter) else { return Ok(true) };
+        let filtering = self.filtering.get_or_insert_with(|| Filtering {
+            records: Records::new(dataset.clone()),
+            contains,
+            passing: Vec::new(),
+        });
+        let Filtering { records, contains, passing } = filtering;
+        records.block(|row, record, _| {
+            if contains.is_in(record) {
                 passing.push(row);
             }
         })?;
-        if filtering.records.is_done() {
-            run.filtered = Some((self.filter.clone(), std::mem::take(&mut filtering.passing)));
+        if records.is_done() {
+            run.filtered = Some((self.filter.clone(), std::mem::take(passing)));
         }
         Ok(run.filtered.as_ref().is_some_and(|(filter, _)| *filter == self.filter))
     }

@@ -7,9 +7,11 @@
 mod analyze;
 mod arrange;
 mod export;
+mod flood;
 mod judge;
 mod open;
 mod part;
+mod reference;
 
 use crate::bundle::Pack;
 use crate::error::{Error, Result};
@@ -76,6 +78,8 @@ pub struct Engine {
     new_spool: fn() -> Box<dyn Spool>,
     packs: Vec<Rc<Pack>>,
     dataset: Option<Rc<Dataset>>,
+    /// A file of normal records. It outlives the open file: people hold several days against the same quiet one.
+    reference: Option<Rc<Dataset>>,
     run: Option<Run>,
 }
 
@@ -120,11 +124,18 @@ fn once(work: impl FnOnce(&mut Engine) -> Result<Outcome> + 'static) -> Job {
     Job(Box::new(Once(Some(work))))
 }
 
+fn read(file: Option<Box<dyn Store>>, open: impl FnOnce(Box<dyn Store>) -> open::Open) -> Job {
+    match file {
+        Some(file) => Job(Box::new(open(file))),
+        None => once(|_| Err(Error::new("No file came with the request"))),
+    }
+}
+
 impl Engine {
     /// An engine without a file. `new_spool` makes room for decoded and written bytes.
     #[must_use]
     pub fn new(new_spool: fn() -> Box<dyn Spool>) -> Self {
-        Self { new_spool, packs: Vec::new(), dataset: None, run: None }
+        Self { new_spool, packs: Vec::new(), dataset: None, reference: None, run: None }
     }
 
     /// Makes a model pack known; one of the same name is replaced.
@@ -133,7 +144,7 @@ impl Engine {
         self.packs.push(Rc::new(pack));
     }
 
-    /// Begins a request. `file` is what [`Request::Open`] reads.
+    /// Begins a request. `file` is what [`Request::Open`] and [`Request::OpenReference`] read.
     ///
     /// # Panics
     /// On [`Request::Cancel`], which is for programs: they drop the job.
@@ -141,10 +152,8 @@ impl Engine {
     pub fn start(&self, request: Request, bulk: Vec<Bulk>, file: Option<Box<dyn Store>>) -> Job {
         match request {
             Request::AddPack { name } => once(move |engine| engine.add_pack_from(&name, &bulk)),
-            Request::Open { name } => match file {
-                Some(file) => Job(Box::new(open::Open::new(name, file))),
-                None => once(|_| Err(Error::new("No file came with the request"))),
-            },
+            Request::Open { name } => read(file, |file| open::Open::new(name, file)),
+            Request::OpenReference { name } => read(file, |file| open::Open::reference(name, file)),
             Request::OpenSample { rows, seed } => Job(Box::new(open::OpenSample::new(rows, seed, (self.new_spool)()))),
             Request::Analyze { settings, roles } => Job(Box::new(analyze::Analyze::new(settings, roles))),
             Request::Arrange { sort, descending, filter, at_least } => {

@@ -20,6 +20,8 @@ const ENCODED_BYTES_PER_STEP: usize = 1 << 16;
 
 pub(super) struct Open {
     name: String,
+    /// Whether it is to be the file of normal records, beside the open one.
+    is_reference: bool,
     file: Option<Box<dyn Store>>,
     at: u64,
     decoder: Decoder,
@@ -34,6 +36,7 @@ impl Open {
     pub(super) fn new(name: String, file: Box<dyn Store>) -> Self {
         Self {
             name,
+            is_reference: false,
             file: Some(file),
             at: 0,
             decoder: Decoder::new(),
@@ -42,6 +45,10 @@ impl Open {
             input: Vec::new(),
             output: Vec::new(),
         }
+    }
+
+    pub(super) fn reference(name: String, file: Box<dyn Store>) -> Self {
+        Self { is_reference: true, ..Self::new(name, file) }
     }
 
     fn push(&mut self, new_spool: fn() -> Box<dyn Spool>) -> Result<()> {
@@ -91,6 +98,11 @@ impl Work for Open {
             layout_name(layout).clone_into(&mut facts.format);
         }
         let dataset = Dataset { name: std::mem::take(&mut self.name), store, table, dialect, facts, schema };
+        if self.is_reference {
+            let (name, rows) = (dataset.name.clone(), dataset.table.n_rows() as u64);
+            engine.reference = Some(Rc::new(dataset));
+            return Ok(Step::Done(Reply::ReferenceOpened { name, rows }.into()));
+        }
         let opened = describe(engine, &dataset)?;
         engine.dataset = Some(Rc::new(dataset));
         engine.run = None;

@@ -12,4 +12,6 @@ pub use histogram::{CountScale, Histogram, nice_ticks};
 pub use ranking::Ranking;
 pub use rates::stage_rates;
 pub use scroll::{Columns, RowScroll};
-pub use words::{auc_words, bytes, count, duration, has_no_skill, metric, plural, score, share, share_of_one};
+pub use words::{
+    WORSE_THAN_CHANCE, auc_words, bytes, count, duration, has_no_skill, metric, plural, score, share, share_of_one,
+};

@@ -105,6 +105,8 @@ pub fn has_no_skill(auc: f64) -> bool {
     auc <= NO_SKILL
 }
 
+/// Below this a ranking is rather upside down than blind.
+pub const WORSE_THAN_CHANCE: f64 = 0.45;
 /// Chance is 0.5; a lucky seed on few anomalies reaches this.
 const NO_SKILL: f64 = 0.55;
 
@@ -113,7 +115,9 @@ const NO_SKILL: f64 = 0.55;
 pub fn auc_words(auc: f64) -> &'static str {
     match auc {
         a if a.is_nan() => "Cannot be judged: only one class is labelled.",
-        a if a < 0.45 => "Worse than chance: in this file the labelled anomalies look more ordinary than the rest.",
+        a if a < WORSE_THAN_CHANCE => {
+            "Worse than chance: in this file the labelled anomalies look more ordinary than the rest."
+        }
         a if has_no_skill(a) => "No better than chance: here a high score says nothing about the label.",
         a if a < 0.7 => "Weak: only a little better than chance.",
         a if a < 0.85 => "Fair: anomalies tend to score higher.",

@@ -1,12 +1,15 @@
 //! What the page does: turns the person's wishes into requests to the worker, and the worker's words into state.
 
 use crate::client::{Client, News, Purpose};
-use crate::state::{Activity, ActivityKind, Checking, Draft, Notice, Outcome, Remedy, Side, Sort, Source, State, Tone};
+use crate::state::{
+    Activity, ActivityKind, Checking, Draft, Notice, Outcome, ReferenceFile, Remedy, Side, Sort, Source, State, Tone,
+};
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use oddflow::error::Error;
-use oddflow::protocol::{Analysis, Bulk, JobId, Opened, Reply, Request, RowView, Settings};
+use oddflow::protocol::{Analysis, Bulk, JobId, Opened, Reference, Reply, Request, RowView};
 use oddflow::report::{Columns, Histogram, Ranking};
+use oddflow::schema::Schema;
 use oddflow::web::Incoming;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
@@ -17,6 +20,8 @@ const SAMPLE: Request = Request::OpenSample { rows: 20_000, seed: 1 };
 const HISTOGRAM_BINS: usize = 80;
 /// Rows whose cells are kept; beyond that the cache starts afresh.
 const MAX_CACHED_ROWS: usize = 20_000;
+/// The field that says which records are normal.
+pub const FIT_FIELD: &str = "fit-to";
 /// How long a download's address must live for the browser to have taken it.
 const DOWNLOAD_MS: u32 = 60_000;
 
@@ -29,6 +34,8 @@ pub struct App {
     started: StoredValue<f64>,
     /// What was on screen before the file that is being opened.
     last_source: StoredValue<Option<Source>, LocalStorage>,
+    /// The same of the file of normal records.
+    last_reference: StoredValue<Option<ReferenceFile>, LocalStorage>,
     arrange_job: StoredValue<JobId>,
     last_notice: StoredValue<u32>,
 }
@@ -45,6 +52,7 @@ impl App {
             client: StoredValue::new_local(None),
             started: StoredValue::new(0.0),
             last_source: StoredValue::new_local(None),
+            last_reference: StoredValue::new_local(None),
             arrange_job: StoredValue::new(0),
             last_notice: StoredValue::new(0),
         };
@@ -104,6 +112,32 @@ impl App {
         }
     }
 
+    /// Reads a file of normal records, to fit to.
+    pub fn open_reference(self, file: web_sys::File) {
+        let reference = ReferenceFile { name: file.name(), blob: file.into(), rows: None };
+        let job = self.send_reference(&reference);
+        self.begin(ActivityKind::OpenReference, reference.name.clone(), job);
+        self.last_reference.set_value(self.state.reference.get_untracked());
+        self.state.reference.set(Some(reference));
+    }
+
+    fn send_reference(self, reference: &ReferenceFile) -> JobId {
+        let request = Request::OpenReference { name: reference.name.clone() };
+        self.send(Purpose::OpenReference, request, Some(reference.blob.clone()))
+    }
+
+    /// Leads to the setting that says which records are normal.
+    pub fn name_normal_records(self) {
+        self.state.file_open.set(true);
+        // The panel is there after the next frame at the latest.
+        request_animation_frame(|| {
+            let field = gloo::utils::document().get_element_by_id(FIT_FIELD);
+            if let Some(field) = field.and_then(|field| field.dyn_into::<web_sys::HtmlElement>().ok()) {
+                let _ = field.focus();
+            }
+        });
+    }
+
     /// Opens what was open, as after the worker was replaced.
     pub fn open_again(self) {
         if let Some(source) = self.state.source.get_untracked() {
@@ -121,6 +155,12 @@ impl App {
 
     fn send_analyze(self, opened: &Opened) {
         let draft = self.state.draft.get_untracked();
+        if draft.settings.reference == Reference::File
+            && !self.state.engine_has_reference.get_untracked()
+            && let Some(reference) = self.state.reference.get_untracked()
+        {
+            self.send_reference(&reference);
+        }
         let roles = draft.role_changes(opened);
         let job = self.send(Purpose::Analyze, Request::Analyze { settings: draft.settings, roles }, None);
         self.begin(ActivityKind::Analyze, opened.name.clone(), job);
@@ -285,7 +325,10 @@ impl App {
         let job = incoming.job;
         let is_current = state.activity.with_untracked(|a| a.as_ref().is_some_and(|a| a.job == job));
         match (purpose, incoming.message) {
-            (Purpose::Open | Purpose::Analyze | Purpose::Export, Reply::Progress(progress)) if is_current => {
+            (
+                Purpose::Open | Purpose::OpenReference | Purpose::Analyze | Purpose::Export,
+                Reply::Progress(progress),
+            ) if is_current => {
                 state.activity.update(|activity| {
                     if let Some(activity) = activity {
                         activity.progress = Some(progress);
@@ -296,6 +339,25 @@ impl App {
             (Purpose::Analyze, Reply::Analyzed(analysis)) if is_current => {
                 state.activity.set(None);
                 self.analyzed(*analysis, incoming.bulk);
+            }
+            (Purpose::OpenReference, Reply::ReferenceOpened { rows, .. }) => {
+                state.engine_has_reference.set(true);
+                state.reference.update(|reference| {
+                    if let Some(reference) = reference {
+                        reference.rows = Some(rows);
+                    }
+                });
+                if is_current {
+                    state.activity.set(None);
+                    state.draft.update(|draft| draft.reference_file += 1);
+                }
+            }
+            (Purpose::OpenReference, reply @ (Reply::Failed(_) | Reply::Cancelled)) if is_current => {
+                state.activity.set(None);
+                state.reference.set(self.last_reference.get_value());
+                if let Reply::Failed(error) = reply {
+                    self.problem(error);
+                }
             }
             (Purpose::Export, Reply::Exported { name }) if is_current => {
                 state.activity.set(None);
@@ -364,11 +426,13 @@ impl App {
     fn opened(self, opened: Opened) {
         let state = self.state;
         let opened = Arc::new(opened);
-        let same_columns = state.opened.with_untracked(|old| old.as_ref().is_some_and(|o| o.schema == opened.schema));
+        let (same_columns, same_names) = state.opened.with_untracked(|old| {
+            let is = |same: fn(&Schema, &Schema) -> bool| old.as_ref().is_some_and(|o| same(&o.schema, &opened.schema));
+            (is(PartialEq::eq), is(Schema::has_columns_of))
+        });
         if !same_columns {
-            // A pack that was chosen for another table may not fit this one; the other settings stay.
-            let settings = state.draft.with_untracked(|draft| draft.settings.clone());
-            state.draft.set(Draft::of(&opened, Settings { pack: Default::default(), ..settings }));
+            let Draft { settings, reference_file, .. } = state.draft.get_untracked();
+            state.draft.set(Draft::of(&opened, settings.for_other_file(same_names), reference_file));
             self.empty_form();
         }
         self.forget_outcome();
@@ -394,7 +458,7 @@ impl App {
         let elapsed = now() - self.started.get_value();
         let draft = Draft {
             roles: analysis.schema.columns.iter().map(|column| column.role).collect(),
-            settings: state.draft.with_untracked(|draft| draft.settings.clone()),
+            ..state.draft.get_untracked()
         };
         state.draft.set(draft.clone());
         state.threshold.set(analysis.threshold);
@@ -441,6 +505,7 @@ impl App {
         state.activity.set(None);
         state.arranging.set(false);
         state.engine_has_file.set(false);
+        state.engine_has_reference.set(false);
         state.cells.update_value(|cache| cache.pending.clear());
         if state.checked.get_untracked() == Some(Checking::Waiting) {
             state.checked.set(None);

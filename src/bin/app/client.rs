@@ -32,6 +32,7 @@ const MAX_FAILED_STARTS: u32 = 2;
 pub enum Purpose {
     Pack,
     Open,
+    OpenReference,
     Analyze,
     Arrange,
     Rows(Vec<u32>),

@@ -15,6 +15,10 @@ pub struct State {
     pub activity: RwSignal<Option<Activity>>,
     /// What was opened last, to open it again if the worker had to be replaced. A handle: no bytes of the file are here.
     pub source: RwSignal<Option<Source>, LocalStorage>,
+    /// The file of normal records. It stays whatever file is opened, until another takes its place.
+    pub reference: RwSignal<Option<ReferenceFile>, LocalStorage>,
+    /// Whether the worker holds it; false after the worker was replaced.
+    pub engine_has_reference: RwSignal<bool>,
     /// Whether the worker holds what is on screen; false after it was replaced, until the file is opened again.
     pub engine_has_file: RwSignal<bool>,
     /// What was found out about the file on screen.
@@ -70,6 +74,7 @@ pub struct Activity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActivityKind {
     Open,
+    OpenReference,
     Analyze,
     Export,
 }
@@ -92,16 +97,27 @@ impl Source {
     }
 }
 
+/// A file of normal records: a handle, to read it again if the worker had to be replaced.
+#[derive(Clone)]
+pub struct ReferenceFile {
+    pub name: String,
+    pub blob: web_sys::Blob,
+    /// Once it has been read.
+    pub rows: Option<u64>,
+}
+
 /// The settings of a run and the role of each column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Draft {
     pub settings: Settings,
     pub roles: Vec<Role>,
+    /// Rises with each file of normal records, which the settings do not tell apart.
+    pub reference_file: u32,
 }
 
 impl Draft {
-    pub fn of(opened: &Opened, settings: Settings) -> Self {
-        Self { settings, roles: opened.schema.columns.iter().map(|column| column.role).collect() }
+    pub fn of(opened: &Opened, settings: Settings, reference_file: u32) -> Self {
+        Self { settings, roles: opened.schema.columns.iter().map(|column| column.role).collect(), reference_file }
     }
 
     /// What differs from the roles that were found in the file.
@@ -214,6 +230,8 @@ impl State {
         Self {
             activity: RwSignal::new(None),
             source: RwSignal::new_local(None),
+            reference: RwSignal::new_local(None),
+            engine_has_reference: RwSignal::new(false),
             engine_has_file: RwSignal::new(false),
             opened: RwSignal::new(None),
             draft: RwSignal::default(),

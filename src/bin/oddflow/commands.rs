@@ -152,6 +152,11 @@ fn analyze(args: &RunArgs) -> Result<(Engine, Analysis)> {
     }
     let opened = open(&mut engine, &args.file)?;
     let roles = roles(&opened, &args.columns)?;
+    if let Some(path) = &args.normal_file {
+        let (name, file) = named(path)?;
+        let job = engine.start(Request::OpenReference { name }, Vec::new(), Some(file));
+        engine.finish(job, |_| ())?;
+    }
     let job = engine.start(Request::Analyze { settings, roles }, Vec::new(), None);
     match engine.finish(job, |_| ())? {
         Outcome { reply: Reply::Analyzed(analysis), .. } => Ok((engine, *analysis)),
@@ -186,13 +191,18 @@ fn pack_of<B: AsRef<[u8]>>(read: impl Fn(&str) -> Result<B>) -> Result<Pack> {
 }
 
 fn open(engine: &mut Engine, path: &Path) -> Result<Opened> {
-    let file: Box<dyn Store> = Box::new(FileStore::open(path)?);
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let (name, file) = named(path)?;
     let job = engine.start(Request::Open { name }, Vec::new(), Some(file));
     match engine.finish(job, |_| ())? {
         Outcome { reply: Reply::Opened(opened), .. } => Ok(*opened),
         _ => unreachable!("an open file answers with what was found"),
     }
+}
+
+/// A file with its name.
+fn named(path: &Path) -> Result<(String, Box<dyn Store>)> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok((name, Box::new(FileStore::open(path)?)))
 }
 
 /// The changes of role that the arguments ask for.

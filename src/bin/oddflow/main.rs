@@ -7,7 +7,7 @@ mod files;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use oddflow::protocol::{PackChoice, Settings};
+use oddflow::protocol::{PackChoice, Reference, Settings};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -94,14 +94,21 @@ struct RunArgs {
     /// Trees of the forest that is fitted to the file.
     #[arg(long, default_value_t = Settings::default().n_estimators, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     trees: u32,
-    /// Records that each of these trees sees.
-    #[arg(long, default_value_t = Settings::default().max_samples, value_parser = clap::value_parser!(u32).range(2..=65_536))]
-    max_samples: u32,
+    /// Records that each of these trees sees: 256 if not given, or 4096 of those that are named as normal.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=65_536))]
+    max_samples: Option<u32>,
     /// The share of records to flag, above 0 and at most 0.5, or `auto`.
     #[arg(long, value_parser = contamination, default_value = "auto")]
     contamination: Contamination,
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
+    /// The records that are normal, for the forest to be fitted to: `label` for those labelled so, `filter:TEXT` for
+    /// those that contain a text, or `time:FROM..TO` for a time window, of which one end may be left out.
+    #[arg(long, value_parser = normal, conflicts_with = "normal_file")]
+    normal: Option<Reference>,
+    /// A file of normal records, for the forest to be fitted to.
+    #[arg(long)]
+    normal_file: Option<PathBuf>,
     #[command(flatten)]
     columns: ColumnArgs,
 }
@@ -131,6 +138,21 @@ fn contamination(text: &str) -> Result<Contamination, String> {
     }
 }
 
+/// `Settings::reference` as an argument.
+fn normal(text: &str) -> Result<Reference, String> {
+    match text.split_once(':') {
+        None if text == "label" => Ok(Reference::Label),
+        Some(("filter", text)) if !text.trim().is_empty() => Ok(Reference::Filter(text.into())),
+        Some(("time", window)) => match window.split_once("..") {
+            Some((from, to)) if !from.trim().is_empty() || !to.trim().is_empty() => {
+                Ok(Reference::Time { from: from.into(), to: to.into() })
+            }
+            _ => Err("a time window is FROM..TO, FROM.. or ..TO".into()),
+        },
+        _ => Err("not `label`, `filter:TEXT` or `time:FROM..TO`".into()),
+    }
+}
+
 fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
@@ -155,12 +177,17 @@ impl RunArgs {
             // The folder has been opened by then; the pack goes by its own name.
             Some(name) => PackChoice::Named(name.into()),
         };
+        let reference = match &self.normal_file {
+            Some(_) => Reference::File,
+            None => self.normal.clone().unwrap_or_default(),
+        };
         Settings {
             pack,
             n_estimators: self.trees,
-            max_samples: self.max_samples,
+            max_samples: self.max_samples.unwrap_or_else(|| reference.usual_samples()),
             contamination: self.contamination.0,
             seed: self.seed,
+            reference,
         }
     }
 }
@@ -203,6 +230,25 @@ fn main() -> ExitCode {
             // One line, whatever names the file brought along.
             eprintln!("oddflow: {}", one_line(&error.to_string()));
             ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_records_are_named_by_an_argument() {
+        let time = |from: &str, to: &str| Some(Reference::Time { from: from.into(), to: to.into() });
+        let check = |text: &str, expected: Option<Reference>| assert_eq!(normal(text).ok(), expected, "{text}");
+        check("label", Some(Reference::Label));
+        check("filter:a:b..c", Some(Reference::Filter("a:b..c".into())));
+        check("time:1.5..2", time("1.5", "2"));
+        check("time:2024-04-19T08:30..", time("2024-04-19T08:30", ""));
+        check("time:..2024-04-19 08:30", time("", "2024-04-19 08:30"));
+        for text in ["", "labels", "label:x", "filter:", "filter: ", "time:", "time:..", "time:2024", "host:x"] {
+            check(text, None);
         }
     }
 }

@@ -8,6 +8,7 @@ mod progress;
 mod quality;
 mod record;
 mod records;
+mod reference;
 mod result;
 mod scores;
 mod settings;

@@ -39,8 +39,9 @@ pub fn Progress() -> impl IntoView {
 fn title(activity: &Activity) -> String {
     let name = &activity.name;
     match (activity.kind, activity.progress.as_ref().map(|progress| progress.stage)) {
-        (ActivityKind::Open, None) => format!("Opening {name}"),
+        (ActivityKind::Open | ActivityKind::OpenReference, None) => format!("Opening {name}"),
         (_, Some(Stage::Reading)) => format!("Reading {name}"),
+        (_, Some(Stage::Selecting)) => "Looking for the normal records".into(),
         (_, Some(Stage::Fitting)) => "Learning what is ordinary here".into(),
         (ActivityKind::Analyze, None) => format!("Preparing {name}"),
         (_, Some(Stage::Scoring)) => "Scoring every record".into(),
@@ -59,9 +60,9 @@ fn detail(activity: &Activity) -> String {
         Stage::Reading => format!("{} · {}", bytes(done), plural(progress.rows, "row", "rows")),
         Stage::Fitting if total > 0 => format!("Step {} of {}", count(done), count(total)),
         Stage::Fitting => String::new(),
-        Stage::Scoring | Stage::Arranging | Stage::Writing if total > 0 => {
+        Stage::Selecting | Stage::Scoring | Stage::Arranging | Stage::Writing if total > 0 => {
             format!("{} of {}", count(done), plural(total, "row", "rows"))
         }
-        Stage::Scoring | Stage::Arranging | Stage::Writing => plural(done, "row", "rows"),
+        Stage::Selecting | Stage::Scoring | Stage::Arranging | Stage::Writing => plural(done, "row", "rows"),
     }
 }

@@ -5,6 +5,7 @@ use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use crate::state;
 use leptos::prelude::*;
+use oddflow::protocol::Reference;
 use oddflow::report::{auc_words, count, duration, has_no_skill, plural, share};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
     let unscored = n_rows - analysis.n_scored.min(n_rows);
     let detector = match &analysis.pack {
         Some(pack) => format!("Model pack {pack}"),
+        None if analysis.settings.reference != Reference::All => "Forest fitted to normal records".into(),
         None => "Forest fitted to this file".into(),
     };
     let footnote = format!(
@@ -67,6 +69,11 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
             </div>
             {no_skill.map(|words| view! { <p class="remark">"Judged by the labels: " {words}</p> })}
             {warnings}
+            {analysis.wants_reference.then(|| view! {
+                <button type="button" class="button remark-action" on:click=move |_| app.name_normal_records()>
+                    "Name the normal records"
+                </button>
+            })}
             <Scores outcome=outcome.clone()/>
         </section>
     }

@@ -1,5 +1,6 @@
 //! The settings of a run, and "Run again" once they differ from the last one.
 
+use super::reference::ReferenceField;
 use crate::actions::use_app;
 use leptos::prelude::*;
 use oddflow::protocol::{Opened, PackChoice, Settings};
@@ -39,7 +40,8 @@ pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
         }>
             <h3>"Settings"</h3>
             <fieldset class="fields" disabled=move || busy.get()>
-                <PackField opened/>
+                <PackField opened=opened.clone()/>
+                <ReferenceField opened/>
                 <NumberField id="trees" label="Trees" range=TREES
                     value=settings(|s| s.n_estimators.into()) set=set(|s, x| s.n_estimators = x as u32)/>
                 <NumberField id="samples" label="Rows per tree" range=SAMPLES
@@ -87,7 +89,7 @@ fn PackField(opened: Arc<Opened>) -> impl IntoView {
             // Marked, so that no pack's name can be taken for one of the above.
             named => PackChoice::Named(named.trim_start_matches("pack:").into()),
         };
-        draft.update(|draft| draft.settings.pack = pack);
+        draft.update(|draft| draft.settings.set_pack(pack));
     };
     let value = move || {
         draft.with(|draft| match &draft.settings.pack {
