@@ -7,10 +7,12 @@ use crate::dnn::Network;
 use crate::domain::Domain;
 use crate::encode::Encoder;
 use crate::error::{Error, Result};
+use crate::flow::{self, Record};
 use crate::forest::IsolationForest;
 use crate::hybrid::{Detector, Fusion, SecondStage};
 use crate::inputs::NetworkInputs;
 use crate::schema::{BY_HAND, Layout, Role, Schema, layout_name};
+use crate::table::Table;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -54,16 +56,6 @@ pub struct Manifest {
     pub fusion: Fusion,
     pub inputs: NetworkInputs,
     pub encoder: Encoder,
-}
-
-/// What a pack's encoder reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Record {
-    /// The table's own columns.
-    Columns,
-    /// The common flow record that `flow::view` makes of any flow log.
-    Flow,
 }
 
 /// How well the views do on rows that they have not seen, over several runs with a seed and a split each. No runs: not
@@ -216,12 +208,18 @@ impl Pack {
         &self.network
     }
 
-    /// Whether the pack can judge tables of this schema.
+    /// Whether the pack can read tables of this schema. Whether it knows such traffic is for its domain to say.
     ///
     /// # Errors
     /// If it was made for another layout, or columns are missing; the error names them.
-    pub fn fits(&self, schema: &Schema) -> Result<()> {
+    pub fn fits(&self, table: &Table, schema: &Schema) -> Result<()> {
         let manifest = &self.manifest;
+        if manifest.record == Record::Flow {
+            return match flow::is_flow_log(table, schema) {
+                true => Ok(()),
+                false => Err(Error::new("The file is no flow log: it lacks bytes and packets, or protocol and ports")),
+            };
+        }
         if manifest.layout != schema.layout
             && let (Some(ours), Some(theirs)) = (manifest.layout, schema.layout)
         {
@@ -259,6 +257,7 @@ impl Pack {
     pub fn detector(&self) -> Detector {
         let manifest = &self.manifest;
         Detector {
+            record: manifest.record,
             encoder: manifest.encoder.clone(),
             forest: self.forest.clone(),
             second: Some(SecondStage {

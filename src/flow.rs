@@ -15,10 +15,12 @@
 mod names;
 mod sources;
 
+use crate::error::{Error, Result};
 use crate::schema::{ANOMALY, ColumnSpec, Kind, NORMAL, Role, Schema, fold, labels};
 use crate::table::{BadRecord, Cell, Column, Table, Value};
 use names::{Proto, State};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use sources::{Of, Source, Term};
 
 /// A derived column.
@@ -128,6 +130,38 @@ impl Amounts {
 fn per(amount: Option<f64>, unit: Option<f64>) -> Option<f64> {
     let quotient = amount? / unit.filter(|&unit| unit > 0.0)?;
     quotient.is_finite().then_some(quotient)
+}
+
+/// What a detector's encoder reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// The table's own columns.
+    Columns,
+    /// The common flow record that [`view`] makes of any flow log.
+    Flow,
+}
+
+impl Record {
+    /// The table as it is read; `None` for as it is.
+    ///
+    /// # Errors
+    /// If flow records are read, and the table is no flow log.
+    pub fn view(self, table: &Table, schema: &Schema) -> Result<Option<(Table, Schema)>> {
+        match self {
+            Self::Columns => Ok(None),
+            Self::Flow => view(table, schema).map(Some).ok_or_else(|| {
+                Error::new("The table is no flow log")
+                    .advice("Give a file with bytes or packets, and a protocol or ports")
+            }),
+        }
+    }
+}
+
+/// Whether [`view`] can read the table.
+#[must_use]
+pub fn is_flow_log(table: &Table, schema: &Schema) -> bool {
+    Reader::new(table, schema).is_some()
 }
 
 /// The table as flow records, with the same rows, spans and bad records, and its schema; labels are carried over as 0

@@ -12,6 +12,7 @@ use crate::dnn::Network;
 use crate::encode::{BoundEncoder, Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::evaluate::contamination_threshold;
+use crate::flow::Record;
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
 use crate::inputs::NetworkInputs;
 use crate::rng::Rng;
@@ -24,6 +25,8 @@ use serde::{Deserialize, Serialize};
 /// Everything that turns a table into scores. Made from a pack, or fitted to the file itself.
 #[derive(Clone)]
 pub struct Detector {
+    /// What the encoder reads; a table has to be seen that way before it is bound.
+    pub record: Record,
     pub encoder: Encoder,
     pub forest: IsolationForest,
     pub second: Option<SecondStage>,
@@ -282,6 +285,7 @@ impl Detector {
         let forest = params.fit_sampled(x.view(), n_rows)?;
         Ok(Self {
             threshold: -forest.offset(),
+            record: Record::Columns,
             encoder,
             forest,
             second: None,

@@ -3,6 +3,7 @@
 //! Small things travel as serde values, bulk (scores, orders, file bytes) beside them as [`Bulk`] buffers that are
 //! transferred, not copied. Every request carries a [`JobId`], and every reply the id of the request it answers.
 
+use crate::domain::FitReport;
 use crate::error::Error;
 use crate::evaluate::Curve;
 use crate::schema::{Kind, Layout, Role, Schema};
@@ -269,6 +270,8 @@ pub struct Analysis {
     /// Whether naming the normal records may help: one pattern is most of the file, or the labels call the ranking of
     /// the forest that was fitted to all of it worse than chance.
     pub wants_reference: bool,
+    /// How well the file fits the pack that speaks, or the one that keeps silent because it does not.
+    pub fit: Option<FitReport>,
 }
 
 /// What the labels say about the scores, at no particular threshold.

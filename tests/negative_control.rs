@@ -150,7 +150,7 @@ fn test_auc(training: &Table, test: &Table) -> f64 {
         hidden: vec![64, 32],
         dropout: vec![],
         input_noise: 0.0,
-        epochs: 60,
+        steps: 3000,
         ..TrainParams::new("", "", 0).views.classifier
     };
     let x = training.x();

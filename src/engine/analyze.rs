@@ -1,8 +1,9 @@
 //! Scoring the open file: roles and settings → detector → scores → what they are worth.
 
+use super::choose::{Choice, Chosen};
 use super::reference::{Normal, Search};
 use super::{Dataset, Engine, Outcome, ROWS_PER_STEP, Run, Step, Work, flood};
-use crate::bundle::Pack;
+use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::hybrid::{Detector, FileFit};
@@ -11,6 +12,7 @@ use crate::protocol::{
 };
 use crate::report;
 use crate::schema::{self, Schema};
+use crate::table::Table;
 use std::rc::Rc;
 
 pub(super) struct Analyze {
@@ -28,6 +30,9 @@ struct Scoring {
     explanation: String,
     warnings: Vec<String>,
     wants_reference: bool,
+    fit: Option<FitReport>,
+    /// The file as the pack reads it, where that is not as it is.
+    view: Option<(Table, Schema)>,
     /// The rows that can be scored, in order, and how many of them have been.
     rows: Vec<u32>,
     done: usize,
@@ -54,14 +59,15 @@ impl Analyze {
         let schema = dataset.schema_with(&self.roles)?;
         let rows = dataset.table.good_rows();
         let names_normal = self.settings.reference != Reference::All;
-        let (pack, explanation) = if names_normal {
-            (None, fitted_to(&normal.words, &self.settings.pack)?)
+        let Choice { chosen, explanation, fit, mut warnings } = if names_normal {
+            Choice { explanation: fitted_to(&normal.words, &self.settings.pack)?, ..Choice::default() }
         } else {
-            choose_pack(&engine.packs, &schema, &self.settings.pack)?
+            Choice::new(&engine.packs, &dataset.table, &schema, &rows, &self.settings.pack)?
         };
-        let (mut warnings, mut wants_reference) = (Vec::new(), false);
-        let detector = match pack {
-            Some(pack) => {
+        let (mut wants_reference, mut view) = (false, None);
+        let detector = match chosen {
+            Some(Chosen { pack, view: as_read }) => {
+                view = as_read;
                 if pack.manifest().training.rows == rows.len() as u64 {
                     warnings.push(format!(
                         "The file has as many records as the one that the pack {} was trained on. If it is that very \
@@ -77,12 +83,12 @@ impl Analyze {
                         .advice("Give a file with more records, or one that a model pack knows"));
                 }
                 let Settings { n_estimators, max_samples, seed, .. } = self.settings;
-                let fit = FileFit { n_estimators, max_samples, seed };
+                let file_fit = FileFit { n_estimators, max_samples, seed };
                 if names_normal {
                     let Normal { dataset, schema, rows, words } = normal;
-                    Detector::fit_to_normal(&dataset.table, &schema, &rows, &words, fit)?
+                    Detector::fit_to_normal(&dataset.table, &schema, &rows, &words, file_fit)?
                 } else {
-                    let detector = Detector::fit_to_file(&dataset.table, &schema, &rows, fit)?;
+                    let detector = Detector::fit_to_file(&dataset.table, &schema, &rows, file_fit)?;
                     let warning = flood::warning(&detector, &dataset.table, &schema, &rows, seed)?;
                     wants_reference = warning.is_some();
                     warnings.extend(warning);
@@ -98,6 +104,8 @@ impl Analyze {
             explanation,
             warnings,
             wants_reference,
+            fit,
+            view,
             rows,
             done: 0,
             forest: vec![f32::NAN; n_rows],
@@ -116,6 +124,7 @@ impl Analyze {
             explanation,
             mut warnings,
             mut wants_reference,
+            fit,
             rows,
             forest,
             dnn,
@@ -167,6 +176,7 @@ impl Analyze {
             quality,
             warnings,
             wants_reference,
+            fit,
         };
         let bulk = vec![
             Bulk::F32(forest.clone()),
@@ -216,7 +226,8 @@ impl Scoring {
             scores.resize(rows.len(), f32::NAN);
         }
         let [forest, dnn, score] = &mut self.block;
-        self.detector.bind(&self.dataset.table, &self.schema)?.score(rows, forest, dnn, score)?;
+        let (table, schema) = self.view.as_ref().map_or((&self.dataset.table, &self.schema), |(t, s)| (t, s));
+        self.detector.bind(table, schema)?.score(rows, forest, dnn, score)?;
         for (at, &row) in rows.iter().enumerate() {
             self.forest[row as usize] = forest[at];
             self.score[row as usize] = score[at];
@@ -237,27 +248,5 @@ fn fitted_to(words: &str, choice: &PackChoice) -> Result<String> {
                 .advice("Choose either a pack or the records that are normal"))
         }
         PackChoice::Auto | PackChoice::None => Ok(format!("An isolation forest fitted to {words} speaks alone.")),
-    }
-}
-
-/// The pack for this file, and in plain words which detector speaks and why.
-fn choose_pack(packs: &[Rc<Pack>], schema: &Schema, choice: &PackChoice) -> Result<(Option<Rc<Pack>>, String)> {
-    const ALONE: &str = "An isolation forest fitted to this very file speaks alone";
-    let using = |pack: &Rc<Pack>| {
-        let name = &pack.manifest().name;
-        (Some(pack.clone()), format!("The model pack {name} speaks: its isolation forest and its network together."))
-    };
-    match choice {
-        PackChoice::None => Ok((None, format!("{ALONE}, as you asked."))),
-        PackChoice::Auto => Ok(match packs.iter().find(|pack| pack.fits(schema).is_ok()) {
-            Some(pack) => using(pack),
-            None => (None, format!("{ALONE}: no model pack was trained on records like these.")),
-        }),
-        PackChoice::Named(name) => {
-            let pack = packs.iter().find(|pack| pack.manifest().name == *name);
-            let pack = pack.ok_or_else(|| Error::new(format!("There is no model pack named \"{name}\"")))?;
-            pack.fits(schema)?;
-            Ok(using(pack))
-        }
     }
 }

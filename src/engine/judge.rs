@@ -1,6 +1,7 @@
 //! What the labels of the open file say about its scores, in figures.
 
 use super::{Engine, Run};
+use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Bootstrap, Confusion, Intervals, NameRecall, Reliability};
 use crate::schema;
@@ -37,6 +38,7 @@ pub struct Evaluation {
     pub novelty: Option<Novelty>,
     /// How the confidence intervals of 95 % were found.
     pub bootstrap: Bootstrap,
+    pub fit: Option<FitReport>,
     pub warnings: Vec<String>,
 }
 
@@ -188,6 +190,7 @@ impl Engine {
             novelty: self.novelty(run, &labels, name, &names),
             recall_by_attack: names.into_iter().map(AttackRecall::of).collect(),
             bootstrap,
+            fit: run.analysis.fit.clone(),
             warnings: run.analysis.warnings.clone(),
         })
     }

@@ -6,6 +6,7 @@
 
 mod analyze;
 mod arrange;
+mod choose;
 mod export;
 mod flood;
 mod judge;
@@ -239,7 +240,9 @@ impl Engine {
         }
         let table = ingest::table_of(&dataset.table, &[cells]);
         let (mut forest, mut dnn, mut score) = ([f32::NAN], [f32::NAN], [f32::NAN]);
-        run.detector.bind(&table, &run.schema)?.score(&[0], &mut forest, &mut dnn, &mut score)?;
+        let view = run.detector.record.view(&table, &run.schema)?;
+        let (table, schema) = view.as_ref().map_or((&table, &run.schema), |(table, schema)| (table, schema));
+        run.detector.bind(table, schema)?.score(&[0], &mut forest, &mut dnn, &mut score)?;
         let scored = &run.order[..run.n_scored];
         let above = scored.partition_point(|&row| run.score[row as usize] >= score[0]);
         Ok(Checked {

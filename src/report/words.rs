@@ -1,5 +1,7 @@
 //! Numbers as a person reads them. English, a comma between thousands, a thin space before a unit.
 
+use crate::domain::FitReport;
+
 /// Keeps a number and its unit on one line.
 const SPACE: char = '\u{202f}';
 
@@ -135,6 +137,25 @@ fn signed(text: String) -> String {
     }
 }
 
+/// A population stability index with two decimals.
+#[must_use]
+pub fn drift(x: f64) -> String {
+    if x < 100.0 { format!("{x:.2}") } else { ">\u{2009}100".into() }
+}
+
+/// In one line, whether and how well a file fits a pack.
+#[must_use]
+pub fn drift_words(fit: &FitReport) -> String {
+    let verdict = if fit.accepted { "is of the kind that" } else { "is not of the kind that" };
+    let comparison = if fit.accepted { "within" } else { "beyond" };
+    format!(
+        "This file {verdict} {} knows: drift {}, {comparison} its limit of {}",
+        fit.pack,
+        drift(fit.drift),
+        drift(fit.limit)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,5 +240,19 @@ mod tests {
         }
         assert!(has_no_skill(0.5) && !has_no_skill(0.6) && !has_no_skill(f64::NAN));
         assert!(auc_words(f64::NAN).starts_with("Cannot"));
+    }
+
+    #[test]
+    fn tells_whether_a_file_fits() {
+        let fit = |accepted, drift| FitReport {
+            pack: "p".into(),
+            accepted,
+            drift,
+            limit: 0.5,
+            rows: 1,
+            columns: vec![],
+        };
+        assert_eq!(drift_words(&fit(true, 0.123)), "This file is of the kind that p knows: drift 0.12, within its limit of 0.50");
+        assert_eq!(drift_words(&fit(false, 1e9)), "This file is not of the kind that p knows: drift >\u{2009}100, beyond its limit of 0.50");
     }
 }

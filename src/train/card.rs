@@ -2,7 +2,8 @@
 
 use super::TrainParams;
 use super::rounds::LeaveOut;
-use crate::bundle::{FigureSpread, Manifest, Record, Spread, Validation};
+use crate::bundle::{FigureSpread, Manifest, Spread, Validation};
+use crate::flow::Record;
 use crate::schema::layout_name;
 use std::fmt::{self, Write};
 

@@ -22,7 +22,8 @@ pub struct MlpParams {
     pub learning_rate: f64,
     pub weight_decay: f64,
     pub batch: usize,
-    pub epochs: u32,
+    /// Batches to learn from, roughly: the rows are gone through in whole epochs, 3 to 200 of them.
+    pub steps: u32,
     pub seed: u64,
 }
 
@@ -52,17 +53,19 @@ impl<'a> Rows<'a> {
 
 impl MlpParams {
     /// Trains on `rows`; keeps the weights of the epoch that has the least loss on `validation`. `epoch_done` hears the
-    /// number of the epoch from 1 and that loss.
+    /// share of the epochs that are done and that loss.
     ///
     /// # Errors
     /// If the loss diverges, so that weights are no longer finite.
-    pub fn fit(&self, rows: Rows<'_>, validation: Rows<'_>, mut epoch_done: impl FnMut(u32, f64)) -> Result<Dense> {
+    pub fn fit(&self, rows: Rows<'_>, validation: Rows<'_>, mut epoch_done: impl FnMut(f64, f64)) -> Result<Dense> {
         let mut rng = Rng::new(self.seed);
         let mut net = Trainer::new(self, rows.x.ncols(), rows.target, &mut rng);
         let mut order: Vec<u32> = (0..rows.x.nrows() as u32).collect();
-        let steps = f64::from(self.epochs) * order.len().div_ceil(self.batch) as f64;
+        let batches = order.len().div_ceil(self.batch).max(1) as u32;
+        let epochs = (self.steps / batches).clamp(3, 200);
+        let steps = f64::from(epochs) * f64::from(batches);
         let (mut best, mut best_loss) = (net.dense()?, f64::INFINITY);
-        for epoch in 1..=self.epochs {
+        for epoch in 1..=epochs {
             rng.shuffle(&mut order);
             for batch in order.chunks(self.batch) {
                 net.load(rows, batch, self.input_noise, &mut rng);
@@ -78,7 +81,7 @@ impl MlpParams {
             if loss < best_loss {
                 (best, best_loss) = (now, loss);
             }
-            epoch_done(epoch, loss);
+            epoch_done(f64::from(epoch) / f64::from(epochs), loss);
         }
         Ok(best)
     }
@@ -393,7 +396,7 @@ mod tests {
             learning_rate: 5e-3,
             weight_decay: 1e-4,
             batch: 64,
-            epochs: 30,
+            steps: 500,
             seed: 3,
         }
     }

@@ -15,11 +15,13 @@ pub mod rounds;
 pub mod split;
 pub mod views;
 
-use crate::bundle::{FORMAT, FileDigest, Manifest, Record, Training, VERSION};
+use crate::bundle::{FORMAT, FileDigest, Manifest, Training, VERSION};
 use crate::dense::Activation;
 use crate::dnn::to_onnx;
 use crate::error::Result;
+use crate::flow::Record;
 use crate::hybrid::{Views, Weights};
+use crate::rng::Rng;
 use crate::schema::Schema;
 use crate::table::Table;
 use mlp::MlpParams;
@@ -64,7 +66,7 @@ impl TrainParams {
             learning_rate: 2e-3,
             weight_decay: 1e-4,
             batch: 512,
-            epochs: 10,
+            steps: 2000,
             seed,
         };
         let autoencoder = MlpParams {
@@ -72,7 +74,7 @@ impl TrainParams {
             activation: Activation::Tanh,
             dropout: vec![],
             input_noise: 0.0,
-            epochs: 50,
+            steps: 6000,
             ..classifier.clone()
         };
         let views = ViewParams {
@@ -124,6 +126,9 @@ pub struct PackFiles {
     pub card: String,
 }
 
+/// Rows of each label that a source gives at most.
+const SOURCE_ROWS: u32 = 5000;
+
 /// Trains a pack.
 ///
 /// # Errors
@@ -134,7 +139,11 @@ pub fn train(
     params: &TrainParams,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<PackFiles> {
-    let data = Data::new(table, schema, params.normal_only)?;
+    let mut data = Data::new(table, schema, params.normal_only)?;
+    if params.leave_out == LeaveOut::Sources {
+        let (source_of, _) = rounds::groups(&data, params)?;
+        data.limit_sources(&source_of, SOURCE_ROWS, &mut Rng::stream(params.seed, 4));
+    }
     let judged = rounds::run(&data, params, progress)?;
     // The pack itself is one round more.
     let before = judged.len() as f64 / (judged.len() + 1) as f64;

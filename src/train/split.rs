@@ -89,6 +89,19 @@ impl<'a> Data<'a> {
         Ok(Self { table, schema, rows, labels, classes, class_names, facts })
     }
 
+    /// Keeps at most `most` rows of each label from each source, drawn at random: one flood would else outweigh the rest.
+    pub fn limit_sources(&mut self, source_of: &[u32], most: u32, rng: &mut Rng) {
+        let mut parts: BTreeMap<(u32, u8), Vec<u32>> = BTreeMap::new();
+        for &row in &self.rows {
+            parts.entry((source_of[row as usize], self.labels[row as usize])).or_default().push(row);
+        }
+        let some = |rows: Vec<u32>| -> Vec<u32> {
+            rng.sample(rows.len() as u32, most).into_iter().map(|at| rows[at as usize]).collect()
+        };
+        self.rows = parts.into_values().flat_map(some).collect();
+        self.rows.sort_unstable();
+    }
+
     #[must_use]
     pub fn is_attack(&self, row: u32) -> bool {
         self.labels[row as usize] == 1

@@ -23,9 +23,9 @@ fn quick() -> TrainParams {
     params.views.max_samples = 256;
     params.views.n_folds = 2;
     params.views.classifier.hidden = vec![16];
-    params.views.classifier.epochs = 3;
+    params.views.classifier.steps = 100;
     params.views.autoencoder.as_mut().unwrap().hidden = vec![4];
-    params.views.autoencoder.as_mut().unwrap().epochs = 2;
+    params.views.autoencoder.as_mut().unwrap().steps = 100;
     params.runs = 1;
     params
 }
@@ -48,7 +48,7 @@ fn a_pack_finds_the_anomalies_of_a_day_it_has_not_seen() {
     let pack = Pack::open(&files.manifest, &files.forest, &files.dnn).unwrap();
     assert!(pack.network().is_portable());
     let (ingested, schema) = sample(4000, 2);
-    pack.fits(&schema).unwrap();
+    pack.fits(&ingested.table, &schema).unwrap();
     let detector = pack.detector();
     let rows = ingested.table.good_rows();
     let mut out = vec![vec![0.0; rows.len()]; 3];
@@ -90,7 +90,7 @@ fn a_pack_that_was_tampered_with_is_refused() {
     check("{}", &files.forest, &files.dnn, "cannot be read");
     check(&manifest[..manifest.len() / 2], &files.forest, &files.dnn, "cannot be read");
     check(&edited("oddflow-pack", "zip"), &files.forest, &files.dnn, "not that of an Oddflow pack");
-    check(&edited("\"version\": 1", "\"version\": 9"), &files.forest, &files.dnn, "version 9");
+    check(&edited("\"version\": 2", "\"version\": 9"), &files.forest, &files.dnn, "version 9");
     check(&edited("\"network_cap\": 3.0", "\"network_cap\": -3.0"), &files.forest, &files.dnn, "calibration");
     let endless = format!("\"threshold\": 1{}", "0".repeat(60));
     check(&edited("\"threshold\": 1", &endless), &files.forest, &files.dnn, "threshold makes no sense");

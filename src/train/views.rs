@@ -113,7 +113,7 @@ impl ViewParams {
         let classifier = self.classifier.fit(
             Rows::labelled(&learned, class_weights),
             Rows::labelled(&checked, class_weights),
-            |epoch, _| progress(0.1 + share * f64::from(epoch) / f64::from(self.classifier.epochs)),
+            |done, _| progress(0.1 + share * done),
         )?;
         let normal_out: Vec<usize> = (0..validation.len()).filter(|&at| held_out_labels[at] == 0).collect();
         let autoencoder = self.autoencoder.as_ref().map(|params| {
@@ -121,9 +121,7 @@ impl ViewParams {
             let x = learned.0.slice(s![.., ..=x.ncols()]).select(Axis(0), &normal);
             let x_out = checked.0.slice(s![.., ..=x_out.ncols()]).select(Axis(0), &normal_out);
             let rows = |x| Rows { x, target: Target::Inputs };
-            params.fit(rows(x.view()), rows(x_out.view()), |epoch, _| {
-                progress(0.6 + 0.4 * f64::from(epoch) / f64::from(params.epochs));
-            })
+            params.fit(rows(x.view()), rows(x_out.view()), |done, _| progress(0.6 + 0.4 * done))
         });
         Ok(Fitted { encoder, forest, forest_input, inputs, classifier, autoencoder: autoencoder.transpose()? })
     }

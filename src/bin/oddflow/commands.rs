@@ -1,21 +1,25 @@
 //! One function for each command.
 
 use crate::files::{FileStore, failed};
-use crate::{ColumnArgs, RunArgs, one_line};
+use crate::{ColumnArgs, RunArgs, SchemaArg, one_line};
 use include_dir::{Dir, File, include_dir};
 use oddflow::bundle::{FILES, Pack, sha256_hex};
 use oddflow::engine::{Engine, Outcome};
 use oddflow::evaluate::Bootstrap;
+use oddflow::flow::{self, Record};
 use oddflow::generate::Generator;
 use oddflow::protocol::{Analysis, Opened, PackChoice, Reply, Request, RoleChange};
+use oddflow::report::drift_words;
 use oddflow::schema::Role;
 use oddflow::store::Store;
+use oddflow::train::rounds::LeaveOut;
 use oddflow::train::{self, TrainParams};
 use oddflow::{Error, Result};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The packs that come with the program.
@@ -46,27 +50,65 @@ pub fn evaluate(args: &RunArgs, threshold: Option<f32>, resamples: u32) -> Resul
     })
 }
 
-pub fn train(file: &Path, out: &Path, columns: &ColumnArgs, seed: u64) -> Result<()> {
-    let mut engine = new_engine()?;
-    let opened = open(&mut engine, file)?;
+/// How a pack is trained, as the arguments say.
+pub struct Recipe {
+    pub schema: SchemaArg,
+    pub normal_only: bool,
+    pub seeds: u32,
+    pub seed: u64,
+}
+
+pub fn train(files: &[PathBuf], out: &Path, columns: &ColumnArgs, recipe: &Recipe) -> Result<()> {
     let name = out.file_name().ok_or_else(|| Error::new("The folder to write to has no name"))?.to_string_lossy();
-    let digest = sha256_hex(&fs::read(file).map_err(|error| failed("read", file, &error))?);
-    let params = TrainParams::new(&name, &digest, seed);
+    let mut params = TrainParams::new(&name, "", recipe.seed);
+    params.runs = recipe.seeds;
+    params.normal_only = recipe.normal_only;
     let start = Instant::now();
     let mut stage = String::new();
     let mut told = Duration::ZERO;
-    let pack = engine.with_table(&roles(&opened, columns)?, |table, schema| {
-        train::train(table, schema, &params, &mut |progress| {
-            let elapsed = start.elapsed();
-            if progress.stage == stage && elapsed < told + Duration::from_secs(5) {
-                return;
+    let mut progress = |progress: train::Progress| {
+        let elapsed = start.elapsed();
+        if elapsed < told + Duration::from_secs(if progress.stage == stage { 5 } else { 1 }) {
+            return;
+        }
+        told = elapsed;
+        let left = elapsed.as_secs_f64() * (1.0 - progress.done) / progress.done.max(0.01);
+        eprintln!("{:3.0} %, about {left:.0} s left: {}", progress.done * 100.0, one_line(&progress.stage));
+        stage = progress.stage;
+    };
+    let digest = |file: &Path| fs::read(file).map(|bytes| sha256_hex(&bytes)).map_err(|e| failed("read", file, &e));
+    let mut engine = new_engine()?;
+    let pack = match (recipe.schema, files) {
+        (SchemaArg::Columns, [file]) => {
+            params.data_sha256 = digest(file)?;
+            let opened = open(&mut engine, file)?;
+            let roles = roles(&opened, columns)?;
+            engine.with_table(&roles, |table, schema| train::train(table, schema, &params, &mut progress))?
+        }
+        (SchemaArg::Columns, _) => {
+            return Err(Error::new("Several files have to be read as flow records").advice("Add --schema flow"));
+        }
+        (SchemaArg::Flow, files) => {
+            let mut views = Vec::new();
+            let mut digests = String::new();
+            for file in files {
+                let (source, file) = source_of(file);
+                digests += &digest(&file)?;
+                let opened = open(&mut engine, &file)?;
+                let (table, schema) = engine
+                    .with_table(&roles(&opened, columns)?, |table, schema| Record::Flow.view(table, schema))
+                    .map(|view| view.expect("flow records are a view"))
+                    .map_err(|error| Error { what: format!("{}: {}", file.display(), error.what), ..error })?;
+                views.push((source, table, schema));
             }
-            told = elapsed;
-            let left = elapsed.as_secs_f64() * (1.0 - progress.done) / progress.done.max(0.01);
-            eprintln!("{:3.0} %, about {left:.0} s left: {}", progress.done * 100.0, progress.stage);
-            stage = progress.stage;
-        })
-    })?;
+            params.data_sha256 = if files.len() == 1 { digests } else { sha256_hex(digests.as_bytes()) };
+            params.record = Record::Flow;
+            let sources: BTreeSet<&String> = views.iter().map(|(source, ..)| source).collect();
+            params.leave_out = if sources.len() > 1 { LeaveOut::Sources } else { LeaveOut::AttackTypes };
+            let (table, schema) = flow::concat(&views);
+            train::train(&table, &schema, &params, &mut progress)?
+        }
+    };
     // All files at the end, the manifest last: an interrupted training leaves no pack that could be opened.
     fs::create_dir_all(out).map_err(|error| failed("make", out, &error))?;
     let files: [(&str, &[u8]); 4] = [
@@ -81,6 +123,16 @@ pub fn train(file: &Path, out: &Path, columns: &ColumnArgs, seed: u64) -> Result
         println!("{}: {} bytes", path.display(), bytes.len());
     }
     Ok(())
+}
+
+/// The name of a source and its file, of `NAME=FILE` or of a file alone, whose name up to the first dot it then is.
+fn source_of(argument: &Path) -> (String, PathBuf) {
+    let text = argument.to_string_lossy();
+    if let Some((name, file)) = text.split_once('=').filter(|_| !argument.exists()) {
+        return (name.to_owned(), file.into());
+    }
+    let name = argument.file_name().unwrap_or_default().to_string_lossy();
+    (name.split('.').next().unwrap_or_default().to_owned(), argument.to_owned())
 }
 
 pub fn split(file: &Path, test: f64, stratify: bool, seed: u64, columns: &ColumnArgs, out: &Path) -> Result<()> {
@@ -229,6 +281,9 @@ fn note(analysis: &Analysis, threshold: f32) {
     eprintln!("{} {}", analysis.explanation, analysis.score_meaning);
     let unscored = analysis.n_rows - analysis.n_scored;
     eprintln!("{} records, {unscored} of them unscored; threshold {threshold}.", analysis.n_rows);
+    if let Some(fit) = &analysis.fit {
+        eprintln!("{}.", one_line(&drift_words(fit)));
+    }
     for warning in &analysis.warnings {
         eprintln!("warning: {}", one_line(warning));
     }

@@ -43,14 +43,25 @@ enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(..=100_000))]
         bootstrap: u32,
     },
-    /// Train a model pack on a labelled file.
+    /// Train a model pack on a labelled file, or on several as flow records.
     Train {
-        file: PathBuf,
+        /// With `--schema flow` more than one; `NAME=FILE` names the source, and files of one name are one source.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
         /// The folder to write the pack to; its name becomes the pack's.
         #[arg(long)]
         out: PathBuf,
         #[command(flatten)]
         columns: ColumnArgs,
+        /// What the models read: the file's own columns, or the flow record that every flow log has in common.
+        #[arg(long, value_enum, default_value_t = SchemaArg::Columns)]
+        schema: SchemaArg,
+        /// Learn from the normal records alone, or from all where there are no labels.
+        #[arg(long)]
+        normal_only: bool,
+        /// Runs that find out how well the recipe does, with a seed and a split each; 0 for none.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
+        seeds: u32,
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
@@ -122,6 +133,13 @@ struct ColumnArgs {
     /// A column that is not to be used; may be given more than once.
     #[arg(long)]
     ignore: Vec<String>,
+}
+
+/// What the models of a pack read.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum SchemaArg {
+    Columns,
+    Flow,
 }
 
 /// `Settings::contamination` as an argument.
@@ -216,7 +234,9 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Score { run, threshold, out } => commands::score(&run, threshold, out.as_deref()),
         Command::Evaluate { run, threshold, bootstrap } => commands::evaluate(&run, threshold, bootstrap),
-        Command::Train { file, out, columns, seed } => commands::train(&file, &out, &columns, seed),
+        Command::Train { files, out, columns, schema, normal_only, seeds, seed } => {
+            commands::train(&files, &out, &columns, &commands::Recipe { schema, normal_only, seeds, seed })
+        }
         Command::Split { file, test, stratify, chunks, seed, columns, out } => match (test, chunks) {
             (Some(test), _) => commands::split(&file, test, stratify, seed, &columns, &out),
             (None, Some(chunks)) => commands::chunks(&file, chunks, &out),

@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod fit;
 mod header;
 mod notices;
 mod progress;

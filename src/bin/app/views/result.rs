@@ -1,5 +1,6 @@
 //! The headline of a run, and the panels below it.
 
+use super::fit::Fit;
 use super::scores::Scores;
 use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
@@ -74,6 +75,7 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
                     "Name the normal records"
                 </button>
             })}
+            {analysis.fit.clone().map(|fit| view! { <Fit fit/> })}
             <Scores outcome=outcome.clone()/>
         </section>
     }
