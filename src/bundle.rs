@@ -4,7 +4,7 @@
 //! checked before a row is scored. `train` writes packs, and the page, the program and the tests open them here.
 
 use crate::dnn::Network;
-use crate::domain::Domain;
+use crate::domain::{Domain, FitReport};
 use crate::encode::Encoder;
 use crate::error::{Error, Result};
 use crate::flow::{self, Record};
@@ -250,6 +250,17 @@ impl Pack {
         let named = missing.iter().take(5).map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
         let more = if missing.len() > 5 { format!(" and {} more", missing.len() - 5) } else { String::new() };
         Err(Error::new(format!("The file lacks columns that the pack {} needs: {named}{more}", manifest.name)))
+    }
+
+    /// How well a table that the pack can read fits it, and the table as the pack reads it, where that is not as it is.
+    ///
+    /// # Errors
+    /// If the pack cannot read the table.
+    pub fn fit(&self, table: &Table, schema: &Schema, rows: &[u32]) -> Result<(FitReport, Option<(Table, Schema)>)> {
+        let manifest = &self.manifest;
+        let view = manifest.record.view(table, schema)?;
+        let (table, schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+        Ok((manifest.domain.report(&manifest.name, table, schema, rows)?, view))
     }
 
     /// The detector that the pack holds.

@@ -362,3 +362,87 @@ impl BoundBins<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::EncoderParams;
+    use crate::generate::Generator;
+    use crate::ingest::Reader;
+    use crate::schema::{detect, labels};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// The built-in sample, perhaps with some fields changed.
+    fn sample(seed: u64, change: impl Fn(&str) -> String) -> (Table, Schema) {
+        let mut csv = Vec::new();
+        let mut generator = Generator::new(4000, seed);
+        while generator.write(1000, &mut csv) {}
+        let text = String::from_utf8(csv).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        let mut reader = Reader::new();
+        reader.push(format!("{header}\n").as_bytes()).unwrap();
+        rows.lines().for_each(|line| reader.push(format!("{}\n", change(line)).as_bytes()).unwrap());
+        let ingested = reader.finish().unwrap();
+        let schema = detect(&ingested.table, ingested.detected);
+        (ingested.table, schema)
+    }
+
+    fn domain() -> Domain {
+        let (table, schema) = sample(1, str::to_owned);
+        let rows = table.good_rows();
+        let classes = labels(&table, &schema).unwrap();
+        let encoder = EncoderParams::for_pack().fit(&table, &schema, &rows).unwrap();
+        let class = |row: u32| u32::from(classes[row as usize]);
+        let domain = Domain::fit(&encoder, &table, &schema, &rows, class).unwrap();
+        domain.check().unwrap();
+        domain
+    }
+
+    #[test]
+    fn another_day_fits_and_another_network_does_not() {
+        let domain = domain();
+        let drift = |(table, schema): &(Table, Schema), rows: &[u32]| domain.report("p", table, schema, rows).unwrap();
+        let other_day = sample(2, str::to_owned);
+        let rows = other_day.0.good_rows();
+        let fit = drift(&other_day, &rows);
+        assert!(fit.drift < 0.1, "{fit:?}");
+        // Another share of attacks is no other network.
+        let labels = labels(&other_day.0, &other_day.1).unwrap();
+        let attacks: Vec<u32> = rows.iter().copied().filter(|&row| labels[row as usize] == 1).collect();
+        let fit = drift(&other_day, &attacks);
+        assert!(fit.drift < 0.5, "{fit:?}");
+        // Every amount a hundred times as large, as in another unit.
+        let foreign = sample(2, |line| {
+            let fields = line.split(',').map(|field| match field.parse::<f64>() {
+                Ok(number) if number > 0.0 => (number * 100.0).to_string(),
+                _ => field.to_owned(),
+            });
+            fields.collect::<Vec<_>>().join(",")
+        });
+        let fit = drift(&foreign, &rows);
+        assert!(fit.drift > 0.8, "{fit:?}");
+        assert!(fit.columns.windows(2).all(|pair| pair[0].psi >= pair[1].psi));
+        assert!(fit.columns.iter().any(|column| column.foreign > 0.0), "{fit:?}");
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let check = |change: fn(&mut Domain)| {
+            let mut domain = domain();
+            change(&mut domain);
+            assert!(domain.check().is_err());
+        };
+        check(|domain| domain.limit = -1.0);
+        check(|domain| domain.columns.clear());
+        check(|domain| drop(domain.columns[0].counts.pop()));
+        check(|domain| domain.columns[1].counts[0].truncate(1));
+        check(|domain| {
+            if let Some(Bins::Edges { edges, .. }) =
+                domain.columns.iter_mut().map(|column| &mut column.bins).find(|bins| matches!(bins, Bins::Edges { .. }))
+            {
+                edges.reverse();
+            }
+        });
+    }
+}

@@ -35,9 +35,7 @@ impl Choice {
         match choice {
             PackChoice::None => Ok(Self { explanation: format!("{ALONE}, as you asked."), ..Self::default() }),
             PackChoice::Auto => {
-                let may = |pack: &&Rc<Pack>| {
-                    pack.manifest().switched_off.is_none() && pack.fits(table, schema).is_ok()
-                };
+                let may = |pack: &&Rc<Pack>| pack.manifest().switched_off.is_none() && pack.fits(table, schema).is_ok();
                 let mut candidates: Vec<&Rc<Pack>> = packs.iter().filter(may).collect();
                 // One that was made for these very columns knows more than one for any flow log.
                 candidates.sort_by_key(|pack| pack.manifest().record == Record::Flow);
@@ -70,11 +68,8 @@ impl Choice {
 
     /// The pack's choice to speak or to keep silent.
     fn of(pack: &Rc<Pack>, table: &Table, schema: &Schema, rows: &[u32]) -> Result<Self> {
-        let manifest = pack.manifest();
-        let view = manifest.record.view(table, schema)?;
-        let (table, schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
-        let fit = manifest.domain.report(&manifest.name, table, schema, rows)?;
-        let name = &manifest.name;
+        let (fit, view) = pack.fit(table, schema, rows)?;
+        let name = &pack.manifest().name;
         if fit.accepted {
             return Ok(Self {
                 explanation: format!("The model pack {name} speaks: its isolation forest and its network together."),

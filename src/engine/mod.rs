@@ -15,6 +15,7 @@ mod part;
 mod reference;
 
 use crate::bundle::Pack;
+use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::hybrid::Detector;
 use crate::ingest::{self, Dialect};
@@ -197,6 +198,21 @@ impl Engine {
     pub fn with_table<T>(&self, roles: &[RoleChange], work: impl FnOnce(&Table, &Schema) -> Result<T>) -> Result<T> {
         let dataset = self.dataset()?;
         work(&dataset.table, &dataset.schema_with(roles)?)
+    }
+
+    /// How well the open file fits each pack that is known: the columns that drift, or why it cannot be read at all.
+    ///
+    /// # Errors
+    /// If no file is open, or a changed column is not there.
+    pub fn fits(&self, roles: &[RoleChange]) -> Result<Vec<(String, Result<FitReport>)>> {
+        let dataset = self.dataset()?;
+        let schema = dataset.schema_with(roles)?;
+        let (table, rows) = (&dataset.table, dataset.table.good_rows());
+        let fit = |pack: &Rc<Pack>| {
+            let fit = pack.fits(table, &schema).and_then(|()| pack.fit(table, &schema, &rows));
+            (pack.manifest().name.clone(), fit.map(|(fit, _)| fit))
+        };
+        Ok(self.packs.iter().map(fit).collect())
     }
 
     fn add_pack_from(&mut self, name: &str, bulk: &[Bulk]) -> Result<Outcome> {

@@ -13,5 +13,6 @@ pub use ranking::Ranking;
 pub use rates::stage_rates;
 pub use scroll::{Columns, RowScroll};
 pub use words::{
-    WORSE_THAN_CHANCE, auc_words, bytes, count, drift, drift_words, duration, has_no_skill, metric, plural, score, share, share_of_one,
+    WORSE_THAN_CHANCE, auc_words, bytes, count, drift, drift_words, duration, has_no_skill, metric, plural, score,
+    share, share_of_one,
 };

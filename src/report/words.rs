@@ -244,15 +244,15 @@ mod tests {
 
     #[test]
     fn tells_whether_a_file_fits() {
-        let fit = |accepted, drift| FitReport {
-            pack: "p".into(),
-            accepted,
-            drift,
-            limit: 0.5,
-            rows: 1,
-            columns: vec![],
-        };
-        assert_eq!(drift_words(&fit(true, 0.123)), "This file is of the kind that p knows: drift 0.12, within its limit of 0.50");
-        assert_eq!(drift_words(&fit(false, 1e9)), "This file is not of the kind that p knows: drift >\u{2009}100, beyond its limit of 0.50");
+        let fit =
+            |accepted, drift| FitReport { pack: "p".into(), accepted, drift, limit: 0.5, rows: 1, columns: vec![] };
+        assert_eq!(
+            drift_words(&fit(true, 0.123)),
+            "This file is of the kind that p knows: drift 0.12, within its limit of 0.50"
+        );
+        assert_eq!(
+            drift_words(&fit(false, 1e9)),
+            "This file is not of the kind that p knows: drift >\u{2009}100, beyond its limit of 0.50"
+        );
     }
 }

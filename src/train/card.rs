@@ -110,7 +110,10 @@ fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt:
         };
         writeln!(out, "\nOn {what} that were left out of training one by one; means over {what}:\n")?;
         table(out, &manifest.left_out)?;
-        writeln!(out, "\n| left out | view | ROC AUC | recall at 1 % false alarms | recall at 5 % |\n|---|---|---|---|---|")?;
+        writeln!(
+            out,
+            "\n| left out | view | ROC AUC | recall at 1 % false alarms | recall at 5 % |\n|---|---|---|---|---|"
+        )?;
         for (name, by_view) in &manifest.left_out.by_name {
             for (view, f) in by_view {
                 let name = plain(name);

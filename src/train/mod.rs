@@ -81,7 +81,9 @@ impl TrainParams {
             n_estimators: 100,
             max_samples: 8192,
             n_folds: 3,
-            synthetic_share: 0.0,
+            // More of them teach the network to doubt real attacks (measured on NSL-KDD: 0.05 finds 86 % of left-out types at 1 %
+            // false alarms, none 73 %, 0.2 82 %).
+            synthetic_share: 0.05,
             classifier,
             autoencoder: Some(autoencoder),
             seed,
@@ -158,7 +160,10 @@ pub fn train(
     let normal: Vec<Views> = fitted.views(&data, &normal)?;
     let has_autoencoder = fitted.autoencoder.is_some();
     let fusion = calibrate(&normal, fitted.forest_input, has_autoencoder, params.network_cap, verdict.weights)?;
-    progress(Progress { stage: "Learning what the training rows look like".into(), done: before + (1.0 - before) * 0.9 });
+    progress(Progress {
+        stage: "Learning what the training rows look like".into(),
+        done: before + (1.0 - before) * 0.9,
+    });
     let domain = home::domain(&data, params, &fitted.encoder, &train, &validation)?;
 
     let forest = fitted.forest.to_bytes();

@@ -107,7 +107,10 @@ fn plans(data: &Data<'_>, params: &TrainParams) -> Result<Vec<(Plan, Option<Stri
             let attacks = of_kind(&whole, true);
             if normal.len().min(attacks.len()) >= LEAST_ROWS {
                 let (train, validation) = (kept(&train), kept(&validation));
-                plans.push((Plan { run, left_out: Some(*group), train, validation, normal, attacks }, Some(name.clone())));
+                plans.push((
+                    Plan { run, left_out: Some(*group), train, validation, normal, attacks },
+                    Some(name.clone()),
+                ));
             }
         }
         let (normal, attacks) = (of_kind(&judged, false), of_kind(&judged, true));
@@ -207,8 +210,7 @@ impl Round {
 
     fn by_view(&self, cap: f64, weights: Weights) -> Result<BTreeMap<String, Figures>> {
         let scores = |of: fn(&Views) -> f32| -> Vec<f32> { self.normal.iter().chain(&self.attacks).map(of).collect() };
-        let mut views =
-            vec![("forest", scores(|view| view.forest)), ("network", scores(|view| view.probability))];
+        let mut views = vec![("forest", scores(|view| view.forest)), ("network", scores(|view| view.probability))];
         if self.has_autoencoder {
             views.push(("autoencoder", scores(|view| view.error)));
         }

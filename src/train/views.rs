@@ -7,8 +7,8 @@ use crate::dense::Dense;
 use crate::encode::{Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
-use crate::inputs::NetworkInputs;
 use crate::hybrid::{Fusion, Standardise, Tail, Views, Weights, logit};
+use crate::inputs::NetworkInputs;
 use crate::rng::Rng;
 use ndarray::{Array2, ArrayView2, Axis, s};
 

@@ -18,20 +18,71 @@ const NOT_RUN: &str = "not run";
 /// A part's name, and what measures it.
 type Part = (&'static str, fn(&Path) -> Result<()>);
 
-const PARTS: [Part; 5] = [
-    ("nsl-kdd", |data| train("nsl-kdd", &data.join("nsl-kdd/KDDTrain+.txt"))),
-    ("unsw", |data| train("unsw", &data.join("unsw-nb15/UNSW_NB15_half.csv"))),
+const PARTS: [Part; 9] = [
+    ("nsl-kdd", |data| train(&PACKS[0], data)),
+    ("unsw", |data| train(&PACKS[1], data)),
+    ("unsw-without-ttl", |data| train(&PACKS[2], data)),
+    ("cicids2017", |data| train(&PACKS[3], data)),
+    ("flow", |data| train(&PACKS[4], data)),
+    ("domain", domain),
     ("adbench", adbench),
     ("peers", |data| ["iforest", "original", "lightgbm"].iter().try_for_each(|peer| detection(peer, data))),
     ("negative", |data| detection("negative", data)),
 ];
 
+/// What a pack is trained on.
+struct Pack {
+    /// Of its folder.
+    name: &'static str,
+    /// Whether it is shipped, or trained for its figures alone.
+    ships: bool,
+    /// `NAME=FILE` where the source is to have a name.
+    files: &'static [&'static str],
+    options: &'static [&'static str],
+}
+
+const PACKS: [Pack; 5] = [
+    Pack { name: "nsl-kdd", ships: true, files: &["nsl-kdd/KDDTrain+.txt"], options: &[] },
+    Pack { name: "unsw-nb15", ships: true, files: &[UNSW], options: &[] },
+    // The columns that nearly give the label away.
+    Pack {
+        name: "unsw-nb15-without-ttl",
+        ships: false,
+        files: &[UNSW],
+        options: &["--ignore", "sttl", "--ignore", "dttl", "--ignore", "ct_state_ttl"],
+    },
+    Pack { name: "cicids2017", ships: true, files: &["cic/cicids2017_cleaned_stratified12k.csv"], options: &[] },
+    Pack {
+        name: "flow",
+        ships: true,
+        files: &[
+            "iot23=iot-23/CTU-Malware-Capture-20-1-labeled.csv",
+            "iot23=iot-23/CTU-Malware-Capture-34-1-labeled.csv",
+            "iot23=iot-23/CTU-Honeypot-Capture-4-1-labeled.csv",
+            "iot23=iot-23/CTU-Honeypot-Capture-5-1-labeled.csv",
+            "stratosphere=zeek/stratosphere/008-zeek-mixed/conn.log.labeled",
+            "stratosphere=zeek/stratosphere/010-zeek-mixed/conn.log.labeled",
+            "unsw=unsw-nb15/UNSW_NB15_half.csv",
+            "unsw=unsw-nb15/raw49_comma_BOM_Escenario3_rcarmas.csv",
+            "unsw=unsw-nb15/unsw-nb15_1_sampled.csv",
+            "cic=cic/cicids2017_cleaned_stratified12k.csv",
+            "bot-iot=netflow/NF-BoT-IoT-v2_first100k.csv.gz",
+        ],
+        options: &["--schema", "flow"],
+    },
+];
+const UNSW: &str = "unsw-nb15/UNSW_NB15_half.csv";
+
 /// A table's name, and what it holds; `None` without any results.
 type Table = (&'static str, fn() -> Option<String>);
 
-const TABLES: [Table; 5] = [
-    ("nsl-kdd", || detectors("nsl-kdd")),
-    ("unsw", || detectors("unsw")),
+const TABLES: [Table; 9] = [
+    ("nsl-kdd", || detectors("nsl-kdd", "nsl-kdd")),
+    ("unsw", || detectors("unsw", "unsw-nb15")),
+    ("unsw-without-ttl", || views("unsw-nb15-without-ttl")),
+    ("cicids2017", || views("cicids2017")),
+    ("flow", flow_table),
+    ("domain", domain_table),
     ("original", original_table),
     ("adbench", adbench_table),
     ("negative", negative_table),
@@ -88,16 +139,71 @@ fn oddflow() -> Command {
     Command::new(target().join("release/oddflow"))
 }
 
-/// Oddflow's own figures are those that training writes into the manifest.
-fn train(name: &str, file: &Path) -> Result<()> {
-    let pack = folder().join("packs").join(name);
-    run(oddflow().arg("train").arg(file).args(["--seeds", &SEEDS.to_string(), "--out"]).arg(&pack))?;
-    let path = pack.join("manifest.json");
-    let text = fs::read(&path).map_err(|error| failed(&path, &error))?;
-    let manifest: Value = serde_json::from_slice(&text).map_err(|error| failed(&path, &error))?;
-    let parts = ["cross_validation", "left_out_attacks"].map(|part| (part.to_owned(), manifest[part].clone()));
-    keep(name, &Value::Object(parts.into_iter().collect()))
+impl Pack {
+    fn folder(&self) -> PathBuf {
+        if self.ships { root().join("models").join(self.name) } else { folder().join("packs").join(self.name) }
+    }
+
+    /// Oddflow's own figures are those that training writes into the manifest; null before it.
+    fn manifest(&self) -> Value {
+        let text = fs::read(self.folder().join("manifest.json")).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
 }
+
+fn pack(name: &str) -> Option<&'static Pack> {
+    PACKS.iter().find(|pack| pack.name == name)
+}
+
+fn train(pack: &Pack, data: &Path) -> Result<()> {
+    let mut program = oddflow();
+    program.arg("train");
+    for file in pack.files {
+        program.arg(match file.split_once('=') {
+            Some((name, file)) => format!("{name}={}", data.join(file).display()),
+            None => data.join(file).display().to_string(),
+        });
+    }
+    run(program.args(pack.options).args(["--seeds", &SEEDS.to_string(), "--out"]).arg(pack.folder()))
+}
+
+/// Files of the data that hold flows, and how well each fits each pack.
+fn domain(data: &Path) -> Result<()> {
+    // The packs that ship are part of the program.
+    run(&mut command("cargo build --quiet --release --features cli"))?;
+    let mut files = Vec::new();
+    for file in DOMAIN_FILES {
+        let fits = json_of(oddflow().arg("fit").arg(data.join(file)))?;
+        files.push(json!({"file": file, "fits": fits}));
+        println!("{file}");
+    }
+    keep("domain", &Value::Array(files))
+}
+
+const DOMAIN_FILES: [&str; 22] = [
+    "nsl-kdd/KDDTrain+.txt",
+    "unsw-nb15/UNSW_NB15_half.csv",
+    "unsw-nb15/unsw-nb15_1_sampled.csv",
+    "unsw-nb15/raw49_comma_BOM_Escenario3_rcarmas.csv",
+    "unsw-nb15/raw49_semicolon_Escenario3_hfcatucuamba.csv",
+    "cic/cicids2017_cleaned_stratified12k.csv",
+    "cic/cicids2017_78feat_sample_starrix16.csv",
+    "cic/cic_0.01km.csv",
+    "cic/iscxtor2016_semicolon_Escenario1.csv",
+    "iot-23/CTU-Malware-Capture-20-1-labeled.csv",
+    "iot-23/CTU-Malware-Capture-34-1-labeled.csv",
+    "iot-23/CTU-Honeypot-Capture-4-1-labeled.csv",
+    "iot-23/CTU-Honeypot-Capture-5-1-labeled.csv",
+    "zeek/stratosphere/001-zeek-scenario-malicious/labeled-conn.log",
+    "zeek/stratosphere/008-zeek-mixed/conn.log.labeled",
+    "zeek/stratosphere/010-zeek-mixed/conn.log.labeled",
+    "zeek/slips/test9-mixed-zeek-dir/conn.log",
+    "netflow/NF-BoT-IoT-v2_first100k.csv.gz",
+    "netflow/test1-malicious.nfdump.csv",
+    "argus/test2-malicious.binetflow",
+    "argus/test3-mixed.binetflow",
+    "seed/synthetic_network_traffic_10k.csv",
+];
 
 /// Another detector's figures.
 fn detection(peer: &str, data: &Path) -> Result<()> {
@@ -152,29 +258,43 @@ fn summary(values: &[f64]) -> Value {
 }
 
 /// All detectors on one set: on held-out rows, and on attack types that were left out of training.
-fn detectors(set: &str) -> Option<String> {
+fn detectors(set: &str, own: &str) -> Option<String> {
     const PEERS: [(&str, &str, &str); 4] = [
         ("iforest", "iforest_plain", "scikit-learn's forest, all rows, standard scaling"),
         ("iforest", "iforest_best", "scikit-learn's forest, normal rows, quantiles, 4096 samples"),
         ("original", "original", "the original project's pipeline, without leakage"),
         ("lightgbm", "lightgbm", "LightGBM"),
     ];
+    let peers = PEERS.map(|(file, peer, title)| {
+        let figures = &kept(file)["sets"][set]["peers"][peer];
+        (title, figures["held_out"].clone(), figures["left_out"].clone())
+    });
+    rows(peers.into_iter().chain(own_views(own)?).collect())
+}
+
+/// The views of one pack alone.
+fn views(own: &str) -> Option<String> {
+    rows(own_views(own)?.to_vec())
+}
+
+/// Held-out and left-out figures of a row of a table.
+type Row = (&'static str, Value, Value);
+
+fn own_views(own: &str) -> Option<[Row; 4]> {
     const VIEWS: [(&str, &str); 4] = [
         ("forest", "Oddflow's forest"),
         ("autoencoder", "Oddflow's autoencoder"),
         ("network", "Oddflow's network"),
         ("fused", "**Oddflow, all views**"),
     ];
-    let own = kept(set);
-    let peers = PEERS.map(|(file, peer, title)| {
-        let figures = &kept(file)["sets"][set]["peers"][peer];
-        (title, figures["held_out"].clone(), figures["left_out"].clone())
-    });
-    let views = VIEWS.map(|(view, title)| {
-        let by_view = |part: &str| own[part]["by_view"][view].clone();
-        (title, by_view("cross_validation"), by_view("left_out_attacks"))
-    });
-    let rows: Vec<_> = peers.into_iter().chain(views).collect();
+    let manifest = pack(own)?.manifest();
+    Some(VIEWS.map(|(view, title)| {
+        let by_view = |part: &str| manifest[part]["by_view"][view].clone();
+        (title, by_view("cross_validation"), by_view("left_out"))
+    }))
+}
+
+fn rows(rows: Vec<Row>) -> Option<String> {
     if rows.iter().all(|(_, held_out, left_out)| held_out.is_null() && left_out.is_null()) {
         return None;
     }
@@ -191,6 +311,41 @@ fn detectors(set: &str) -> Option<String> {
             cell(&left_out["recall_at_5"]),
         ];
         table += &format!("| {title} | {} |\n", cells.join(" | "));
+    }
+    Some(table)
+}
+
+/// The flow pack on each source that it was not trained on.
+fn flow_table() -> Option<String> {
+    let manifest = pack("flow")?.manifest();
+    let left_out = manifest["left_out"]["by_name"].as_object()?;
+    let own = "forest fitted to the source itself";
+    let mut table = String::from(
+        "| source left out | forest | network | all views | forest fitted to the source itself |\n|---|---|---|---|---|\n",
+    );
+    for (source, views) in left_out {
+        let auc = |view: &str| views[view]["roc_auc"].as_f64().map_or(NOT_RUN.into(), |auc| format!("{auc:.3}"));
+        table += &format!("| {source} | {} | {} | {} | {} |\n", auc("forest"), auc("network"), auc("fused"), auc(own));
+    }
+    let mean = |view: &str| cell(&manifest["left_out"]["by_view"][view]["roc_auc"]);
+    table += &format!("| mean | {} | {} | {} | {} |\n", mean("forest"), mean("network"), mean("fused"), mean(own));
+    Some(table)
+}
+
+/// Drift of each file from each pack's training rows.
+fn domain_table() -> Option<String> {
+    let files = kept("domain");
+    let files = files.as_array()?;
+    let packs: Vec<&str> = files.first()?["fits"].as_array()?.iter().filter_map(|fit| fit["pack"].as_str()).collect();
+    let mut table = format!("| file | {} |\n|---|{}\n", packs.join(" | "), "---|".repeat(packs.len()));
+    for file in files {
+        let cell = |fit: &Value| match (fit["drift"].as_f64(), fit["limit"].as_f64(), fit["accepted"].as_bool()) {
+            (Some(drift), Some(limit), Some(true)) => format!("**{drift:.2} of {limit:.2}**"),
+            (Some(drift), Some(limit), _) => format!("{drift:.2} of {limit:.2}"),
+            _ => "–".into(),
+        };
+        let cells: Vec<String> = file["fits"].as_array()?.iter().map(cell).collect();
+        table += &format!("| {} | {} |\n", file["file"].as_str()?, cells.join(" | "));
     }
     Some(table)
 }

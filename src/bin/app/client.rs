@@ -18,7 +18,7 @@ pub const BUILD: &str = match option_env!("ODDFLOW_BUILD") {
 };
 
 /// The model packs that are served with the page.
-const PACKS: [&str; 1] = ["nsl-kdd"];
+const PACKS: [&str; 4] = ["cicids2017", "flow", "nsl-kdd", "unsw-nb15"];
 /// The files of a pack, in the order in which [`Request::AddPack`] wants them.
 const PACK_FILES: [&str; 3] = ["manifest.json", "forest.bin", "dnn.onnx"];
 

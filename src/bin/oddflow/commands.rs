@@ -50,6 +50,21 @@ pub fn evaluate(args: &RunArgs, threshold: Option<f32>, resamples: u32) -> Resul
     })
 }
 
+pub fn fit(file: &Path, columns: &ColumnArgs) -> Result<()> {
+    let mut engine = engine_with_packs()?;
+    let opened = open(&mut engine, file)?;
+    let fits = engine.fits(&roles(&opened, columns)?)?;
+    let fits = fits.into_iter().map(|(pack, fit)| match fit {
+        Ok(fit) => serde_json::json!(fit),
+        Err(error) => serde_json::json!({"pack": pack, "accepted": false, "unreadable": error.to_string()}),
+    });
+    let fits: Vec<_> = fits.collect();
+    to_stdout(|out| {
+        serde_json::to_writer_pretty(&mut *out, &fits)?;
+        writeln!(out)
+    })
+}
+
 /// How a pack is trained, as the arguments say.
 pub struct Recipe {
     pub schema: SchemaArg,

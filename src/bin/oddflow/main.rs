@@ -43,6 +43,12 @@ enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(..=100_000))]
         bootstrap: u32,
     },
+    /// Print, as JSON, how well a file fits each model pack: what drifts, and whether the pack would speak.
+    Fit {
+        file: PathBuf,
+        #[command(flatten)]
+        columns: ColumnArgs,
+    },
     /// Train a model pack on a labelled file, or on several as flow records.
     Train {
         /// With `--schema flow` more than one; `NAME=FILE` names the source, and files of one name are one source.
@@ -234,6 +240,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Score { run, threshold, out } => commands::score(&run, threshold, out.as_deref()),
         Command::Evaluate { run, threshold, bootstrap } => commands::evaluate(&run, threshold, bootstrap),
+        Command::Fit { file, columns } => commands::fit(&file, &columns),
         Command::Train { files, out, columns, schema, normal_only, seeds, seed } => {
             commands::train(&files, &out, &columns, &commands::Recipe { schema, normal_only, seeds, seed })
         }
