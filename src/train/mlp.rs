@@ -330,8 +330,12 @@ struct Strided<'a> {
     column: usize,
 }
 
-/// Rows and columns of a block of sums: eight registers of 128 bits.
-const BLOCK: [usize; 2] = [4, 8];
+/// Rows of a block of sums.
+const HEIGHT: usize = 4;
+/// Its columns, so that a block fills eight registers of 128 bits, or of 256.
+const NARROW: usize = 8;
+#[cfg(target_arch = "x86_64")]
+const WIDE: usize = 16;
 
 /// Operands laid out in the order in which they are read.
 #[derive(Default)]
@@ -341,27 +345,44 @@ struct Packed {
 }
 
 impl Packed {
-    /// `c += a · b`, of `m × k`, `k × n` and `m × n` elements, `b` and `c` row after row.
-    fn multiply_add(&mut self, a: Strided<'_>, b: &[f32], c: &mut [f32], [m, k, n]: [usize; 3]) {
+    /// `c += a · b`, of `m × k`, `k × n` and `m × n` elements, `b` and `c` row after row. Each element is a sum in the order of
+    /// `k`, however wide the registers are.
+    fn multiply_add(&mut self, a: Strided<'_>, b: &[f32], c: &mut [f32], shape: [usize; 3]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx") {
+            // SAFETY: the processor has the feature.
+            return self.by_blocks::<WIDE>(a, b, c, shape, |a, b| unsafe { block_avx(a, b) });
+        }
+        self.by_blocks::<NARROW>(a, b, c, shape, block);
+    }
+
+    fn by_blocks<const WIDTH: usize>(
+        &mut self,
+        a: Strided<'_>,
+        b: &[f32],
+        c: &mut [f32],
+        [m, k, n]: [usize; 3],
+        block: impl Fn(&[f32], &[f32]) -> [[f32; WIDTH]; HEIGHT],
+    ) {
         self.a.clear();
-        for i in (0..m).step_by(BLOCK[0]) {
+        for i in (0..m).step_by(HEIGHT) {
             for p in 0..k {
-                for i in i..i + BLOCK[0] {
+                for i in i..i + HEIGHT {
                     self.a.push(if i < m { a.values[i * a.row + p * a.column] } else { 0.0 });
                 }
             }
         }
-        for j in (0..n).step_by(BLOCK[1]) {
-            let columns = BLOCK[1].min(n - j);
+        for j in (0..n).step_by(WIDTH) {
+            let columns = WIDTH.min(n - j);
             self.b.clear();
             for row in b.chunks_exact(n) {
                 self.b.extend_from_slice(&row[j..j + columns]);
-                self.b.extend(std::iter::repeat_n(0.0, BLOCK[1] - columns));
+                self.b.extend(std::iter::repeat_n(0.0, WIDTH - columns));
             }
-            for (at, a) in self.a.chunks_exact(BLOCK[0] * k).enumerate() {
+            for (at, a) in self.a.chunks_exact(HEIGHT * k).enumerate() {
                 let sums = block(a, &self.b);
-                let i = at * BLOCK[0];
-                for (i, sums) in (i..m.min(i + BLOCK[0])).zip(&sums) {
+                let i = at * HEIGHT;
+                for (i, sums) in (i..m.min(i + HEIGHT)).zip(&sums) {
                     c[i * n + j..][..columns].iter_mut().zip(sums).for_each(|(c, sum)| *c += sum);
                 }
             }
@@ -369,17 +390,24 @@ impl Packed {
     }
 }
 
-#[inline(never)]
-fn block(a: &[f32], b: &[f32]) -> [[f32; BLOCK[1]]; BLOCK[0]] {
-    let mut sums = [[0.0f32; BLOCK[1]]; BLOCK[0]];
-    for (a, b) in a.as_chunks::<{ BLOCK[0] }>().0.iter().zip(b.as_chunks::<{ BLOCK[1] }>().0) {
-        for i in 0..BLOCK[0] {
-            for j in 0..BLOCK[1] {
+#[inline]
+fn block<const WIDTH: usize>(a: &[f32], b: &[f32]) -> [[f32; WIDTH]; HEIGHT] {
+    let mut sums = [[0.0f32; WIDTH]; HEIGHT];
+    for (a, b) in a.as_chunks::<HEIGHT>().0.iter().zip(b.as_chunks::<WIDTH>().0) {
+        for i in 0..HEIGHT {
+            for j in 0..WIDTH {
                 sums[i][j] += a[i] * b[j];
             }
         }
     }
     sums
+}
+
+/// The same with wider registers: one multiplication and one addition for each term, as elsewhere, so the same bits.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx")]
+fn block_avx(a: &[f32], b: &[f32]) -> [[f32; WIDE]; HEIGHT] {
+    block(a, b)
 }
 
 #[cfg(test)]
