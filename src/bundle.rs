@@ -300,13 +300,13 @@ impl Manifest {
         self.fusion.check()
     }
 
-    /// As it is stored: readable, with a line end.
+    /// As it is stored: JSON on one line, since most of it is tables of numbers.
     ///
     /// # Panics
     /// Never: a manifest is plain data, and finite.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec_pretty(self).expect("a manifest is plain data");
+        let mut json = serde_json::to_vec(self).expect("a manifest is plain data");
         json.push(b'\n');
         json
     }

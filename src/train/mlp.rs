@@ -4,7 +4,7 @@
 //! Every sum has a fixed order and chance comes from `rng.rs`, so the same rows and seed give the same weights to the last
 //! bit, natively and in wasm. General training libraries pick kernels by processor, and do not promise that.
 
-use crate::dense::{Activation, Dense, Layer, sigmoid};
+use crate::dense::{Activation, Dense, Layer, sigmoid, tanh};
 use crate::error::Result;
 use crate::rng::Rng;
 use ndarray::{Array2, ArrayView2};
@@ -214,7 +214,7 @@ impl Trainer {
             self.pack.multiply_add(a, &layer.values, y, [self.n_rows, layer.n_inputs, layer.n_outputs]);
             match layer.activation {
                 Activation::Relu => y.iter_mut().for_each(|y| *y = y.max(0.0)),
-                Activation::Tanh => y.iter_mut().for_each(|y| *y = libm::tanhf(*y)),
+                Activation::Tanh => y.iter_mut().for_each(|y| *y = tanh(*y)),
                 Activation::Sigmoid => y.iter_mut().for_each(|y| *y = sigmoid(*y)),
                 Activation::Identity => {}
             }

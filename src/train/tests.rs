@@ -148,10 +148,10 @@ fn a_pack_that_was_tampered_with_is_refused() {
     check("{}", &files.forest, &files.dnn, "cannot be read");
     check(&manifest[..manifest.len() / 2], &files.forest, &files.dnn, "cannot be read");
     check(&edited("oddflow-pack", "zip"), &files.forest, &files.dnn, "not that of an Oddflow pack");
-    check(&edited("\"version\": 2", "\"version\": 9"), &files.forest, &files.dnn, "version 9");
-    check(&edited("\"network_cap\": 3.0", "\"network_cap\": -3.0"), &files.forest, &files.dnn, "calibration");
-    let endless = format!("\"threshold\": 1{}", "0".repeat(60));
-    check(&edited("\"threshold\": 1", &endless), &files.forest, &files.dnn, "threshold makes no sense");
+    check(&edited("\"version\":2", "\"version\":9"), &files.forest, &files.dnn, "version 9");
+    check(&edited("\"network_cap\":3.0", "\"network_cap\":-3.0"), &files.forest, &files.dnn, "calibration");
+    let endless = format!("\"threshold\":1{}", "0".repeat(60));
+    check(&edited("\"threshold\":1", &endless), &files.forest, &files.dnn, "threshold makes no sense");
     // Another forest, with a manifest that admits it.
     let other =
         crate::forest::IsolationForestParams::default().fit(ndarray::Array2::zeros((9, 2)).view()).unwrap().to_bytes();
