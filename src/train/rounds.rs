@@ -15,6 +15,7 @@ use crate::protocol::Settings;
 use crate::rng::Rng;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -86,10 +87,10 @@ pub fn groups(data: &Data<'_>, params: &TrainParams) -> Result<(Vec<u32>, Vec<(u
     Ok((group_of, if named.len() < 2 { Vec::new() } else { named }))
 }
 
-fn plans(data: &Data<'_>, params: &TrainParams) -> Result<Vec<(Plan, Option<String>)>> {
+fn plans(data: &Data<'_>, params: &TrainParams, runs: Range<u32>) -> Result<Vec<(Plan, Option<String>)>> {
     let (group_of, named) = groups(data, params)?;
     let mut plans = Vec::new();
-    for run in 0..params.runs {
+    for run in runs {
         let mut rng = Rng::stream(params.seed + u64::from(run / FOLDS), 2);
         let mut folds = k_folds(&data.rows, |row| data.class(row), FOLDS as usize, &mut rng);
         let judged = folds.swap_remove((run % FOLDS) as usize);
@@ -121,12 +122,17 @@ fn plans(data: &Data<'_>, params: &TrainParams) -> Result<Vec<(Plan, Option<Stri
     Ok(plans)
 }
 
-/// Does all rounds, two or more at a time where the machine can.
+/// Does all rounds of these runs, two or more at a time where the machine can.
 ///
 /// # Errors
 /// If a round fails; the first of those that were noticed.
-pub fn run(data: &Data<'_>, params: &TrainParams, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Vec<Round>> {
-    let plans = plans(data, params)?;
+pub fn run(
+    data: &Data<'_>,
+    params: &TrainParams,
+    runs: Range<u32>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Vec<Round>> {
+    let plans = plans(data, params, runs)?;
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let told = Mutex::new((vec![0.0; plans.len()], progress));
     let work = || -> Vec<(usize, Result<Round>)> {
@@ -141,7 +147,7 @@ pub fn run(data: &Data<'_>, params: &TrainParams, progress: &mut (dyn FnMut(Prog
             let round = judge(data, params, plan, name.clone(), |share| {
                 let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 told.0[at] = share;
-                let done = told.0.iter().sum::<f64>() / (plans.len() + 1) as f64;
+                let done = told.0.iter().sum::<f64>() / plans.len() as f64;
                 (told.1)(Progress { stage: stage.clone(), done });
             });
             failed.fetch_or(round.is_err(), Ordering::Relaxed);
@@ -226,6 +232,8 @@ impl Round {
 /// What the rounds say, and the weights that they choose.
 pub struct Verdict {
     pub weights: Weights,
+    /// How well the fused score does with them, up to 2: half of it on known types, half on what was left out.
+    pub merit: f64,
     pub cross_validation: Validation,
     pub left_out: Validation,
 }
@@ -247,7 +255,7 @@ pub fn sum_up(rounds: &[Round], params: &TrainParams) -> Result<Verdict> {
         };
         merits.push(rounds.iter().map(merit).collect::<Result<_>>()?);
     }
-    let chosen_without = |name: Option<&str>| -> Weights {
+    let chosen_without = |name: Option<&str>| -> (f64, Weights) {
         let mean = |merits: &[f64], is_left_out: bool| {
             let counts = |round: &Round| {
                 round.left_out.is_some() == is_left_out && (name.is_none() || round.left_out.as_deref() != name)
@@ -264,16 +272,16 @@ pub fn sum_up(rounds: &[Round], params: &TrainParams) -> Result<Verdict> {
                 best = (merit(merits), weights);
             }
         }
-        best.1
+        best
     };
-    let weights = chosen_without(None);
+    let (merit, weights) = chosen_without(None);
     let mut all = Vec::new();
     for round in rounds {
-        let weights = round.left_out.as_deref().map_or(weights, |name| chosen_without(Some(name)));
+        let weights = round.left_out.as_deref().map_or(weights, |name| chosen_without(Some(name)).1);
         all.push((round, round.by_view(params.network_cap, weights)?));
     }
     let (left_out, known): (Vec<_>, Vec<_>) = all.into_iter().partition(|(round, _)| round.left_out.is_some());
-    Ok(Verdict { weights, cross_validation: validation(&known), left_out: validation(&left_out) })
+    Ok(Verdict { weights, merit, cross_validation: validation(&known), left_out: validation(&left_out) })
 }
 
 /// Means over names within a run, then mean and deviation over the runs.
