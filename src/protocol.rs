@@ -243,6 +243,8 @@ pub struct PackOffer {
     pub summary: String,
     /// Why it cannot be used on this file, if it cannot.
     pub unfit: Option<String>,
+    /// Why it is only used by name, if that is so.
+    pub switched_off: Option<String>,
 }
 
 /// The result of a run. Bulk, in this order: forest score (f32 per row, NaN where unscored), network probability (the same;

@@ -4,17 +4,17 @@ import { readFileSync } from "node:fs";
 import { dataFile, expect, test } from "../fixtures.ts";
 import { analyse, counts, download, give, headline, labels, scoreByProgram, someFlows, start, text } from "../journeys.ts";
 
-const real = [
-  { file: "nsl-kdd/KDDTrain+.txt", rows: 125_973, format: "NSL-KDD" },
-  { file: "unsw-nb15/UNSW_NB15_half.csv", rows: 41_371, format: "UNSW-NB15" },
+const real: { file: string; rows: number; format: string; pack?: string }[] = [
+  { file: "nsl-kdd/KDDTrain+.txt", rows: 125_973, format: "NSL-KDD", pack: "nsl-kdd" },
+  { file: "unsw-nb15/UNSW_NB15_half.csv", rows: 41_371, format: "UNSW-NB15", pack: "unsw-nb15" },
   { file: "unsw-nb15/raw49_semicolon_Escenario3_hfcatucuamba.csv", rows: 3_000, format: "UNSW-NB15" },
-  { file: "cic/cicids2017_cleaned_stratified12k.csv", rows: 12_000, format: "CICFlowMeter" },
+  { file: "cic/cicids2017_cleaned_stratified12k.csv", rows: 12_000, format: "CICFlowMeter", pack: "cicids2017" },
   { file: "cic/iscxtor2016_semicolon_Escenario1.csv", rows: 7_000, format: "CICFlowMeter" },
   { file: "iot-23/CTU-Malware-Capture-20-1-labeled.csv", rows: 3_209, format: "Zeek" },
   { file: "seed/synthetic_network_traffic_10k.csv", rows: 10_000, format: "Ten-column" },
 ];
 
-for (const { file, rows, format } of real) {
+for (const { file, rows, format, pack } of real) {
   test(`${file} is known, whole, and the page writes what the program writes`, async ({ page }) => {
     test.slow();
     const path = dataFile(file);
@@ -22,6 +22,7 @@ for (const { file, rows, format } of real) {
     await analyse(page, path);
     expect((await counts(page)).all).toBe(rows);
     await expect(page.getByRole("list", { name: "File in brief" })).toContainText(format);
+    if (pack) await expect(page.getByText(`This file is of the kind that ${pack} knows`)).toBeVisible();
     const scored = await download(page);
     expect(scored.toString("latin1").trimEnd().split("\n").length).toBe(rows + 1);
     expect(scored.equals(scoreByProgram(path))).toBe(true);

@@ -117,7 +117,8 @@ fn describe(engine: &Engine, dataset: &Dataset) -> Result<Opened> {
     let packs = engine.packs.iter().map(|pack| PackOffer {
         name: pack.manifest().name.clone(),
         summary: pack.manifest().description.clone(),
-        unfit: pack.fits(table, schema).err().map(|error| error.what).or_else(|| pack.manifest().switched_off.clone()),
+        unfit: pack.fits(table, schema).err().map(|error| error.what),
+        switched_off: pack.manifest().switched_off.clone(),
     });
     let mut packs: Vec<PackOffer> = packs.collect();
     packs.sort_by_key(|offer| offer.unfit.is_some());

@@ -99,14 +99,20 @@ fn PackField(opened: Arc<Opened>) -> impl IntoView {
         })
     };
     let offers = opened.packs.iter().map(|offer| {
-        view! { <option value=format!("pack:{}", offer.name) disabled=offer.unfit.is_some()>{offer.name.clone()}</option> }
+        view! {
+            <option value=format!("pack:{}", offer.name) disabled=offer.unfit.is_some() title=offer.unfit.clone()>
+                {offer.name.clone()}
+            </option>
+        }
     });
-    let notes = opened.packs.iter().map(|offer| {
-        let note = match &offer.unfit {
-            Some(unfit) => format!("{} does not fit: {unfit}", offer.name),
-            None => format!("{}: {}", offer.name, offer.summary),
-        };
-        view! { <p class="hint">{note}</p> }
+    let (fit, unfit): (Vec<_>, Vec<_>) = opened.packs.iter().partition(|offer| offer.unfit.is_none());
+    let notes = fit.into_iter().map(|offer| {
+        let off = offer.switched_off.as_ref().map(|why| format!(". Only used if you choose it: {why}"));
+        view! { <p class="hint">{offer.name.clone()} ": " {offer.summary.clone()} {off}</p> }
+    });
+    let unfit: Vec<&str> = unfit.into_iter().map(|offer| offer.name.as_str()).collect();
+    let unfit = (!unfit.is_empty()).then(|| {
+        view! { <p class="hint">"Made for other records: " {unfit.join(", ")}</p> }
     });
     view! {
         <div class="field wide">
@@ -117,6 +123,7 @@ fn PackField(opened: Arc<Opened>) -> impl IntoView {
                 {offers.collect_view()}
             </select>
             {notes.collect_view()}
+            {unfit}
         </div>
     }
 }

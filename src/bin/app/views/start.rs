@@ -66,7 +66,7 @@ pub fn Start() -> impl IntoView {
                 <div>
                     <h2>"What it reads"</h2>
                     <p>
-                        "NSL-KDD and KDD’99, UNSW-NB15, CICFlowMeter and Zeek conn tables are known by their columns. Any other table with a line per flow works too: comma, semicolon, tab or pipe, with or without a header, also gzipped."
+                        "Zeek conn, NetFlow, Argus, nfdump, NFStream, CICFlowMeter, AWS VPC, NSL-KDD and UNSW-NB15 tables are known by their columns. Any other table with a line per flow works too: comma, semicolon, tab or pipe, with or without a header, also gzipped."
                     </p>
                 </div>
             </div>
