@@ -41,14 +41,18 @@ fn open(engine: &mut Engine, records: &[String]) {
 fn judge(training: &[String], held_out: &[String], seed: u64) -> Evaluation {
     let mut engine = Engine::new(|| Box::new(Vec::new()));
     open(&mut engine, training);
-    let params = TrainParams::new("noise", "", seed);
+    let mut params = TrainParams::new("noise", "", seed);
+    // It is judged here, by rows that it never sees; and there is too little to learn for the whole recipe.
+    params.runs = 0;
+    params.views.classifier.steps = 500;
+    params.views.autoencoder.as_mut().expect("the recipe has one").steps = 500;
     let files = engine.with_table(&[], |table, schema| train(table, schema, &params, &mut |_| {})).unwrap();
     engine.add_pack(Pack::open(&files.manifest, &files.forest, &files.dnn).unwrap());
     open(&mut engine, held_out);
     let settings = Settings { pack: PackChoice::Named("noise".into()), ..Settings::default() };
     let job = engine.start(Request::Analyze { settings, roles: Vec::new() }, Vec::new(), None);
     let outcome = engine.finish(job, |_| ()).unwrap();
-    assert!(matches!(outcome, Outcome { reply: Reply::Analyzed(_), .. }));
+    assert!(matches!(outcome, Outcome { reply: Reply::Analyzed(analysis), .. } if analysis.pack.is_some()));
     engine.evaluate(None, Bootstrap { resamples: 0, seed: 0 }).unwrap()
 }
 

@@ -7,7 +7,7 @@
 //! measured against the others, which shows how far another network's file is at the least.
 
 use super::TrainParams;
-use super::rounds::{LeaveOut, groups};
+use super::rounds::{Groups, LeaveOut, groups};
 use super::split::Data;
 use crate::domain::Domain;
 use crate::encode::{Encoder, EncoderParams};
@@ -55,7 +55,7 @@ pub fn domain(
     train: &[u32],
     validation: &[u32],
 ) -> Result<Domain> {
-    let (group_of, named) = groups(data, params)?;
+    let Groups { of_row: group_of, named } = groups(data, params)?;
     let by_source = params.leave_out == LeaveOut::Sources;
     let trials = Trials { data, group_of, by_source };
     let of_group = |rows: &[u32], group: u32, inside: bool| -> Vec<u32> {

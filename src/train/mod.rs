@@ -146,7 +146,7 @@ pub fn train(
 ) -> Result<PackFiles> {
     let mut data = Data::new(table, schema, params.normal_only)?;
     if params.leave_out == LeaveOut::Sources {
-        let (source_of, _) = rounds::groups(&data, params)?;
+        let source_of = rounds::groups(&data, params)?.of_row;
         data.limit_sources(&source_of, SOURCE_ROWS, &mut Rng::stream(params.seed, 4));
     }
     let mut params = params.clone();

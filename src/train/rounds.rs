@@ -63,9 +63,18 @@ pub struct Round {
     own: Option<Vec<f32>>,
 }
 
-/// The group of each row, and the names of the groups that are worth leaving out.
-pub fn groups(data: &Data<'_>, params: &TrainParams) -> Result<(Vec<u32>, Vec<(u32, String)>)> {
-    let (group_of, named): (Vec<u32>, Vec<(u32, String)>) = match params.leave_out {
+/// What can be left out.
+pub struct Groups {
+    /// The group of each row of the table.
+    pub of_row: Vec<u32>,
+    /// The groups that are worth leaving out, and their names.
+    pub named: Vec<(u32, String)>,
+}
+
+/// # Errors
+/// If sources are to be left out, and the table does not name them.
+pub fn groups(data: &Data<'_>, params: &TrainParams) -> Result<Groups> {
+    let (of_row, named): (Vec<u32>, Vec<(u32, String)>) = match params.leave_out {
         // Nothing that is left out could have been learned.
         LeaveOut::AttackTypes if params.normal_only => (data.classes.clone(), Vec::new()),
         LeaveOut::AttackTypes => {
@@ -84,11 +93,11 @@ pub fn groups(data: &Data<'_>, params: &TrainParams) -> Result<(Vec<u32>, Vec<(u
         }
     };
     // With one group only, nothing would be left to learn from.
-    Ok((group_of, if named.len() < 2 { Vec::new() } else { named }))
+    Ok(Groups { of_row, named: if named.len() < 2 { Vec::new() } else { named } })
 }
 
 fn plans(data: &Data<'_>, params: &TrainParams, runs: Range<u32>) -> Result<Vec<(Plan, Option<String>)>> {
-    let (group_of, named) = groups(data, params)?;
+    let Groups { of_row: group_of, named } = groups(data, params)?;
     let mut plans = Vec::new();
     for run in runs {
         let mut rng = Rng::stream(params.seed + u64::from(run / FOLDS), 2);
