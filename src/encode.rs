@@ -741,10 +741,10 @@ mod tests {
         // Not missing while fitting: no indicator.
         check(Identity, Number, "1,5,9,", "x", "1,5,9,5");
         check(Identity, Number, "1,5,inf,-inf", "x,x is infinite", "1 0,5 0,5 1,1 1");
-        // The middle of the ranks of 0 is 1.5 of 4, which is −1 + 2 · 1.5/4; 4 is half way from there to 8.
-        check(Quantile, Number, "0,0,0,8,4", "x", "-0.25,-0.25,-0.25,0.75,0.25");
+        // The ends of the range are −1 and 1, however many share them; 4 is half way between.
+        check(Quantile, Number, "0,0,0,8,4", "x", "-1,-1,-1,1,0");
         // Constant outside the fitted range.
-        check(Quantile, Number, "0,1,1e300", "x", "-0.5,0.5,0.5");
+        check(Quantile, Number, "0,1,1e300", "x", "-1,1,1");
         // "c" and "d" are rare: one row of six is less than a fifth.
         let one_hot = "0 1 0,0 1 0,1 0 0,1 0 0,0 0 1,0 0 1,0 0 1";
         check(Identity, Category, "a,a,6,6,c,d,z", "x=6,x=a,x is another", one_hot);
