@@ -11,6 +11,7 @@ const real: { file: string; rows: number; format: string; pack?: string }[] = [
   { file: "cic/cicids2017_cleaned_stratified12k.csv", rows: 12_000, format: "CICFlowMeter", pack: "cicids2017" },
   { file: "cic/iscxtor2016_semicolon_Escenario1.csv", rows: 7_000, format: "CICFlowMeter" },
   { file: "iot-23/CTU-Malware-Capture-20-1-labeled.csv", rows: 3_209, format: "Zeek" },
+  { file: "netflow/NF-BoT-IoT-v2_first100k.csv.gz", rows: 100_000, format: "NetFlow", pack: "flow" },
   { file: "seed/synthetic_network_traffic_10k.csv", rows: 10_000, format: "Ten-column" },
 ];
 

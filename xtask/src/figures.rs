@@ -190,7 +190,7 @@ fn domain(data: &Path) -> Result<()> {
     keep("domain", &Value::Array(files))
 }
 
-const DOMAIN_FILES: [&str; 22] = [
+const DOMAIN_FILES: [&str; 21] = [
     "nsl-kdd/KDDTrain+.txt",
     "unsw-nb15/UNSW_NB15_half.csv",
     "unsw-nb15/unsw-nb15_1_sampled.csv",
@@ -207,7 +207,6 @@ const DOMAIN_FILES: [&str; 22] = [
     "zeek/stratosphere/001-zeek-scenario-malicious/labeled-conn.log",
     "zeek/stratosphere/008-zeek-mixed/conn.log.labeled",
     "zeek/stratosphere/010-zeek-mixed/conn.log.labeled",
-    "zeek/slips/test9-mixed-zeek-dir/conn.log",
     "netflow/NF-BoT-IoT-v2_first100k.csv.gz",
     "netflow/test1-malicious.nfdump.csv",
     "argus/test2-malicious.binetflow",
