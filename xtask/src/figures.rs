@@ -50,7 +50,7 @@ const PACKS: [Pack; 5] = [
     Pack {
         name: "unsw-nb15-without-ttl",
         ships: false,
-        runs: 2,
+        runs: 1,
         files: &[UNSW],
         options: &["--ignore", "sttl", "--ignore", "dttl", "--ignore", "ct_state_ttl"],
     },
