@@ -144,6 +144,8 @@ pub struct Pack {
     manifest: Manifest,
     forest: IsolationForest,
     network: Network,
+    /// As they were read, to be sent on.
+    files: [Vec<u8>; 3],
 }
 
 /// What is read before the rest of a manifest, so that another version says so.
@@ -174,6 +176,7 @@ impl Pack {
             return Err(Error::new(format!("The pack is of version {}; this Oddflow reads {VERSION}", head.version))
                 .advice("Train it again, or use the Oddflow that it was made with"));
         }
+        let files = [manifest, forest, dnn].map(<[u8]>::to_vec);
         let manifest: Manifest = serde_json::from_slice(manifest).map_err(unreadable)?;
         manifest.check()?;
         for (name, bytes, digest) in [("forest.bin", forest, &manifest.forest), ("dnn.onnx", dnn, &manifest.dnn)] {
@@ -195,7 +198,13 @@ impl Pack {
         if network.has_autoencoder() != manifest.fusion.autoencoder.is_some() {
             return Err(Error::new("The pack's network and its calibration have different outputs"));
         }
-        Ok(Self { manifest, forest, network })
+        Ok(Self { manifest, forest, network, files })
+    }
+
+    /// The bytes of its [`FILES`].
+    #[must_use]
+    pub fn files(&self) -> &[Vec<u8>; 3] {
+        &self.files
     }
 
     #[must_use]
@@ -252,15 +261,15 @@ impl Pack {
         Err(Error::new(format!("The file lacks columns that the pack {} needs: {named}{more}", manifest.name)))
     }
 
-    /// How well a table that the pack can read fits it, and the table as the pack reads it, where that is not as it is.
+    /// How well a table that the pack can read fits it.
     ///
     /// # Errors
     /// If the pack cannot read the table.
-    pub fn fit(&self, table: &Table, schema: &Schema, rows: &[u32]) -> Result<(FitReport, Option<(Table, Schema)>)> {
+    pub fn fit(&self, table: &Table, schema: &Schema, rows: &[u32]) -> Result<FitReport> {
         let manifest = &self.manifest;
         let view = manifest.record.view(table, schema)?;
         let (table, schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
-        Ok((manifest.domain.report(&manifest.name, table, schema, rows)?, view))
+        manifest.domain.report(&manifest.name, table, schema, rows)
     }
 
     /// The detector that the pack holds.

@@ -230,6 +230,22 @@ impl Fusion {
     }
 }
 
+/// A row is an anomaly if its score is at least `value`; `origin` says in one sentence where that comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    pub value: f32,
+    pub origin: String,
+}
+
+impl Threshold {
+    /// At most this share of the scored rows is flagged.
+    #[must_use]
+    pub fn of_share(scores: &[f32], share: f64) -> Self {
+        let origin = format!("Set to flag at most {} % of the records, as you asked.", share * 100.0);
+        Self { value: finite_threshold(scores, share), origin }
+    }
+}
+
 /// How a forest is fitted to the file itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FileFit {
@@ -261,8 +277,7 @@ fn finite_threshold(scores: &[f32], share: f64) -> f32 {
 }
 
 impl Detector {
-    /// Fits an encoder and a forest to these rows of the file itself. The threshold is scikit-learn's `auto`; see
-    /// [`Self::flag_share`] for another.
+    /// Fits an encoder and a forest to these rows of the file itself. The threshold is scikit-learn's `auto`.
     ///
     /// # Errors
     /// Without rows or features that vary, or if a parameter is out of its range.
@@ -330,22 +345,43 @@ impl Detector {
         Ok(detector)
     }
 
-    /// Sets the threshold so that at most this share of the scored rows is flagged.
-    pub fn flag_share(&mut self, scores: &[f32], share: f64) {
-        self.threshold = finite_threshold(scores, share);
-        self.threshold_origin = format!("Set to flag at most {} % of the records, as you asked.", share * 100.0);
+    /// The threshold that was chosen when the detector was made.
+    #[must_use]
+    pub fn own_threshold(&self) -> Threshold {
+        Threshold { value: self.threshold, origin: self.threshold_origin.clone() }
     }
 
-    /// Raises the threshold of a forest that was fitted to the file itself, if it flags more than [`MOST_FLAGGED`] of these
-    /// scores. Such a forest can rank, but cannot know how many records are odd; a list that is too long helps nobody.
-    pub fn limit_flagged(&mut self, scores: &[f32]) {
+    /// The own threshold; of a forest that was fitted to the file itself, raised if it flags more than [`MOST_FLAGGED`] of
+    /// these scores. Such a forest can rank, but cannot know how many records are odd; a list that is too long helps nobody.
+    #[must_use]
+    pub fn limited_threshold(&self, scores: &[f32]) -> Threshold {
+        if self.pack.is_some() {
+            return self.own_threshold();
+        }
         let limit = finite_threshold(scores, MOST_FLAGGED);
-        if self.pack.is_none() && self.threshold < limit {
-            self.threshold = limit;
-            self.threshold_origin = format!(
-                "Set to flag at most {} % of the records: 0.5, where oddness begins, would flag more than anyone can look at.",
-                MOST_FLAGGED * 100.0
-            );
+        if self.threshold >= limit {
+            return self.own_threshold();
+        }
+        let origin = format!(
+            "Set to flag at most {} % of the records: 0.5, where oddness begins, would flag more than anyone can look at.",
+            MOST_FLAGGED * 100.0
+        );
+        Threshold { value: limit, origin }
+    }
+
+    /// A detector that scores as one fitted to a file with these parts does, and has nothing to say about it.
+    #[must_use]
+    pub fn of_parts(encoder: Encoder, forest: IsolationForest, seen: Option<Seen>) -> Self {
+        Self {
+            record: Record::Columns,
+            encoder,
+            threshold: -forest.offset(),
+            forest,
+            second: None,
+            seen,
+            threshold_origin: String::new(),
+            score_meaning: String::new(),
+            pack: None,
         }
     }
 
@@ -505,14 +541,11 @@ mod tests {
         let best = (0..n as usize).max_by(|&a, &b| score[a].total_cmp(&score[b])).unwrap();
         assert_eq!(best, 600);
         assert!(score[600] >= detector.threshold);
-        detector.flag_share(&score, 1.0 / 700.0);
-        assert_eq!(detector.threshold, score[600]);
+        assert_eq!(Threshold::of_share(&score, 1.0 / 700.0).value, score[600]);
         // Among equal scores none may be flagged, and the threshold is still a number.
         detector.threshold = 0.5;
-        detector.limit_flagged(&[0.6; 10]);
-        assert!(detector.threshold > 0.6 && detector.threshold < 0.61);
-        detector.threshold = 0.5;
-        detector.limit_flagged(&[0.4; 10]);
-        assert_eq!(detector.threshold, 0.5);
+        let raised = detector.limited_threshold(&[0.6; 10]);
+        assert!(raised.value > 0.6 && raised.value < 0.61 && raised.origin.contains("at most 5 %"));
+        assert_eq!(detector.limited_threshold(&[0.4; 10]).value, 0.5);
     }
 }

@@ -6,6 +6,7 @@
 use crate::domain::FitReport;
 use crate::error::Error;
 use crate::evaluate::Curve;
+use crate::report::Histogram;
 use crate::schema::{Kind, Layout, Role, Schema};
 use crate::table::BadRecord;
 use serde::{Deserialize, Serialize};
@@ -247,9 +248,9 @@ pub struct PackOffer {
     pub switched_off: Option<String>,
 }
 
-/// The result of a run. Bulk, in this order: forest score (f32 per row, NaN where unscored), network probability (the same;
-/// empty without a pack), score (the same), label (u8 per row: 0 normal, 1 anomaly, 2 unknown; empty without labels), and the
-/// rows by falling score, the unscored last (u32 per row).
+/// The result of a run. Bulk, in this order: the scores in falling order (f32 per scored row), the labelled anomalies and
+/// normal rows among the first `i` of them, for `i` from 0 to all (two u32 each; empty without labels), and the rows by
+/// falling score, the unscored last (u32 per row).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// The pack in use.
@@ -268,6 +269,7 @@ pub struct Analysis {
     pub settings: Settings,
     pub schema: Schema,
     pub quality: Option<Quality>,
+    pub histogram: Histogram,
     pub warnings: Vec<String>,
     /// Whether naming the normal records may help: one pattern is most of the file, or the labels call the ranking of
     /// the forest that was fitted to all of it worse than chance.
@@ -298,13 +300,25 @@ pub struct StageQuality {
 }
 
 /// One record as the table shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RowView {
     pub row: u32,
     /// One for each column; fewer or more where the record is ragged.
     pub cells: Vec<String>,
+    /// Once the file is scored, and if the record could be.
+    pub scores: Option<RowScores>,
     /// Why it is not scored, if it is not.
     pub unscored: Option<String>,
+}
+
+/// What the stages say about one record.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RowScores {
+    pub forest: f32,
+    /// `None` without a network.
+    pub probability: Option<f32>,
+    /// What decides.
+    pub score: f32,
 }
 
 /// The scores of one record that was checked by itself.

@@ -15,7 +15,7 @@ use layouts::KnownColumn;
 pub(crate) use layouts::fold;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
-use summary::Summary;
+pub use summary::Summary;
 
 /// What the values of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,9 +107,16 @@ pub fn layout_name(layout: Layout) -> &'static str {
 /// Finds out what each column is. `detected` is the layout of a headerless table that is known by its shape.
 #[must_use]
 pub fn detect(table: &Table, detected: Option<Layout>) -> Schema {
+    let summaries: Vec<Summary> = table.columns.iter().map(|column| Summary::of(column, table.bad.len())).collect();
+    detect_with(table, &summaries, detected)
+}
+
+/// As [`detect`], of a table that holds a part of the records: `summaries` are of all of them, and so are the texts in its
+/// dictionaries.
+#[must_use]
+pub fn detect_with(table: &Table, summaries: &[Summary], detected: Option<Layout>) -> Schema {
     let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let layout = detected.and_then(layouts::of).or_else(|| layouts::find(&names));
-    let summaries: Vec<Summary> = table.columns.iter().map(|column| Summary::of(column, table.bad.len())).collect();
     let known = layout.map_or_else(|| vec![None; names.len()], |layout| layout.columns_of(&names));
     let mut schema = Schema { layout: layout.map(|known| known.layout), ..Schema::default() };
     let mut taken: FxHashSet<String> = known.iter().flatten().map(|column| column.canonical.to_owned()).collect();
@@ -128,7 +135,7 @@ pub fn detect(table: &Table, detected: Option<Layout>) -> Schema {
             why: guess.why.map(ToOwned::to_owned),
         });
     }
-    let found = labels::find(table, &summaries, |at| known[at].is_none());
+    let found = labels::find(table, summaries, |at| known[at].is_none());
     let mut give = |at: usize, role: Role, why: &str| {
         let spec = &mut schema.columns[at];
         spec.kind = if summaries[at].present() == 0 { Kind::Constant } else { label_kind(&summaries[at]) };

@@ -10,14 +10,15 @@ use crate::forest::{IsolationForest, average_path_length};
 use crate::schema::{Kind, Schema};
 use crate::table::{Cell, Column, Table, Value};
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
 
 /// What was seen in some rows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seen {
     columns: Vec<SeenColumn>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct SeenColumn {
     /// The canonical name.
     name: String,

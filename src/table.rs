@@ -56,6 +56,15 @@ impl Cell {
         }
     }
 
+    /// What [`Self::to_bits`] gave; any other number is taken for itself.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        match Self(bits).value() {
+            Value::Number(x) => Self::number(x),
+            _ => Self(bits),
+        }
+    }
+
     /// Equal for equal values of one column.
     #[must_use]
     pub fn to_bits(self) -> u64 {

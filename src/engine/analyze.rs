@@ -1,74 +1,81 @@
 //! Scoring the open file: roles and settings → detector → scores → what they are worth.
 
-use super::choose::{Choice, Chosen};
+use super::choose::Choice;
+use super::crew::{Briefing, Message, Origin, Ready, Task};
 use super::reference::{Normal, Search};
-use super::{Dataset, Engine, Outcome, ROWS_PER_STEP, Run, Step, Work, flood};
+use super::sweep::{Found, Sweep, Swept};
+use super::{Dataset, Engine, Outcome, Run, Step, Work, flood};
+use crate::bundle::Pack;
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::evaluate;
-use crate::hybrid::{Detector, FileFit};
+use crate::hybrid::{Detector, FileFit, Threshold};
 use crate::protocol::{
     Analysis, Bulk, PackChoice, Progress, Quality, Reference, Reply, RoleChange, Settings, Stage, StageQuality,
 };
-use crate::report;
-use crate::schema::{self, Schema};
-use crate::table::Table;
+use crate::report::{self, Histogram, Ranking};
+use crate::schema;
 use std::rc::Rc;
 
 pub(super) struct Analyze {
     settings: Settings,
     roles: Vec<RoleChange>,
-    search: Option<Search>,
-    scoring: Option<Scoring>,
+    state: State,
+}
+
+enum State {
+    Begun,
+    Searching(Box<Search>),
+    Scoring(Box<Scoring>),
+    Done,
 }
 
 /// What the steps after the first work on.
 struct Scoring {
     dataset: Rc<Dataset>,
-    schema: Schema,
-    detector: Detector,
+    ready: Rc<Ready>,
     explanation: String,
     warnings: Vec<String>,
     wants_reference: bool,
     fit: Option<FitReport>,
-    /// The file as the pack reads it, where that is not as it is.
-    view: Option<(Table, Schema)>,
-    /// The rows that can be scored, in order, and how many of them have been.
-    rows: Vec<u32>,
-    done: usize,
+    sweep: Sweep,
+    /// A place for each row, NaN where it is not scored; the probabilities are empty without a network, the labels without
+    /// labels.
     forest: Vec<f32>,
     dnn: Vec<f32>,
     score: Vec<f32>,
-    block: [Vec<f32>; 3],
+    labels: Vec<u8>,
 }
+
+/// Fine enough to place a threshold by eye, coarse enough to read.
+const HISTOGRAM_BINS: usize = 80;
 
 impl Analyze {
     pub(super) fn new(settings: Settings, roles: Vec<RoleChange>) -> Self {
-        Self { settings, roles, search: None, scoring: None }
+        Self { settings, roles, state: State::Begun }
     }
 
     /// Begins to look for the rows that count as normal.
-    fn search(&self, engine: &Engine) -> Result<Search> {
+    fn search(&self, engine: &mut Engine) -> Result<Search> {
         let dataset = engine.dataset()?;
-        Search::new(engine, &dataset, &dataset.schema_with(&self.roles)?, &self.settings.reference)
+        Search::new(engine, &dataset, dataset.schema_with(&self.roles)?, &self.settings.reference)
     }
 
     /// Chooses or fits the detector.
-    fn prepare(&self, engine: &Engine, normal: Normal) -> Result<Scoring> {
+    fn prepare(&self, engine: &mut Engine, normal: Normal) -> Result<Scoring> {
         let dataset = engine.dataset()?;
         let schema = dataset.schema_with(&self.roles)?;
-        let rows = dataset.table.good_rows();
+        let (table, rows) = (&dataset.sample, dataset.sample.good_rows());
         let names_normal = self.settings.reference != Reference::All;
         let Choice { chosen, explanation, fit, mut warnings } = if names_normal {
             Choice { explanation: fitted_to(&normal.words, &self.settings.pack)?, ..Choice::default() }
         } else {
-            Choice::new(&engine.packs, &dataset.table, &schema, &rows, &self.settings.pack)?
+            Choice::new(&engine.packs, table, &schema, &rows, &self.settings.pack)?
         };
-        let (mut wants_reference, mut view) = (false, None);
-        let detector = match chosen {
-            Some(Chosen { pack, view: as_read }) => {
-                view = as_read;
-                if pack.manifest().training.rows == rows.len() as u64 {
+        let mut wants_reference = false;
+        let detector = match &chosen {
+            Some(pack) => {
+                if pack.manifest().training.rows == dataset.n_good() {
                     warnings.push(format!(
                         "The file has as many records as the one that the pack {} was trained on. If it is that very \
                          file, its labels flatter the scores: they say nothing about new records.",
@@ -78,40 +85,40 @@ impl Analyze {
                 pack.detector()
             }
             None => {
-                if rows.len() < 2 {
+                if dataset.n_good() < 2 {
                     return Err(Error::new("One record alone cannot be odd: there is nothing to compare it with")
                         .advice("Give a file with more records, or one that a model pack knows"));
                 }
                 let Settings { n_estimators, max_samples, seed, .. } = self.settings;
                 let file_fit = FileFit { n_estimators, max_samples, seed };
                 if names_normal {
-                    let Normal { dataset, schema, rows, words } = normal;
-                    Detector::fit_to_normal(&dataset.table, &schema, &rows, &words, file_fit)?
+                    let Normal { table, schema, words } = normal;
+                    Detector::fit_to_normal(&table, &schema, &table.good_rows(), &words, file_fit)?
                 } else {
-                    let detector = Detector::fit_to_file(&dataset.table, &schema, &rows, file_fit)?;
-                    let warning = flood::warning(&detector, &dataset.table, &schema, &rows, seed)?;
+                    let detector = Detector::fit_to_file(table, &schema, &rows, file_fit)?;
+                    let warning = flood::warning(&detector, table, &schema, &rows, seed)?;
                     wants_reference = warning.is_some();
                     warnings.extend(warning);
                     detector
                 }
             }
         };
-        let n_rows = dataset.table.n_rows();
+        let n_rows = dataset.n_rows();
         let n_dnn = if detector.second.is_some() { n_rows } else { 0 };
+        let n_labels = if schema.normal_labels.is_empty() { 0 } else { n_rows };
+        let ready = Rc::new(Ready { detector, schema });
+        engine.brief_everywhere(&ready, chosen.as_deref())?;
         Ok(Scoring {
-            schema,
-            detector,
+            sweep: Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone()),
+            ready,
             explanation,
             warnings,
             wants_reference,
             fit,
-            view,
-            rows,
-            done: 0,
             forest: vec![f32::NAN; n_rows],
             dnn: vec![f32::NAN; n_dnn],
             score: vec![f32::NAN; n_rows],
-            block: Default::default(),
+            labels: vec![schema::UNKNOWN; n_labels],
             dataset,
         })
     }
@@ -119,29 +126,31 @@ impl Analyze {
     fn finish(&self, scoring: Scoring) -> (Run, Vec<Bulk>) {
         let Scoring {
             dataset,
-            schema,
-            mut detector,
+            ready,
             explanation,
             mut warnings,
             mut wants_reference,
             fit,
-            rows,
             forest,
             dnn,
             score,
+            labels,
             ..
         } = scoring;
+        let Ready { detector, schema } = &*ready;
         let order = evaluate::best_order(&score);
-        let labels = schema::labels(&dataset.table, &schema);
-        match self.settings.contamination {
-            Some(share) => detector.flag_share(&score, share),
+        let threshold = match self.settings.contamination {
+            Some(share) => Threshold::of_share(&score, share),
             // Of a file that is mostly a flood, most records are to be flagged.
-            None if self.settings.reference != Reference::All => {}
-            None => detector.limit_flagged(&score),
-        }
-        let quality = labels.as_ref().and_then(|labels| {
-            let count = |class| rows.iter().filter(|&&row| labels[row as usize] == class).count() as u64;
-            let (normal, anomalies) = (count(0), count(1));
+            None if self.settings.reference != Reference::All => detector.own_threshold(),
+            None => detector.limited_threshold(&score),
+        };
+        let quality = (!labels.is_empty()).then_some(&labels).and_then(|labels| {
+            let count = |class| {
+                let is = |(&label, score): (&u8, &f32)| label == class && !score.is_nan();
+                labels.iter().zip(&score).filter(|&pair| is(pair)).count() as u64
+            };
+            let (normal, anomalies) = (count(schema::NORMAL), count(schema::ANOMALY));
             let label_column = schema.label_column().map(|column| schema.columns[column].name.clone())?;
             if normal == 0 || anomalies == 0 {
                 let only = if normal == 0 { "anomalous" } else { "normal" };
@@ -162,81 +171,120 @@ impl Analyze {
         let is_worse_than_chance = |quality: &Quality| quality.hybrid.roc_auc < report::WORSE_THAN_CHANCE;
         wants_reference |= is_unguided && quality.as_ref().is_some_and(is_worse_than_chance);
         warnings.extend(schema.warnings.iter().cloned());
+        let ranking = Ranking::new(&score, &order, &labels);
         let analysis = Analysis {
             pack: detector.pack.clone(),
             explanation,
             score_meaning: detector.score_meaning.clone(),
-            n_rows: dataset.table.n_rows() as u64,
-            n_scored: rows.len() as u64,
+            n_rows: dataset.n_rows() as u64,
+            n_scored: dataset.n_good(),
             n_features: detector.encoder.n_features() as u32,
-            threshold: detector.threshold,
-            threshold_origin: detector.threshold_origin.clone(),
+            threshold: threshold.value,
+            threshold_origin: threshold.origin,
             settings: self.settings.clone(),
             schema: schema.clone(),
             quality,
+            histogram: Histogram::of(&ranking, HISTOGRAM_BINS),
             warnings,
             wants_reference,
             fit,
         };
-        let bulk = vec![
-            Bulk::F32(forest.clone()),
-            Bulk::F32(dnn.clone()),
-            Bulk::F32(score.clone()),
-            Bulk::U8(labels.unwrap_or_default()),
-            Bulk::U32(order.clone()),
-        ];
-        let n_scored = rows.len();
-        (Run { schema, detector, forest, dnn, score, order, n_scored, analysis, filtered: None }, bulk)
+        let (sorted, known) = ranking.into_parts();
+        let bulk = vec![Bulk::F32(sorted), Bulk::U32(known), Bulk::U32(order.clone())];
+        let n_scored = dataset.n_good() as usize;
+        (Run { ready, forest, dnn, score, labels, order, n_scored, analysis }, bulk)
     }
 }
 
 impl Work for Analyze {
     fn step(&mut self, engine: &mut Engine) -> Result<Step> {
-        let Some(scoring) = &mut self.scoring else {
-            let mut search = match self.search.take() {
-                Some(search) => search,
-                None => self.search(engine)?,
-            };
-            if let Some(progress) = search.step()? {
-                self.search = Some(search);
-                return Ok(Step::Working(progress));
+        match &mut self.state {
+            State::Begun => {
+                let search = self.search(engine)?;
+                let progress = search.progress();
+                self.state = State::Searching(Box::new(search));
+                Ok(Step::Working(progress))
             }
-            let scoring = self.prepare(engine, search.finish()?)?;
-            let total = scoring.rows.len() as u64;
-            self.scoring = Some(scoring);
-            return Ok(Step::Working(Progress { stage: Stage::Scoring, done: 0, total, rows: 0 }));
-        };
-        scoring.step()?;
-        let (done, total) = (scoring.done as u64, scoring.rows.len() as u64);
-        if done < total {
-            return Ok(Step::Working(Progress { stage: Stage::Scoring, done, total, rows: done }));
+            State::Searching(search) => {
+                if let Some(step) = search.step(engine)? {
+                    return Ok(step);
+                }
+                let State::Searching(search) = std::mem::replace(&mut self.state, State::Done) else {
+                    unreachable!("it was matched");
+                };
+                let scoring = self.prepare(engine, search.finish()?)?;
+                let progress = scoring.progress();
+                self.state = State::Scoring(Box::new(scoring));
+                Ok(Step::Working(progress))
+            }
+            State::Scoring(scoring) => {
+                if let Some(step) = scoring.step(engine)? {
+                    return Ok(step);
+                }
+                let State::Scoring(scoring) = std::mem::replace(&mut self.state, State::Done) else {
+                    unreachable!("it was matched");
+                };
+                let (run, bulk) = self.finish(*scoring);
+                let reply = Reply::Analyzed(Box::new(run.analysis.clone()));
+                engine.run = Some(Rc::new(run));
+                engine.filtered = None;
+                Ok(Step::Done(Outcome { reply, bulk, written: None }))
+            }
+            State::Done => unreachable!("a finished job is not stepped again"),
         }
-        let scoring = self.scoring.take().expect("it was there");
-        let (run, bulk) = self.finish(scoring);
-        let reply = Reply::Analyzed(Box::new(run.analysis.clone()));
-        engine.run = Some(run);
-        Ok(Step::Done(Outcome { reply, bulk, written: None }))
     }
 }
 
 impl Scoring {
-    fn step(&mut self) -> Result<()> {
-        let rows = &self.rows[self.done..self.rows.len().min(self.done + ROWS_PER_STEP)];
-        for scores in &mut self.block {
-            scores.resize(rows.len(), f32::NAN);
+    fn step(&mut self, engine: &mut Engine) -> Result<Option<Step>> {
+        match self.sweep.step(engine, |_, _| (Task::Score, Vec::new()))? {
+            Swept::Found(found) => self.take(&found)?,
+            Swept::Working => {}
+            Swept::Waiting => return Ok(Some(Step::Waiting(self.progress()))),
+            Swept::Done => return Ok(None),
         }
-        let [forest, dnn, score] = &mut self.block;
-        let (table, schema) = self.view.as_ref().map_or((&self.dataset.table, &self.schema), |(t, s)| (t, s));
-        self.detector.bind(table, schema)?.score(rows, forest, dnn, score)?;
-        for (at, &row) in rows.iter().enumerate() {
-            self.forest[row as usize] = forest[at];
-            self.score[row as usize] = score[at];
-            if let Some(place) = self.dnn.get_mut(row as usize) {
-                *place = dnn[at];
+        Ok(Some(Step::Working(self.progress())))
+    }
+
+    fn take(&mut self, found: &Found) -> Result<()> {
+        let rows = self.dataset.chunks[found.number as usize].rows();
+        let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score), Bulk::U8(labels)] = &found.bulk[..] else {
+            return Err(Error::new("A worker's answer is incomplete"));
+        };
+        let fill = |all: &mut [f32], some: &[f32]| {
+            if !all.is_empty() {
+                all[rows.clone()].copy_from_slice(some);
             }
+        };
+        fill(&mut self.forest, forest);
+        fill(&mut self.dnn, dnn);
+        fill(&mut self.score, score);
+        if !self.labels.is_empty() {
+            self.labels[rows].copy_from_slice(labels);
         }
-        self.done += rows.len();
         Ok(())
+    }
+
+    fn progress(&self) -> Progress {
+        let rows = self.dataset.rows_before(self.sweep.done().0);
+        Progress { stage: Stage::Scoring, done: rows, total: self.dataset.n_rows() as u64, rows }
+    }
+}
+
+impl Engine {
+    /// Tells every crew what scores from now on.
+    fn brief_everywhere(&mut self, ready: &Rc<Ready>, pack: Option<&Pack>) -> Result<()> {
+        self.crew.brief(ready.clone());
+        let Some(crews) = self.crews.as_mut().filter(|crews| crews.n() > 0) else { return Ok(()) };
+        let Ready { detector, schema } = &**ready;
+        let (origin, bulk) = match pack {
+            Some(pack) => (Origin::Pack, pack.files().map(|bytes| Bulk::U8(bytes.to_vec())).to_vec()),
+            None => {
+                let Detector { encoder, forest, seen, .. } = detector.clone();
+                (Origin::Own { encoder, forest, seen }, Vec::new())
+            }
+        };
+        crews.tell(&Message::Brief(Box::new(Briefing { schema: schema.clone(), origin })), &bulk, None)
     }
 }
 

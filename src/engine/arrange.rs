@@ -1,11 +1,16 @@
 //! Sorting and filtering: a filter text, a least score and a sort key → the rows to show, in order.
 
-use super::{Dataset, Engine, Outcome, Records, Run, Step, Work};
+use super::crew::{self, Records};
+use super::sweep::{Sweep, Swept};
+use super::{Dataset, Engine, Outcome, Run, Step, Work};
 use crate::error::{Error, Result};
 use crate::protocol::{Bulk, Progress, Reply, SortKey, Stage};
-use crate::table::{Column, Value};
-use std::cmp::Ordering;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
+
+/// More distinct texts than this cannot be put in order in the memory there is.
+const MOST_TEXTS: usize = 1 << 22;
 
 pub(super) struct Arrange {
     sort: SortKey,
@@ -13,14 +18,69 @@ pub(super) struct Arrange {
     /// In lower case.
     filter: String,
     at_least: Option<f32>,
-    filtering: Option<Filtering>,
-    texts: Option<Texts>,
+    state: State,
 }
 
-struct Filtering {
-    records: Records,
-    contains: Contains,
-    passing: Vec<u32>,
+enum State {
+    Begun,
+    Filtering(Sweep, Vec<u32>),
+    Filtered,
+    Reading(Box<Reading>),
+    Done,
+}
+
+/// What a crew does with a chunk's records.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Finds those that contain a text.
+    Filter(String),
+    /// Reads what they are sorted by in a column.
+    Keys(u32),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Finding {
+    /// Bulk: the rows that pass.
+    Passing,
+    /// Texts, each once. Bulk: the number of each row, eight bytes each, NaN where it has none; and the number of its text,
+    /// [`NO_TEXT`] where it has none, or nothing where none has.
+    Keys(Vec<String>),
+}
+
+const NO_TEXT: u32 = u32::MAX;
+
+impl Task {
+    pub fn perform(&self, records: &Records) -> Result<(Finding, Vec<Bulk>)> {
+        match self {
+            Self::Filter(text) => {
+                let mut passing = Vec::new();
+                if let Some(mut contains) = Contains::new(text) {
+                    records.each(|row, record, _| {
+                        if contains.is_in(record) {
+                            passing.push(records.chunk.first_row + row as u32);
+                        }
+                    })?;
+                }
+                Ok((Finding::Passing, vec![Bulk::U32(passing)]))
+            }
+            Self::Keys(column) => keys(records, *column as usize),
+        }
+    }
+}
+
+fn keys(records: &Records, at: usize) -> Result<(Finding, Vec<Bulk>)> {
+    let column =
+        records.table.columns.get(at).ok_or_else(|| Error::new("There is no such column to sort by"))?;
+    let texts: Vec<String> = column.dictionary.iter().map(str::to_owned).collect();
+    let mut numbers = Vec::with_capacity(column.cells.len() * 8);
+    let mut codes = vec![NO_TEXT; if texts.is_empty() { 0 } else { column.cells.len() }];
+    for (row, cell) in column.cells.iter().enumerate() {
+        if let Some(code) = cell.as_text() {
+            codes[row] = code;
+        }
+        numbers.extend_from_slice(&cell.as_number().unwrap_or(f64::NAN).to_le_bytes());
+    }
+    Ok((Finding::Keys(texts), vec![Bulk::U8(numbers), Bulk::U32(codes)]))
 }
 
 /// Whether a record's text contains another, whatever the case.
@@ -48,59 +108,31 @@ fn normalized(filter: &str) -> String {
     filter.trim().to_ascii_lowercase()
 }
 
-/// The texts of a column whose dictionary could not hold them all, read from the file again.
-struct Texts {
-    records: Records,
-    texts: Vec<Box<str>>,
-}
-
 impl Arrange {
     pub(super) fn new(sort: SortKey, descending: bool, filter: String, at_least: Option<f32>) -> Self {
-        let filter = normalized(&filter);
-        Self { sort, descending, filter, at_least, filtering: None, texts: None }
+        Self { sort, descending, filter: normalized(&filter), at_least, state: State::Begun }
     }
 
-    fn progress(records: &Records) -> Step {
-        let (done, total) = (records.done() as u64, records.dataset.table.n_rows() as u64);
-        Step::Working(Progress { stage: Stage::Arranging, done, total, rows: done })
+    fn progress(dataset: &Dataset, sweep: &Sweep) -> Progress {
+        let rows = dataset.rows_before(sweep.done().0);
+        Progress { stage: Stage::Arranging, done: rows, total: dataset.n_rows() as u64, rows }
     }
 
-    /// Whether the filter's rows are known, after one more block of records.
-    fn filter_some(&mut self, run: &mut Run, dataset: &Rc<Dataset>) -> Result<bool> {
-        if run.filtered.as_ref().is_some_and(|(filter, _)| *filter == self.filter) {
-            return Ok(true);
+    /// The rows that pass, by rising number.
+    fn rows(&self, engine: &Engine, run: &Run, dataset: &Dataset) -> Vec<u32> {
+        let mut rows: Vec<u32> = match &engine.filtered {
+            Some((filter, rows)) if *filter == self.filter => rows.clone(),
+            _ => (0..dataset.n_rows() as u32).collect(),
+        };
+        if let Some(threshold) = self.at_least {
+            rows.retain(|&row| run.score[row as usize] >= threshold);
         }
-        let Some(contains) = Contains::new(&self.filter) else { return Ok(true) };
-        let filtering = self.filtering.get_or_insert_with(|| Filtering {
-            records: Records::new(dataset.clone()),
-            contains,
-            passing: Vec::new(),
-        });
-        let Filtering { records, contains, passing } = filtering;
-        records.block(|row, record, _| {
-            if contains.is_in(record) {
-                passing.push(row);
-            }
-        })?;
-        if records.is_done() {
-            run.filtered = Some((self.filter.clone(), std::mem::take(passing)));
-        }
-        Ok(run.filtered.as_ref().is_some_and(|(filter, _)| *filter == self.filter))
+        rows
     }
 
-    /// Whether the texts to sort by are known, after one more block of records.
-    fn read_texts(&mut self, column: usize, dataset: &Rc<Dataset>) -> Result<bool> {
-        if !dataset.table.columns[column].dictionary.overflowed {
-            return Ok(true);
-        }
-        let read =
-            self.texts.get_or_insert_with(|| Texts { records: Records::new(dataset.clone()), texts: Vec::new() });
-        let Texts { records, texts } = read;
-        records.block(|_, record, _| {
-            let field = dataset.dialect.fields(record).into_iter().nth(column).unwrap_or_default();
-            texts.push(field.into_boxed_str());
-        })?;
-        Ok(records.is_done())
+    fn done(&mut self, rows: Vec<u32>) -> Step {
+        self.state = State::Done;
+        Step::Done(Outcome { reply: Reply::Arranged, bulk: vec![Bulk::U32(rows)], written: None })
     }
 }
 
@@ -108,92 +140,222 @@ impl Work for Arrange {
     fn step(&mut self, engine: &mut Engine) -> Result<Step> {
         let dataset = engine.dataset()?;
         engine.run()?;
-        let run = engine.run.as_mut().expect("it was looked at just now");
-        if !self.filter_some(run, &dataset)? {
-            return Ok(Self::progress(&self.filtering.as_ref().expect("it was begun").records));
-        }
-        if let SortKey::Column(column) = self.sort {
-            if column as usize >= dataset.table.columns.len() {
-                return Err(Error::new("There is no such column to sort by"));
+        match &mut self.state {
+            State::Begun => {
+                let is_known = engine.filtered.as_ref().is_some_and(|(filter, _)| *filter == self.filter);
+                self.state = if self.filter.is_empty() || is_known {
+                    State::Filtered
+                } else {
+                    State::Filtering(sweep(engine, &dataset), Vec::new())
+                };
             }
-            if !self.read_texts(column as usize, &dataset)? {
-                return Ok(Self::progress(&self.texts.as_ref().expect("they were begun").records));
-            }
-        }
-        let mut rows: Vec<u32> = match &run.filtered {
-            Some((filter, rows)) if *filter == self.filter => rows.clone(),
-            _ => (0..dataset.table.n_rows() as u32).collect(),
-        };
-        if let Some(threshold) = self.at_least {
-            rows.retain(|&row| run.score[row as usize] >= threshold);
-        }
-        let texts = self.texts.as_ref().map(|texts| texts.texts.as_slice());
-        sort_rows(&mut rows, self.sort, self.descending, run, &dataset, texts);
-        Ok(Step::Done(Outcome { reply: Reply::Arranged, bulk: vec![Bulk::U32(rows)], written: None }))
-    }
-}
-
-fn sort_rows(
-    rows: &mut [u32],
-    sort: SortKey,
-    descending: bool,
-    run: &Run,
-    dataset: &Dataset,
-    texts: Option<&[Box<str>]>,
-) {
-    let by_score = |rows: &mut [u32], scores: &[f32]| {
-        sort_by_key(rows, descending, |row| {
-            scores.get(row as usize).filter(|x| !x.is_nan()).map(|&x| Key::Number(f64::from(x)))
-        });
-    };
-    match sort {
-        SortKey::Record if descending => rows.sort_unstable_by(|a, b| b.cmp(a)),
-        SortKey::Record => rows.sort_unstable(),
-        SortKey::Score => by_score(rows, &run.score),
-        SortKey::ForestScore => by_score(rows, &run.forest),
-        SortKey::DnnProbability => by_score(rows, &run.dnn),
-        SortKey::Column(column) => {
-            let column = &dataset.table.columns[column as usize];
-            let rank = alphabetical_ranks(column);
-            sort_by_key(rows, descending, |row| match column.cells[row as usize].value() {
-                Value::Missing => None,
-                Value::Number(x) => Some(Key::Number(x)),
-                Value::Text(_) | Value::UnkeptText if texts.is_some() => {
-                    texts.map(|texts| Key::Text(&texts[row as usize]))
+            State::Filtering(sweep, passing) => {
+                let filter = &self.filter;
+                let task = |_, _: &_| (crew::Task::Arrange(Task::Filter(filter.clone())), Vec::new());
+                match sweep.step(engine, task)? {
+                    Swept::Found(found) => match found.bulk.into_iter().next() {
+                        Some(Bulk::U32(rows)) => passing.extend(rows),
+                        _ => return Err(incomplete()),
+                    },
+                    Swept::Working => {}
+                    Swept::Waiting => return Ok(Step::Waiting(Self::progress(&dataset, sweep))),
+                    Swept::Done => {
+                        engine.filtered = Some((self.filter.clone(), std::mem::take(passing)));
+                        self.state = State::Filtered;
+                    }
                 }
-                Value::Text(code) => Some(Key::Rank(rank[code as usize])),
-                Value::UnkeptText => None,
-            });
+            }
+            State::Filtered => {
+                let run = engine.run()?;
+                let rows = self.rows(engine, run, &dataset);
+                let of = |scores: &[f32]| {
+                    let mut keyed = Keyed::default();
+                    for &row in &rows {
+                        let score = scores.get(row as usize).copied().unwrap_or(f32::NAN);
+                        keyed.number(row, f64::from(score));
+                    }
+                    keyed.sorted(self.descending)
+                };
+                let rows = match self.sort {
+                    SortKey::Record if self.descending => rows.into_iter().rev().collect(),
+                    SortKey::Record => rows,
+                    SortKey::Score => of(&run.score),
+                    SortKey::ForestScore => of(&run.forest),
+                    SortKey::DnnProbability => of(&run.dnn),
+                    SortKey::Column(column) => {
+                        if column as usize >= dataset.sample.columns.len() {
+                            return Err(Error::new("There is no such column to sort by"));
+                        }
+                        let reading = Reading {
+                            column,
+                            sweep: sweep(engine, &dataset),
+                            rows,
+                            next: 0,
+                            keyed: Keyed::default(),
+                        };
+                        self.state = State::Reading(Box::new(reading));
+                        return self.step(engine);
+                    }
+                };
+                return Ok(self.done(rows));
+            }
+            State::Reading(reading) => {
+                if let Some(step) = reading.step(engine, &dataset)? {
+                    return Ok(step);
+                }
+                let rows = std::mem::take(&mut reading.keyed).sorted(self.descending);
+                return Ok(self.done(rows));
+            }
+            State::Done => unreachable!("a finished job is not stepped again"),
+        }
+        let (done, total) = (0, dataset.n_rows() as u64);
+        Ok(Step::Working(Progress { stage: Stage::Arranging, done, total, rows: done }))
+    }
+}
+
+fn sweep(engine: &mut Engine, dataset: &Rc<Dataset>) -> Sweep {
+    Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone())
+}
+
+fn incomplete() -> Error {
+    Error::new("A worker's answer is incomplete")
+}
+
+/// Fetching what the rows are sorted by.
+struct Reading {
+    column: u32,
+    sweep: Sweep,
+    rows: Vec<u32>,
+    /// The first of the rows that has no key yet.
+    next: usize,
+    keyed: Keyed,
+}
+
+impl Reading {
+    fn step(&mut self, engine: &mut Engine, dataset: &Dataset) -> Result<Option<Step>> {
+        let column = self.column;
+        let task = |_, _: &_| (crew::Task::Arrange(Task::Keys(column)), Vec::new());
+        match self.sweep.step(engine, task)? {
+            Swept::Found(found) => {
+                let (crew::Finding::Arranged(Finding::Keys(texts)), [Bulk::U8(numbers), Bulk::U32(codes)]) =
+                    (found.finding, &found.bulk[..])
+                else {
+                    return Err(incomplete());
+                };
+                let places = dataset.chunks[found.number as usize].rows();
+                let (numbers, _) = numbers.as_chunks::<8>();
+                if numbers.len() != places.len() || !codes.is_empty() && codes.len() != places.len() {
+                    return Err(incomplete());
+                }
+                let texts = self.keyed.texts(texts)?;
+                while let Some(&row) = self.rows.get(self.next).filter(|&&row| (row as usize) < places.end) {
+                    let at = row as usize - places.start;
+                    match codes.get(at) {
+                        Some(&code) if code != NO_TEXT => self.keyed.text(row, texts[code as usize]),
+                        _ => self.keyed.number(row, f64::from_le_bytes(numbers[at])),
+                    }
+                    self.next += 1;
+                }
+            }
+            Swept::Working => {}
+            Swept::Waiting => return Ok(Some(Step::Waiting(Arrange::progress(dataset, &self.sweep)))),
+            Swept::Done => return Ok(None),
+        }
+        Ok(Some(Step::Working(Arrange::progress(dataset, &self.sweep))))
+    }
+}
+
+/// Rows with what they are sorted by: numbers before texts, and those with neither last, whatever the direction.
+#[derive(Default)]
+struct Keyed {
+    /// By the bits of the number, made so that they rise with it.
+    numbers: Vec<(u64, u32)>,
+    /// By the text's number, in the order of appearance.
+    texts: Vec<(u32, u32)>,
+    neither: Vec<u32>,
+    known: FxHashMap<Box<str>, u32>,
+}
+
+impl Keyed {
+    /// NaN is no number.
+    fn number(&mut self, row: u32, x: f64) {
+        if x.is_nan() {
+            self.neither.push(row);
+            return;
+        }
+        // −0 is 0. Of negative numbers all bits are turned over, of others the sign.
+        let bits = (x + 0.0).to_bits();
+        let mask = if bits >> 63 == 1 { u64::MAX } else { 1 << 63 };
+        self.numbers.push((bits ^ mask, row));
+    }
+
+    fn text(&mut self, row: u32, text: u32) {
+        self.texts.push((text, row));
+    }
+
+    /// Numbers these texts.
+    fn texts(&mut self, texts: Vec<String>) -> Result<Vec<u32>> {
+        let numbers = texts.into_iter().map(|text| {
+            let next = self.known.len() as u32;
+            *self.known.entry(text.into_boxed_str()).or_insert(next)
+        });
+        let numbers = numbers.collect();
+        if self.known.len() > MOST_TEXTS {
+            return Err(Error::new("The column holds too many different texts to sort by")
+                .advice("Filter the records first, or sort by another column"));
+        }
+        Ok(numbers)
+    }
+
+    /// Rows of equal keys stay in the order of the file.
+    fn sorted(mut self, descending: bool) -> Vec<u32> {
+        let mut by_text: Vec<(Box<str>, u32)> = self.known.into_iter().collect();
+        by_text.sort_unstable();
+        let mut ranks = vec![0; by_text.len()];
+        for (rank, (_, text)) in (0..).zip(by_text) {
+            ranks[text as usize] = rank;
+        }
+        let mut texts: Vec<(u32, u32)> =
+            self.texts.into_iter().map(|(text, row)| (ranks[text as usize], row)).collect();
+        if descending {
+            self.numbers.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+            texts.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        } else {
+            self.numbers.sort_unstable();
+            texts.sort_unstable();
+        }
+        let numbers = self.numbers.into_iter().map(|(_, row)| row);
+        let texts = texts.into_iter().map(|(_, row)| row);
+        if descending {
+            texts.chain(numbers).chain(self.neither).collect()
+        } else {
+            numbers.chain(texts).chain(self.neither).collect()
         }
     }
 }
 
-/// What a row is sorted by: numbers before texts.
-#[derive(PartialEq, PartialOrd)]
-enum Key<'a> {
-    Number(f64),
-    Rank(u32),
-    Text(&'a str),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Stable; rows without a key come last in either direction.
-fn sort_by_key<'a>(rows: &mut [u32], descending: bool, key: impl Fn(u32) -> Option<Key<'a>>) {
-    rows.sort_by(|&a, &b| match (key(a), key(b)) {
-        (Some(a), Some(b)) => {
-            let order = a.partial_cmp(&b).unwrap_or(Ordering::Equal);
-            if descending { order.reverse() } else { order }
+    #[test]
+    fn numbers_come_before_texts_and_nothing_last() {
+        let mut keyed = Keyed::default();
+        let texts = keyed.texts(vec!["tcp".into(), "icmp".into()]).unwrap();
+        for (row, x) in (0..).zip([3.0, -0.0, f64::NAN, -2.5, 0.0, f64::INFINITY, f64::NEG_INFINITY, 1e-300]) {
+            keyed.number(row, x);
         }
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    });
-}
-
-fn alphabetical_ranks(column: &Column) -> Vec<u32> {
-    let texts: Vec<&str> = column.dictionary.iter().collect();
-    let mut codes: Vec<u32> = (0..texts.len() as u32).collect();
-    codes.sort_unstable_by_key(|&code| texts[code as usize]);
-    let mut ranks = vec![0; texts.len()];
-    for (rank, &code) in codes.iter().enumerate() {
-        ranks[code as usize] = rank as u32;
+        keyed.text(8, texts[0]);
+        keyed.text(9, texts[1]);
+        let texts = keyed.texts(vec!["icmp".into()]).unwrap();
+        keyed.text(10, texts[0]);
+        let again = Keyed {
+            numbers: keyed.numbers.clone(),
+            texts: keyed.texts.clone(),
+            neither: keyed.neither.clone(),
+            known: keyed.known.clone(),
+        };
+        assert_eq!(keyed.sorted(false), [6, 3, 1, 4, 7, 0, 5, 9, 10, 8, 2]);
+        assert_eq!(again.sorted(true), [8, 9, 10, 5, 0, 7, 1, 4, 3, 6, 2]);
     }
-    ranks
 }

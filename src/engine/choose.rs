@@ -10,17 +10,11 @@ use crate::schema::Schema;
 use crate::table::Table;
 use std::rc::Rc;
 
-/// A pack that may speak, and the file as it reads it, where that is not as it is.
-pub(super) struct Chosen {
-    pub pack: Rc<Pack>,
-    pub view: Option<(Table, Schema)>,
-}
-
 /// Who speaks and why.
 #[derive(Default)]
 pub(super) struct Choice {
     /// `None` for the forest fitted to the file itself.
-    pub chosen: Option<Chosen>,
+    pub chosen: Option<Rc<Pack>>,
     /// In plain words.
     pub explanation: String,
     /// How well the file fits the pack that speaks, or the one that keeps silent because it does not.
@@ -68,12 +62,12 @@ impl Choice {
 
     /// The pack's choice to speak or to keep silent.
     fn of(pack: &Rc<Pack>, table: &Table, schema: &Schema, rows: &[u32]) -> Result<Self> {
-        let (fit, view) = pack.fit(table, schema, rows)?;
+        let fit = pack.fit(table, schema, rows)?;
         let name = &pack.manifest().name;
         if fit.accepted {
             return Ok(Self {
                 explanation: format!("The model pack {name} speaks: its isolation forest and its network together."),
-                chosen: Some(Chosen { pack: pack.clone(), view }),
+                chosen: Some(pack.clone()),
                 fit: Some(fit),
                 warnings: Vec::new(),
             });

@@ -3,12 +3,15 @@
 //! Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay as they are. The output is
 //! UTF-8, in the delimiter and line ends of the input, with a header even where the input has none.
 
-use super::{Engine, Outcome, Records, Run, Step, Work};
-use crate::error::Result;
+use super::crew::{self, Records};
+use super::sweep::{Sweep, Swept};
+use super::{Dataset, Engine, Outcome, Step, Work};
+use crate::error::{Error, Result};
 use crate::ingest::Dialect;
-use crate::protocol::{Progress, Reply, Stage};
+use crate::protocol::{Bulk, Progress, Reply, Stage};
 use crate::store::Spool;
 use crate::table::BadRecord;
+use serde::{Deserialize, Serialize};
 use std::io::Write;
 
 /// The columns that are written behind the file's own. The last says why a record is not scored.
@@ -18,45 +21,95 @@ pub const APPENDED_COLUMNS: [&str; 5] =
 pub(super) struct Export {
     threshold: f32,
     spool: Option<Box<dyn Spool>>,
-    records: Option<Records>,
-    out: Vec<u8>,
+    sweep: Option<Sweep>,
+}
+
+/// What a crew does with a chunk's records: writes them, with their scores and the verdicts of this threshold.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Task {
+    threshold: f32,
+}
+
+impl Task {
+    pub fn perform(&self, records: &Records, bulk: &[Bulk]) -> Result<Vec<u8>> {
+        let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score)] = bulk else {
+            return Err(Error::new("The scores did not come with the records"));
+        };
+        let (dialect, n_columns) = (records.dialect, records.table.columns.len());
+        let first_line = records.chunk.first_line - 1;
+        let mut out = Vec::with_capacity((records.chunk.end - records.chunk.start) as usize * 5 / 4);
+        records.each(|row, record, bad| {
+            write_record(dialect, n_columns, record, bad, &mut out);
+            for scores in [forest, dnn, score] {
+                out.push(dialect.delimiter);
+                match scores.get(row).filter(|x| !x.is_nan()) {
+                    Some(x) => write!(out, "{x}").expect("a Vec takes every byte"),
+                    // Where runs of spaces count as one, an empty field has to be seen.
+                    None => dialect.write_field("", &mut out),
+                }
+            }
+            out.push(dialect.delimiter);
+            let verdict = match score.get(row) {
+                Some(score) if *score >= self.threshold => "anomaly",
+                Some(score) if !score.is_nan() => "normal",
+                _ => "unscored",
+            };
+            out.extend_from_slice(verdict.as_bytes());
+            out.push(dialect.delimiter);
+            let note = bad.map(|bad| format!("line {}: {}", first_line + bad.line, bad.cause));
+            dialect.write_field(&note.unwrap_or_default(), &mut out);
+            out.extend_from_slice(dialect.line_end.bytes());
+        })?;
+        Ok(out)
+    }
 }
 
 impl Export {
     pub(super) fn new(threshold: f32, spool: Box<dyn Spool>) -> Self {
-        Self { threshold, spool: Some(spool), records: None, out: Vec::new() }
+        Self { threshold, spool: Some(spool), sweep: None }
+    }
+
+    fn begin(&mut self, engine: &mut Engine, dataset: &Dataset) -> Result<Sweep> {
+        let mut header = Vec::new();
+        let names = dataset.sample.columns.iter().map(|column| column.name.as_str());
+        let names: Vec<&str> = names.chain(APPENDED_COLUMNS).collect();
+        write_fields(dataset.dialect(), &names, &mut header);
+        header.extend_from_slice(dataset.dialect().line_end.bytes());
+        self.spool.as_mut().expect("a finished job is not stepped again").append(&header)?;
+        Ok(Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone()))
     }
 }
 
 impl Work for Export {
     fn step(&mut self, engine: &mut Engine) -> Result<Step> {
-        let (dataset, run) = (engine.dataset()?, engine.run()?);
+        let dataset = engine.dataset()?;
+        let run = engine.run()?.clone();
+        let mut sweep = match self.sweep.take() {
+            Some(sweep) => sweep,
+            None => self.begin(engine, &dataset)?,
+        };
+        let task = Task { threshold: self.threshold };
+        let swept = sweep.step(engine, |_, chunk| (crew::Task::Export(task.clone()), run.scores_of(chunk)));
+        let rows = dataset.rows_before(sweep.done().0);
+        let progress = Progress { stage: Stage::Writing, done: rows, total: dataset.n_rows() as u64, rows };
+        self.sweep = Some(sweep);
         let spool = self.spool.as_mut().expect("a finished job is not stepped again");
-        self.out.clear();
-        let records = self.records.get_or_insert_with(|| {
-            let names = dataset.table.columns.iter().map(|column| column.name.as_str());
-            let names: Vec<&str> = names.chain(APPENDED_COLUMNS).collect();
-            write_fields(&dataset.dialect, &names, &mut self.out);
-            self.out.extend_from_slice(dataset.dialect.line_end.bytes());
-            Records::new(dataset.clone())
-        });
-        let n_columns = dataset.table.columns.len();
-        let out = &mut self.out;
-        records.block(|row, record, bad| {
-            write_record(&dataset.dialect, n_columns, record, bad, out);
-            write_findings(&dataset.dialect, run, row, self.threshold, bad, out);
-            out.extend_from_slice(dataset.dialect.line_end.bytes());
-        })?;
-        spool.append(out)?;
-        let (done, total) = (records.done() as u64, dataset.table.n_rows() as u64);
-        if !records.is_done() {
-            return Ok(Step::Working(Progress { stage: Stage::Writing, done, total, rows: done }));
+        match swept? {
+            Swept::Found(found) => match found.bulk.first() {
+                Some(Bulk::U8(bytes)) => spool.append(bytes)?,
+                _ => return Err(Error::new("A worker's answer is incomplete")),
+            },
+            Swept::Working => {}
+            Swept::Waiting => return Ok(Step::Waiting(progress)),
+            Swept::Done => {
+                let stem = dataset.name.rsplit_once('.').map_or(dataset.name.as_str(), |(stem, _)| stem);
+                // Opened as CSV, text with commas in a TAB-separated file would be cut anew, and may then begin a formula.
+                let extension = if dataset.dialect().delimiter == b'\t' { "tsv" } else { "csv" };
+                let reply = Reply::Exported { name: format!("{stem}.oddflow.{extension}") };
+                return Ok(Step::Done(Outcome { reply, bulk: Vec::new(), written: self.spool.take() }));
+            }
         }
-        let stem = dataset.name.rsplit_once('.').map_or(dataset.name.as_str(), |(stem, _)| stem);
-        // Opened as CSV, text with commas in a TAB-separated file would be cut anew, and may then begin a formula.
-        let extension = if dataset.dialect.delimiter == b'\t' { "tsv" } else { "csv" };
-        let reply = Reply::Exported { name: format!("{stem}.oddflow.{extension}") };
-        Ok(Step::Done(Outcome { reply, bulk: Vec::new(), written: self.spool.take() }))
+        Ok(Step::Working(progress))
     }
 }
 
@@ -117,27 +170,4 @@ fn may_hold_formula(dialect: &Dialect, record: &[u8]) -> bool {
         starts = starts && matches!(byte, b'"' | b'\'' | b' ');
         suspicious
     })
-}
-
-fn write_findings(dialect: &Dialect, run: &Run, row: u32, threshold: f32, bad: Option<&BadRecord>, out: &mut Vec<u8>) {
-    let score = run.score[row as usize];
-    for scores in [&run.forest, &run.dnn, &run.score] {
-        out.push(dialect.delimiter);
-        match scores.get(row as usize).filter(|x| !x.is_nan()) {
-            Some(x) => write!(out, "{x}").expect("a Vec takes every byte"),
-            // Where runs of spaces count as one, an empty field has to be seen.
-            None => dialect.write_field("", out),
-        }
-    }
-    out.push(dialect.delimiter);
-    let verdict = if score.is_nan() {
-        "unscored"
-    } else if score >= threshold {
-        "anomaly"
-    } else {
-        "normal"
-    };
-    out.extend_from_slice(verdict.as_bytes());
-    out.push(dialect.delimiter);
-    dialect.write_field(&bad.map(|bad| format!("line {}: {}", bad.line, bad.cause)).unwrap_or_default(), out);
 }

@@ -150,10 +150,10 @@ impl Engine {
     ///
     /// # Errors
     /// If nothing has been scored, or the file has no labels of both kinds.
-    pub fn evaluate(&self, given: Option<f32>, bootstrap: Bootstrap) -> Result<Evaluation> {
-        let (dataset, run) = (self.dataset()?, self.run()?);
-        let labels = schema::labels(&dataset.table, &run.schema);
-        let (Some(labels), Some(quality)) = (labels, &run.analysis.quality) else {
+    pub fn evaluate(&mut self, given: Option<f32>, bootstrap: Bootstrap) -> Result<Evaluation> {
+        let (dataset, run) = (self.dataset()?, self.run()?.clone());
+        let (run, labels, schema) = (&*run, &run.labels, &run.ready.schema);
+        let Some(quality) = &run.analysis.quality else {
             let why = run.analysis.warnings.first().cloned().unwrap_or_default();
             return Err(Error::new(
                 format!("The file has no labels to evaluate against. {why}").trim_end_matches([' ', '.']),
@@ -161,16 +161,19 @@ impl Engine {
             .advice("Name the label column with --label"));
         };
         let threshold = given.unwrap_or(run.analysis.threshold);
-        let hybrid = StageEvaluation::new(&run.score, &labels, threshold, bootstrap);
+        let hybrid = StageEvaluation::new(&run.score, labels, threshold, bootstrap);
         let flagged = run.order.partition_point(|&row| run.score[row as usize] >= threshold);
         let matched =
-            |scores: &[f32]| StageEvaluation::new(scores, &labels, threshold_for(run, scores, flagged), bootstrap);
-        let attack_column = run.schema.attack_column().map(|column| &dataset.table.columns[column]);
-        let name = |row: usize| attack_column?.text(row).filter(|_| labels[row] == 1);
+            |scores: &[f32]| StageEvaluation::new(scores, labels, threshold_for(run, scores, flagged), bootstrap);
+        let attacks = schema.attack_column().map(|column| self.texts_of(&dataset, column)).transpose()?;
+        let name = |row: usize| {
+            let (texts, rows) = attacks.as_ref()?;
+            rows[row].map(|text| texts[text as usize].as_str()).filter(|_| labels[row] == schema::ANOMALY)
+        };
         let names = evaluate::recall_by_name(&run.score, name, threshold);
         Ok(Evaluation {
             file: dataset.name.clone(),
-            layout: run.schema.layout,
+            layout: schema.layout,
             rows: run.analysis.n_rows,
             scored: run.analysis.n_scored,
             unscored: run.analysis.n_rows - run.analysis.n_scored,
@@ -186,8 +189,8 @@ impl Engine {
             forest: matched(&run.forest),
             network: (!run.dnn.is_empty()).then(|| matched(&run.dnn)),
             hybrid,
-            reliability: if run.dnn.is_empty() { None } else { evaluate::reliability(&run.dnn, &labels) },
-            novelty: self.novelty(run, &labels, name, &names),
+            reliability: if run.dnn.is_empty() { None } else { evaluate::reliability(&run.dnn, labels) },
+            novelty: self.novelty(run, labels, name, &names),
             recall_by_attack: names.into_iter().map(AttackRecall::of).collect(),
             bootstrap,
             fit: run.analysis.fit.clone(),
@@ -203,7 +206,7 @@ impl Engine {
         name_of: impl Fn(usize) -> Option<&'a str>,
         names: &[NameRecall],
     ) -> Option<Novelty> {
-        let name = run.detector.pack.as_ref()?;
+        let name = run.ready.detector.pack.as_ref()?;
         let pack = self.packs.iter().find(|pack| pack.manifest().name == *name)?;
         let classes = &pack.manifest().training.classes;
         let is_seen = |name: &str| classes.contains_key(name.trim());

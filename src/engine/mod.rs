@@ -3,48 +3,94 @@
 //!
 //! Between two steps a program may report progress or drop the job. A job changes the engine only when it is done, so a
 //! cancelled or failed one leaves what was there before.
+//!
+//! A file is never held whole. It is cut into chunks (`places.rs`); a sweep (`sweep.rs`) has one task done for every chunk by
+//! all crews there are (`crew.rs`), and takes what they find in the order of the chunks. What the detector is fitted to is a
+//! sample of the rows (`sample.rs`), all of them where the file is small.
 
 mod analyze;
 mod arrange;
 mod choose;
+mod crew;
 mod export;
 mod flood;
 mod judge;
 mod open;
 mod part;
+mod places;
 mod reference;
+mod sample;
+mod sweep;
 
 use crate::bundle::Pack;
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
-use crate::hybrid::Detector;
-use crate::ingest::{self, Dialect};
-use crate::protocol::{Analysis, Bulk, Checked, FileFacts, Progress, Reply, Request, RoleChange, RowView};
-use crate::schema::Schema;
+use crate::ingest::{self, Dialect, Plan};
+use crate::protocol::{
+    Analysis, Bulk, Checked, FileFacts, Progress, Reply, Request, RoleChange, RowScores, RowView,
+};
+use crate::schema::{Schema, Summary};
 use crate::store::{Spool, Store};
-use crate::table::{BadRecord, Span, Table};
+use crate::table::{BadRecord, Dictionary, Table};
+use crew::{Crew, FileId, Message, Ready};
+use places::{Chunk, Places};
 use std::rc::Rc;
+use sweep::{Crews, Owner};
 
+pub use crew::Hand;
 pub use export::APPENDED_COLUMNS;
+pub use sweep::Pool;
 pub use judge::{AttackGroup, AttackRecall, BaseRatePrecision, Evaluation, Novelty, StageEvaluation};
 
 /// Rows that one step works on.
 const ROWS_PER_STEP: usize = 8192;
 /// Bytes that one step reads.
 const BYTES_PER_STEP: usize = 1 << 20;
+/// Bytes that the columns of all crews may take, if nobody says otherwise. What does not fit is read again when needed.
+pub const MEMORY_LIMIT: u64 = 1 << 30;
 
 /// An open file.
 struct Dataset {
     name: String,
-    /// The decoded bytes, into which the table's spans point.
-    store: Box<dyn Store>,
-    table: Table,
-    dialect: Dialect,
+    file: FileId,
+    /// The decoded bytes, in which the records have their places.
+    store: Rc<dyn Store>,
+    plan: Rc<Plan>,
     facts: FileFacts,
     schema: Schema,
+    chunks: Rc<[Chunk]>,
+    owners: Rc<[Owner]>,
+    places: Places,
+    n_bad: u64,
+    /// The first of the bad records.
+    bad: Vec<BadRecord>,
+    /// Some of the good records, all where there are few; its dictionaries hold the texts of all.
+    sample: Table,
+    /// Which rows these are.
+    sampled: Vec<u32>,
+    /// Of each column, over all records.
+    summaries: Vec<Summary>,
 }
 
 impl Dataset {
+    fn n_rows(&self) -> usize {
+        self.places.n_rows()
+    }
+
+    /// Records that could be read.
+    fn n_good(&self) -> u64 {
+        self.n_rows() as u64 - self.n_bad
+    }
+
+    fn dialect(&self) -> &Dialect {
+        &self.plan.dialect
+    }
+
+    /// Rows of the first so many chunks.
+    fn rows_before(&self, n_chunks: u64) -> u64 {
+        self.chunks[..n_chunks as usize].last().map_or(0, |chunk| chunk.rows().end as u64)
+    }
+
     /// The schema as the person has changed it.
     fn schema_with(&self, roles: &[RoleChange]) -> Result<Schema> {
         let mut schema = self.schema.clone();
@@ -54,25 +100,38 @@ impl Dataset {
             }
             schema.set_role(change.column as usize, change.role);
         }
-        schema.find_normal_labels(&self.table);
+        schema.find_normal_labels(&self.sample);
         Ok(schema)
     }
 }
 
 /// The scores of the open file.
 struct Run {
-    schema: Schema,
-    detector: Detector,
+    ready: Rc<Ready>,
     forest: Vec<f32>,
     /// Empty without a network.
     dnn: Vec<f32>,
     score: Vec<f32>,
+    /// Empty without labels.
+    labels: Vec<u8>,
     /// Rows by falling score, the unscored last.
     order: Vec<u32>,
     n_scored: usize,
     analysis: Analysis,
-    /// The last filter and the rows that pass it, so that sorting anew does not read the file anew.
-    filtered: Option<(String, Vec<u32>)>,
+}
+
+impl Run {
+    /// Forest scores, probabilities and scores of a chunk's rows.
+    fn scores_of(&self, chunk: &Chunk) -> Vec<Bulk> {
+        let some = |scores: &[f32]| Bulk::F32(scores.get(chunk.rows()).unwrap_or_default().to_vec());
+        vec![some(&self.forest), some(&self.dnn), some(&self.score)]
+    }
+
+    fn scores(&self, row: u32) -> Option<RowScores> {
+        let of = |scores: &[f32]| scores.get(row as usize).copied();
+        let score = of(&self.score).filter(|score| !score.is_nan())?;
+        Some(RowScores { forest: of(&self.forest)?, probability: of(&self.dnn), score })
+    }
 }
 
 /// All that a program talks to.
@@ -82,7 +141,14 @@ pub struct Engine {
     dataset: Option<Rc<Dataset>>,
     /// A file of normal records. It outlives the open file: people hold several days against the same quiet one.
     reference: Option<Rc<Dataset>>,
-    run: Option<Run>,
+    run: Option<Rc<Run>>,
+    /// The last filter and the rows that pass it, so that sorting anew does not read the file anew.
+    filtered: Option<(String, Vec<u32>)>,
+    crew: Crew,
+    /// The crews elsewhere, if there are any.
+    crews: Option<Crews>,
+    last_file: FileId,
+    last_sweep: u32,
 }
 
 /// What a finished job gives.
@@ -102,6 +168,8 @@ impl From<Reply> for Outcome {
 /// How a step ended.
 pub enum Step {
     Working(Progress),
+    /// Another step is of no use before a crew elsewhere has answered.
+    Waiting(Progress),
     Done(Outcome),
 }
 
@@ -137,7 +205,43 @@ impl Engine {
     /// An engine without a file. `new_spool` makes room for decoded and written bytes.
     #[must_use]
     pub fn new(new_spool: fn() -> Box<dyn Spool>) -> Self {
-        Self { new_spool, packs: Vec::new(), dataset: None, reference: None, run: None }
+        Self {
+            new_spool,
+            packs: Vec::new(),
+            dataset: None,
+            reference: None,
+            run: None,
+            filtered: None,
+            crew: Crew::default(),
+            crews: None,
+            last_file: 0,
+            last_sweep: 0,
+        }
+    }
+
+    /// Gives it crews elsewhere. Files that are open already are not open there.
+    ///
+    /// # Errors
+    /// If a file is open.
+    pub fn hire(&mut self, pool: Box<dyn Pool>) -> Result<()> {
+        if self.dataset.is_some() || self.reference.is_some() {
+            return Err(Error::new("Workers have to be there before a file is opened"));
+        }
+        self.crews = Some(Crews::new(pool));
+        self.set_memory_limit(MEMORY_LIMIT)
+    }
+
+    /// Bytes that the columns of the open file may take in all crews together.
+    ///
+    /// # Errors
+    /// If a crew is gone.
+    pub fn set_memory_limit(&mut self, bytes: u64) -> Result<()> {
+        let n = self.crews.as_ref().map_or(0, Crews::n) as u64 + 1;
+        self.crew.limit(bytes / n);
+        match &mut self.crews {
+            Some(crews) => crews.tell(&Message::Limit { bytes: bytes / n }, &[], None),
+            None => Ok(()),
+        }
     }
 
     /// Makes a model pack known; one of the same name is replaced.
@@ -186,18 +290,36 @@ impl Engine {
         loop {
             match self.step(&mut job)? {
                 Step::Working(progress) => on_progress(&progress),
+                Step::Waiting(progress) => {
+                    on_progress(&progress);
+                    if let Some(crews) = &mut self.crews {
+                        crews.wait();
+                    }
+                }
                 Step::Done(outcome) => return Ok(outcome),
             }
         }
     }
 
-    /// Hands out the open file's table, and its schema with these changes of role.
+    /// Hands out the whole table of the open file, and its schema with these changes of role.
     ///
     /// # Errors
-    /// If no file is open, a changed column is not there, and what `work` says.
-    pub fn with_table<T>(&self, roles: &[RoleChange], work: impl FnOnce(&Table, &Schema) -> Result<T>) -> Result<T> {
+    /// If no file is open, a changed column is not there, the table does not fit in memory, and what `work` says.
+    pub fn with_table<T>(
+        &mut self,
+        roles: &[RoleChange],
+        work: impl FnOnce(&Table, &Schema) -> Result<T>,
+    ) -> Result<T> {
         let dataset = self.dataset()?;
-        work(&dataset.table, &dataset.schema_with(roles)?)
+        let schema = dataset.schema_with(roles)?;
+        if dataset.sample.n_rows() as u64 == dataset.n_good() {
+            return work(&dataset.sample, &schema);
+        }
+        let mut whole = dataset.plan.begin();
+        for &chunk in &*dataset.chunks {
+            whole.append(self.crew.part(dataset.file, chunk)?)?;
+        }
+        work(&whole.table, &schema)
     }
 
     /// How well the open file fits each pack that is known: the columns that drift, or why it cannot be read at all.
@@ -207,12 +329,20 @@ impl Engine {
     pub fn fits(&self, roles: &[RoleChange]) -> Result<Vec<(String, Result<FitReport>)>> {
         let dataset = self.dataset()?;
         let schema = dataset.schema_with(roles)?;
-        let (table, rows) = (&dataset.table, dataset.table.good_rows());
+        let (table, rows) = (&dataset.sample, dataset.sample.good_rows());
         let fit = |pack: &Rc<Pack>| {
             let fit = pack.fits(table, &schema).and_then(|()| pack.fit(table, &schema, &rows));
-            (pack.manifest().name.clone(), fit.map(|(fit, _)| fit))
+            (pack.manifest().name.clone(), fit)
         };
         Ok(self.packs.iter().map(fit).collect())
+    }
+
+    /// The score of every row of the last run, NaN where it is not scored.
+    ///
+    /// # Errors
+    /// If nothing has been scored.
+    pub fn scores(&self) -> Result<&[f32]> {
+        Ok(&self.run()?.score)
     }
 
     fn add_pack_from(&mut self, name: &str, bulk: &[Bulk]) -> Result<Outcome> {
@@ -229,36 +359,58 @@ impl Engine {
         self.dataset.clone().ok_or_else(|| Error::new("No file is open").advice("Open a file first"))
     }
 
-    fn run(&self) -> Result<&Run> {
+    fn run(&self) -> Result<&Rc<Run>> {
         self.run.as_ref().ok_or_else(|| Error::new("The file has not been scored yet").advice("Run the analysis first"))
     }
 
-    fn rows(&self, rows: &[u32]) -> Result<Vec<RowView>> {
+    fn rows(&mut self, rows: &[u32]) -> Result<Vec<RowView>> {
         let dataset = self.dataset()?;
         let mut bytes = Vec::new();
-        rows.iter()
-            .map(|&row| {
-                let span =
-                    dataset.table.spans.get(row as usize).ok_or_else(|| Error::new("There is no such record"))?;
-                bytes.clear();
-                dataset.store.read(span.start, span.len as usize, &mut bytes)?;
-                let unscored = dataset.table.bad_record(row).map(|bad| bad.cause.clone());
-                Ok(RowView { row, cells: dataset.dialect.fields(&bytes), unscored })
-            })
-            .collect()
+        let mut views = Vec::with_capacity(rows.len());
+        for &row in rows {
+            let span = dataset.places.span(row).ok_or_else(|| Error::new("There is no such record"))?;
+            bytes.clear();
+            dataset.store.read(span.start, span.len as usize, &mut bytes)?;
+            let scores = self.run.as_ref().and_then(|run| run.scores(row));
+            let unscored = if scores.is_none() { self.bad_cause(&dataset, row)? } else { None };
+            views.push(RowView { row, cells: dataset.dialect().fields(&bytes), scores, unscored });
+        }
+        Ok(views)
+    }
+
+    /// Why a record could not be read, if that is so.
+    fn bad_cause(&mut self, dataset: &Dataset, row: u32) -> Result<Option<String>> {
+        let Some(number) = dataset.places.chunk_of(row).filter(|_| dataset.n_bad > 0) else { return Ok(None) };
+        let chunk = dataset.chunks[number as usize];
+        let table = self.crew.table(dataset.file, chunk)?;
+        Ok(table.bad_record(row - chunk.first_row).map(|bad| bad.cause.clone()))
+    }
+
+    /// The texts of a column, and the number of each row's among them; `None` where the row has none.
+    fn texts_of(&mut self, dataset: &Dataset, column: usize) -> Result<(Vec<String>, Vec<Option<u32>>)> {
+        let mut known = Dictionary::default();
+        let mut rows = Vec::with_capacity(dataset.n_rows());
+        for &chunk in &*dataset.chunks {
+            let table = self.crew.table(dataset.file, chunk)?;
+            let column = &table.columns[column];
+            let codes: Vec<Option<u32>> = column.dictionary.iter().map(|text| known.code(text)).collect();
+            rows.extend(column.cells.iter().map(|cell| codes[cell.as_text()? as usize]));
+        }
+        Ok((known.iter().map(str::to_owned).collect(), rows))
     }
 
     fn check(&self, cells: Vec<String>) -> Result<Checked> {
         let (dataset, run) = (self.dataset()?, self.run()?);
-        if cells.len() != dataset.table.columns.len() {
-            let (given, expected) = (cells.len(), dataset.table.columns.len());
+        if cells.len() != dataset.sample.columns.len() {
+            let (given, expected) = (cells.len(), dataset.sample.columns.len());
             return Err(Error::new(format!("The record has {given} values, the file has {expected} columns")));
         }
-        let table = ingest::table_of(&dataset.table, &[cells]);
+        let Ready { detector, schema } = &*run.ready;
+        let table = ingest::table_of(&dataset.sample, &[cells]);
         let (mut forest, mut dnn, mut score) = ([f32::NAN], [f32::NAN], [f32::NAN]);
-        let view = run.detector.record.view(&table, &run.schema)?;
-        let (table, schema) = view.as_ref().map_or((&table, &run.schema), |(table, schema)| (table, schema));
-        run.detector.bind(table, schema)?.score(&[0], &mut forest, &mut dnn, &mut score)?;
+        let view = detector.record.view(&table, schema)?;
+        let (table, schema) = view.as_ref().map_or((&table, schema), |(table, schema)| (table, schema));
+        detector.bind(table, schema)?.score(&[0], &mut forest, &mut dnn, &mut score)?;
         let scored = &run.order[..run.n_scored];
         let above = scored.partition_point(|&row| run.score[row as usize] >= score[0]);
         Ok(Checked {
@@ -267,49 +419,5 @@ impl Engine {
             score: score[0],
             rank: (scored.len() - above) as f64 / scored.len().max(1) as f64,
         })
-    }
-}
-
-/// The records of a table in file order, block by block, each with its bytes: one read for many records.
-struct Records {
-    dataset: Rc<Dataset>,
-    next: usize,
-    bytes: Vec<u8>,
-}
-
-impl Records {
-    fn new(dataset: Rc<Dataset>) -> Self {
-        Self { dataset, next: 0, bytes: Vec::new() }
-    }
-
-    /// Rows that have been given out.
-    fn done(&self) -> usize {
-        self.next
-    }
-
-    fn is_done(&self) -> bool {
-        self.next == self.dataset.table.n_rows()
-    }
-
-    /// Calls `each` for the next block of records, up to about [`BYTES_PER_STEP`].
-    fn block(&mut self, mut each: impl FnMut(u32, &[u8], Option<&BadRecord>)) -> Result<()> {
-        let table = &self.dataset.table;
-        let Some(&first) = table.spans.get(self.next) else { return Ok(()) };
-        let rest = &table.spans[self.next..];
-        let within = |span: &Span| span.start + u64::from(span.len) <= first.start + BYTES_PER_STEP as u64;
-        let count = rest.partition_point(within).max(1);
-        let last = rest[count - 1];
-        let len = (last.start + u64::from(last.len) - first.start) as usize;
-        self.bytes.clear();
-        self.dataset.store.read(first.start, len, &mut self.bytes)?;
-        let from = table.bad.partition_point(|bad| (bad.row as usize) < self.next);
-        let mut bad = table.bad[from..].iter().peekable();
-        for (at, span) in rest[..count].iter().enumerate() {
-            let row = (self.next + at) as u32;
-            let start = (span.start - first.start) as usize;
-            each(row, &self.bytes[start..start + span.len as usize], bad.next_if(|bad| bad.row == row));
-        }
-        self.next += count;
-        Ok(())
     }
 }

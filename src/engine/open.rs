@@ -1,13 +1,20 @@
-//! Reading a file: bytes → decoded bytes → table → schema.
+//! Reading a file: bytes → decoded bytes → the columns of its chunks → schema.
+//!
+//! Only what is encoded (gzip, UTF-16) is written anew, in one go. Everything else is read where it lies, by all crews at
+//! once, and no more of it is kept here than the places of the records, a sample of them, and what is known of the columns.
 
-use super::{BYTES_PER_STEP, Dataset, Engine, ROWS_PER_STEP, Step, Work};
-use crate::error::Result;
+use super::crew::{FileId, Finding, Order, ReadFinding, Task};
+use super::places::{CHUNK_BYTES, Chunk, Places};
+use super::sample::{Picked, Sample};
+use super::sweep::{Found, Owner, Sweep, Swept};
+use super::{Dataset, Engine, ROWS_PER_STEP, Step, Work};
+use crate::error::{Error, Result};
 use crate::generate::Generator;
-use crate::ingest::{Decoder, Ingested, Reader};
-use crate::protocol::{ColumnSummary, Opened, PackOffer, Progress, Reply, Stage};
-use crate::schema::{self, layout_name};
+use crate::ingest::{Decoder, Part, Plan, Start, Tally};
+use crate::protocol::{Bulk, ColumnSummary, FileFacts, Opened, PackOffer, Progress, Reply, Stage};
+use crate::schema::{self, Summary, layout_name};
 use crate::store::{Spool, Store};
-use crate::table::{Column, Table, Value};
+use crate::table::{BadRecord, Column, Span, Table};
 use std::rc::Rc;
 
 /// Bad records that are shown; the annotated file names them all.
@@ -22,102 +29,296 @@ pub(super) struct Open {
     name: String,
     /// Whether it is to be the file of normal records, beside the open one.
     is_reference: bool,
-    file: Option<Box<dyn Store>>,
+    state: State,
+}
+
+enum State {
+    Decoding(Box<Decoding>),
+    Reading(Box<Reading>),
+    Done,
+}
+
+struct Decoding {
+    file: Box<dyn Store>,
     at: u64,
     decoder: Decoder,
     /// The decoded bytes, where they are not the file's own.
     decoded: Option<Box<dyn Spool>>,
-    reader: Option<Reader>,
     input: Vec<u8>,
     output: Vec<u8>,
 }
 
+/// What is known of the file so far.
+struct Reading {
+    file: FileId,
+    store: Rc<dyn Store>,
+    plan: Rc<Plan>,
+    facts: FileFacts,
+    /// Where they nominally are.
+    chunks: Rc<[Chunk]>,
+    sweep: Sweep,
+    places: Places,
+    owners: Vec<Owner>,
+    sample: Sample,
+    summaries: Vec<Summary>,
+    tally: Tally,
+    bad: Vec<BadRecord>,
+    /// Where the next chunk's first record starts.
+    start: Start,
+}
+
 impl Open {
     pub(super) fn new(name: String, file: Box<dyn Store>) -> Self {
-        Self {
-            name,
-            is_reference: false,
-            file: Some(file),
+        let decoding = Decoding {
+            file,
             at: 0,
             decoder: Decoder::new(),
             decoded: None,
-            reader: Some(Reader::new()),
             input: Vec::new(),
             output: Vec::new(),
-        }
+        };
+        Self { name, is_reference: false, state: State::Decoding(Box::new(decoding)) }
     }
 
     pub(super) fn reference(name: String, file: Box<dyn Store>) -> Self {
         Self { is_reference: true, ..Self::new(name, file) }
     }
+}
 
-    fn push(&mut self, new_spool: fn() -> Box<dyn Spool>) -> Result<()> {
-        if !self.decoder.is_identity() {
-            self.decoded.get_or_insert_with(new_spool).append(&self.output)?;
+impl Decoding {
+    /// Decodes some more; `true` when all of it is decoded, or nothing has to be.
+    fn step(&mut self, new_spool: fn() -> Box<dyn Spool>) -> Result<bool> {
+        let size = self.file.size();
+        let len = (size - self.at).min(ENCODED_BYTES_PER_STEP as u64);
+        self.input.clear();
+        self.output.clear();
+        self.file.read(self.at, len as usize, &mut self.input)?;
+        self.at += len;
+        self.decoder.push(&self.input, &mut self.output)?;
+        // It knows by the first bytes whether it has anything to undo.
+        if self.decoder.is_identity() {
+            return Ok(true);
         }
-        self.reader.as_mut().expect("the reader lives until the end").push(&self.output)
+        let ended = self.at == size;
+        if ended {
+            self.decoder.finish(&mut self.output)?;
+        }
+        self.decoded.get_or_insert_with(new_spool).append(&self.output)?;
+        Ok(ended)
+    }
+
+    /// Looks at the beginning, and has the records read.
+    fn finish(self, engine: &mut Engine) -> Result<Reading> {
+        let mut facts = FileFacts { bytes: self.file.size(), ..FileFacts::default() };
+        facts.compression = self.decoder.compression().map(str::to_owned);
+        if !self.decoder.is_identity() {
+            self.decoder.encoding().clone_into(&mut facts.encoding);
+        }
+        let store: Rc<dyn Store> = match self.decoded {
+            Some(decoded) => (decoded as Box<dyn Store>).into(),
+            None => self.file.into(),
+        };
+        let mut head = Vec::new();
+        store.read(0, store.size().min(Plan::HEAD as u64) as usize, &mut head)?;
+        let plan = Rc::new(Plan::new(&head)?);
+        let file = engine.open_everywhere(&store, &plan)?;
+        let Part { table, tally, start, .. } = plan.begin();
+        let body = &head[(start.offset as usize).min(head.len())..];
+        let record = body.len() / memchr::memchr_iter(plan.dialect.line_end.byte(), body).count().max(1);
+        let sample = Sample::new(table.columns, (store.size() - start.offset) / record.max(1) as u64);
+        let chunks: Rc<[Chunk]> = chunks(start.offset, store.size()).into();
+        Ok(Reading {
+            file,
+            sweep: Sweep::new(engine, file, chunks.clone(), [].into()),
+            chunks,
+            store,
+            facts,
+            places: Places::default(),
+            owners: Vec::new(),
+            sample,
+            summaries: Vec::new(),
+            tally,
+            bad: Vec::new(),
+            start,
+            plan,
+        })
+    }
+}
+
+/// Parts of equal size; where their records start is not known yet.
+fn chunks(start: u64, end: u64) -> Vec<Chunk> {
+    let n = (end - start).div_ceil(CHUNK_BYTES).max(1);
+    let cut = |at: u64| start + (end - start) * at / n;
+    let chunk = |at| Chunk { start: Start::at(cut(at)), end: cut(at + 1), first_row: 0, n_rows: 0, first_line: 0 };
+    (0..n).map(chunk).collect()
+}
+
+impl Reading {
+    fn step(&mut self, engine: &mut Engine) -> Result<Option<Step>> {
+        let (full, below) = (self.full_columns(), self.sample.below);
+        let task = |number, _: &_| (Task::Read { guess: number > 0, below, full: full.clone() }, Vec::new());
+        match self.sweep.step(engine, task)? {
+            Swept::Found(found) => self.take(engine, found)?,
+            Swept::Working => {}
+            Swept::Waiting => return Ok(Some(Step::Waiting(self.progress()))),
+            Swept::Done => return Ok(None),
+        }
+        Ok(Some(Step::Working(self.progress())))
+    }
+
+    fn progress(&self) -> Progress {
+        let total = self.store.size();
+        let done = self.places.chunks.last().map_or(0, |chunk| chunk.end);
+        Progress { stage: Stage::Reading, done, total, rows: self.places.n_rows() as u64 }
+    }
+
+    /// Takes in the next chunk, after making sure that it begins where the last one ends.
+    fn take(&mut self, engine: &mut Engine, found: Found) -> Result<()> {
+        let Found { number, mut by, finding: Finding::Read(mut read), mut bulk } = found else {
+            return Err(Error::new("A worker gave another answer than it was asked for"));
+        };
+        if read.start != self.start {
+            // What looked like the start of a record is within one, or a record reaches over the whole chunk.
+            let nominal = self.chunks[number as usize];
+            let chunk = Chunk { start: self.start, end: nominal.end.max(self.start.offset), ..nominal };
+            let task = Task::Read { guess: false, below: self.sample.below, full: self.full_columns() };
+            let order = Order { sweep: 0, file: self.file, number, chunk, task };
+            let (Finding::Read(anew), anew_bulk) = engine.crew.perform(&order, &[])? else {
+                unreachable!("reading finds records");
+            };
+            (read, bulk, by) = (anew, anew_bulk, 0);
+        }
+        let [Bulk::U32(starts), Bulk::U32(lens), Bulk::U8(cells)] = &bulk[..] else {
+            return Err(Error::new("A worker's answer is incomplete"));
+        };
+        let ReadFinding { start, end, tally, bad, summaries, texts, picked } = *read;
+        let (first_row, n_rows) = (self.places.n_rows() as u32, tally.rows as u32);
+        if first_row.checked_add(n_rows).is_none() {
+            return Err(
+                Error::new("The file has more than 4,294,967,295 records").advice("Split it and analyze its parts")
+            );
+        }
+        let chunk = Chunk { start, end: end.offset, first_row, n_rows, first_line: self.tally.lines + 1 };
+        let spans = starts.iter().zip(lens).map(|(&at, &len)| Span { start: start.offset + u64::from(at), len });
+        self.places.push(chunk, spans);
+        self.owners.push(by);
+        let bad = bad.into_iter().take(BAD_SHOWN - self.bad.len());
+        let lines = self.tally.lines;
+        self.bad.extend(bad.map(|bad| BadRecord { row: first_row + bad.row, line: lines + bad.line, ..bad }));
+        self.tally.add(&tally);
+        self.start = end;
+        // Before the picked cells, so that all texts have the codes of their first appearance.
+        for (column, texts) in self.sample.table.columns.iter_mut().zip(&texts) {
+            texts.iter().for_each(|text| drop(column.dictionary.code(text)));
+        }
+        let rows = picked.rows.iter().map(|row| first_row + row).collect();
+        self.sample.push(Picked { rows, ..picked }, cells);
+        if self.summaries.is_empty() {
+            self.summaries = summaries;
+        } else {
+            self.summaries.iter_mut().zip(summaries).for_each(|(summary, more)| summary.merge(more));
+        }
+        Ok(())
+    }
+
+    /// Of each column, whether its dictionary has no room for more texts.
+    fn full_columns(&self) -> Vec<bool> {
+        self.sample.table.columns.iter().map(|column| column.dictionary.overflowed).collect()
+    }
+
+    /// Makes of it what the engine keeps of an open file.
+    fn finish(mut self, name: String) -> Result<Dataset> {
+        let Self { facts, .. } = self;
+        let mut facts = FileFacts {
+            bytes: facts.bytes,
+            compression: facts.compression,
+            encoding: facts.encoding,
+            ..self.plan.facts(&self.tally)?
+        };
+        if facts.encoding.is_empty() {
+            facts.encoding = if self.tally.has_windows_1252 { "windows-1252" } else { "UTF-8" }.into();
+        }
+        for (column, summary) in self.sample.table.columns.iter().zip(&mut self.summaries) {
+            summary.distinct_texts = column.dictionary.len();
+        }
+        let table = self.sample.table;
+        let schema = schema::detect_with(&table, &self.summaries, self.plan.detected);
+        facts.layout = schema.layout;
+        if let Some(layout) = schema.layout {
+            layout_name(layout).clone_into(&mut facts.format);
+        }
+        Ok(Dataset {
+            name,
+            file: self.file,
+            store: self.store,
+            plan: self.plan,
+            facts,
+            schema,
+            chunks: self.places.chunks.clone().into(),
+            owners: self.owners.into(),
+            places: self.places,
+            n_bad: self.tally.bad,
+            bad: self.bad,
+            sample: table,
+            sampled: self.sample.rows,
+            summaries: self.summaries,
+        })
     }
 }
 
 impl Work for Open {
     fn step(&mut self, engine: &mut Engine) -> Result<Step> {
-        let file = self.file.as_ref().expect("a finished job is not stepped again");
-        let size = file.size();
-        // The decoder knows by the first bytes whether it has anything to undo.
-        let step = if self.at > 0 && self.decoder.is_identity() { BYTES_PER_STEP } else { ENCODED_BYTES_PER_STEP };
-        let len = (size - self.at).min(step as u64);
-        self.input.clear();
-        self.output.clear();
-        file.read(self.at, len as usize, &mut self.input)?;
-        self.at += len;
-        self.decoder.push(&self.input, &mut self.output)?;
-        let ended = self.at == size;
-        if ended {
-            self.decoder.finish(&mut self.output)?;
+        match &mut self.state {
+            State::Decoding(decoding) => {
+                if !decoding.step(engine.new_spool)? {
+                    let (done, total) = (decoding.at, decoding.file.size());
+                    return Ok(Step::Working(Progress { stage: Stage::Reading, done, total, rows: 0 }));
+                }
+                let State::Decoding(decoding) = std::mem::replace(&mut self.state, State::Done) else {
+                    unreachable!("it was matched");
+                };
+                let reading = decoding.finish(engine)?;
+                let progress = reading.progress();
+                self.state = State::Reading(Box::new(reading));
+                Ok(Step::Working(progress))
+            }
+            State::Reading(reading) => {
+                if let Some(step) = reading.step(engine)? {
+                    return Ok(step);
+                }
+                let State::Reading(reading) = std::mem::replace(&mut self.state, State::Done) else {
+                    unreachable!("it was matched");
+                };
+                let dataset = reading.finish(std::mem::take(&mut self.name))?;
+                if self.is_reference {
+                    let (name, rows) = (dataset.name.clone(), dataset.n_rows() as u64);
+                    if let Some(old) = engine.reference.replace(Rc::new(dataset)) {
+                        engine.close_everywhere(old.file);
+                    }
+                    return Ok(Step::Done(Reply::ReferenceOpened { name, rows }.into()));
+                }
+                let opened = describe(engine, &dataset)?;
+                if let Some(old) = engine.dataset.replace(Rc::new(dataset)) {
+                    engine.close_everywhere(old.file);
+                }
+                engine.run = None;
+                engine.filtered = None;
+                Ok(Step::Done(Reply::Opened(Box::new(opened)).into()))
+            }
+            State::Done => unreachable!("a finished job is not stepped again"),
         }
-        self.push(engine.new_spool)?;
-        let rows = self.reader.as_ref().map_or(0, Reader::rows);
-        if !ended {
-            return Ok(Step::Working(Progress { stage: Stage::Reading, done: self.at, total: size, rows }));
-        }
-        let Ingested { table, mut facts, dialect, detected } =
-            self.reader.take().expect("the reader lives until the end").finish()?;
-        facts.bytes = size;
-        facts.compression = self.decoder.compression().map(str::to_owned);
-        if !self.decoder.is_identity() {
-            self.decoder.encoding().clone_into(&mut facts.encoding);
-        }
-        let file = self.file.take().expect("the file lives until the end");
-        let store = match self.decoded.take() {
-            Some(decoded) => decoded as Box<dyn Store>,
-            None => file,
-        };
-        let schema = schema::detect(&table, detected);
-        facts.layout = schema.layout;
-        if let Some(layout) = schema.layout {
-            layout_name(layout).clone_into(&mut facts.format);
-        }
-        let dataset = Dataset { name: std::mem::take(&mut self.name), store, table, dialect, facts, schema };
-        if self.is_reference {
-            let (name, rows) = (dataset.name.clone(), dataset.table.n_rows() as u64);
-            engine.reference = Some(Rc::new(dataset));
-            return Ok(Step::Done(Reply::ReferenceOpened { name, rows }.into()));
-        }
-        let opened = describe(engine, &dataset)?;
-        engine.dataset = Some(Rc::new(dataset));
-        engine.run = None;
-        Ok(Step::Done(Reply::Opened(Box::new(opened)).into()))
     }
 }
 
 fn describe(engine: &Engine, dataset: &Dataset) -> Result<Opened> {
-    let Dataset { table, schema, .. } = dataset;
-    let mut summaries: Vec<ColumnSummary> = table.columns.iter().map(summarize).collect();
+    let Dataset { sample, schema, .. } = dataset;
+    let mut summaries: Vec<ColumnSummary> =
+        sample.columns.iter().zip(&dataset.summaries).map(|(column, summary)| summarize(column, summary)).collect();
     add_examples(dataset, &mut summaries)?;
     let packs = engine.packs.iter().map(|pack| PackOffer {
         name: pack.manifest().name.clone(),
         summary: pack.manifest().description.clone(),
-        unfit: pack.fits(table, schema).err().map(|error| error.what),
+        unfit: pack.fits(sample, schema).err().map(|error| error.what),
         switched_off: pack.manifest().switched_off.clone(),
     });
     let mut packs: Vec<PackOffer> = packs.collect();
@@ -127,44 +328,33 @@ fn describe(engine: &Engine, dataset: &Dataset) -> Result<Opened> {
         facts: dataset.facts.clone(),
         schema: schema.clone(),
         summaries,
-        n_rows: table.n_rows() as u64,
-        n_bad: table.bad.len() as u64,
-        bad: table.bad.iter().take(BAD_SHOWN).cloned().collect(),
+        n_rows: dataset.n_rows() as u64,
+        n_bad: dataset.n_bad,
+        bad: dataset.bad.clone(),
         packs,
     })
 }
 
-fn summarize(column: &Column) -> ColumnSummary {
-    let mut summary = ColumnSummary::default();
-    let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
-    for cell in &column.cells {
-        match cell.value() {
-            Value::Number(x) => {
-                summary.numbers += 1;
-                if x.is_finite() {
-                    (min, max) = (min.min(x), max.max(x));
-                } else {
-                    summary.infinite += 1;
-                }
-            }
-            Value::Missing => summary.missing += 1,
-            Value::Text(_) | Value::UnkeptText => {}
-        }
+fn summarize(column: &Column, summary: &Summary) -> ColumnSummary {
+    ColumnSummary {
+        missing: summary.missing as u64,
+        numbers: summary.numbers as u64,
+        infinite: summary.infinite as u64,
+        texts: (!column.dictionary.overflowed).then_some(column.dictionary.len() as u64),
+        min: summary.finite.map(|(min, _)| min),
+        max: summary.finite.map(|(_, max)| max),
+        examples: Vec::new(),
     }
-    summary.texts = (!column.dictionary.overflowed).then_some(column.dictionary.len() as u64);
-    (summary.min, summary.max) = if min <= max { (Some(min), Some(max)) } else { (None, None) };
-    summary
 }
 
 fn add_examples(dataset: &Dataset, summaries: &mut [ColumnSummary]) -> Result<()> {
     const EXAMPLES: usize = 3;
-    let Table { spans, bad, .. } = &dataset.table;
+    let Table { spans, .. } = &dataset.sample;
     let mut bytes = Vec::new();
-    let is_good = |row: &usize| bad.binary_search_by_key(&(*row as u32), |bad| bad.row).is_err();
-    for row in (0..spans.len().min(EXAMPLE_ROWS)).filter(is_good) {
+    for span in spans.iter().take(EXAMPLE_ROWS) {
         bytes.clear();
-        dataset.store.read(spans[row].start, spans[row].len as usize, &mut bytes)?;
-        for (summary, field) in summaries.iter_mut().zip(dataset.dialect.fields(&bytes)) {
+        dataset.store.read(span.start, span.len as usize, &mut bytes)?;
+        for (summary, field) in summaries.iter_mut().zip(dataset.dialect().fields(&bytes)) {
             let field = field.trim();
             if summary.examples.len() < EXAMPLES && !field.is_empty() && !summary.examples.iter().any(|x| x == field) {
                 summary.examples.push(field.to_owned());

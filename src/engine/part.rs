@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::protocol::RoleChange;
 use crate::rng::Rng;
 use crate::schema::Schema;
-use crate::table::Table;
 use std::collections::BTreeMap;
 
 impl Engine {
@@ -14,13 +13,13 @@ impl Engine {
     ///
     /// # Errors
     /// If no file is open, a part would be empty, or there is no label column to stratify by.
-    pub fn split(&self, test: f64, stratify: bool, seed: u64, roles: &[RoleChange]) -> Result<[Vec<u32>; 2]> {
+    pub fn split(&mut self, test: f64, stratify: bool, seed: u64, roles: &[RoleChange]) -> Result<[Vec<u32>; 2]> {
         let dataset = self.dataset()?;
         let schema = dataset.schema_with(roles)?;
         let mut strata = if stratify {
-            strata(&dataset.table, &schema)?
+            self.strata(&schema)?
         } else {
-            vec![(0..dataset.table.n_rows() as u32).collect()]
+            vec![(0..dataset.n_rows() as u32).collect()]
         };
         let mut parts = [Vec::new(), Vec::new()];
         for (stream, rows) in strata.iter_mut().enumerate() {
@@ -43,7 +42,7 @@ impl Engine {
     /// # Errors
     /// If no file is open or it has fewer records than chunks.
     pub fn chunks(&self, n: u32) -> Result<Vec<Vec<u32>>> {
-        let n_rows = self.dataset()?.table.n_rows() as u64;
+        let n_rows = self.dataset()?.n_rows() as u64;
         if u64::from(n) > n_rows {
             return Err(Error::new(format!("The file has {n_rows} records, too few for {n} chunks")));
         }
@@ -58,36 +57,44 @@ impl Engine {
     pub fn write_part(&self, rows: &[u32], mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let dataset = self.dataset()?;
         let mut line = Vec::new();
-        if dataset.dialect.has_header {
+        if dataset.dialect().has_header {
             for (at, column) in dataset.table.columns.iter().enumerate() {
                 if at > 0 {
-                    line.push(dataset.dialect.delimiter);
+                    line.push(dataset.dialect().delimiter);
                 }
-                dataset.dialect.write_field(&column.name, &mut line);
+                dataset.dialect().write_field(&column.name, &mut line);
             }
-            line.extend_from_slice(dataset.dialect.line_end.bytes());
+            line.extend_from_slice(dataset.dialect().line_end.bytes());
             write(&line)?;
         }
         for &row in rows {
-            let span = dataset.table.spans[row as usize];
+            let span = dataset.places.span(row).ok_or_else(|| Error::new("There is no such record"))?;
             line.clear();
             dataset.store.read(span.start, span.len as usize, &mut line)?;
-            line.extend_from_slice(dataset.dialect.line_end.bytes());
+            line.extend_from_slice(dataset.dialect().line_end.bytes());
             write(&line)?;
         }
         Ok(())
     }
-}
 
-/// The rows of each distinct value of the attack names or labels.
-fn strata(table: &Table, schema: &Schema) -> Result<Vec<Vec<u32>>> {
-    let column = schema.attack_column().or(schema.label_column()).ok_or_else(|| {
-        Error::new("The file has no label column to stratify by")
-            .advice("Name it with --label, or leave out --stratify")
-    })?;
-    let mut strata: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
-    for (row, cell) in table.columns[column].cells.iter().enumerate() {
-        strata.entry(cell.to_bits()).or_default().push(row as u32);
+    /// The rows of each distinct value of the attack names or labels.
+    fn strata(&mut self, schema: &Schema) -> Result<Vec<Vec<u32>>> {
+        let column = schema.attack_column().or(schema.label_column()).ok_or_else(|| {
+            Error::new("The file has no label column to stratify by")
+                .advice("Name it with --label, or leave out --stratify")
+        })?;
+        let dataset = self.dataset()?;
+        let (_, texts) = self.texts_of(&dataset, column)?;
+        let mut strata: BTreeMap<(Option<u32>, u64), Vec<u32>> = BTreeMap::new();
+        for &chunk in &*dataset.chunks {
+            let table = self.crew.table(dataset.file, chunk)?;
+            for (row, cell) in (chunk.first_row..).zip(&table.columns[column].cells) {
+                let text = texts[row as usize];
+                // The same text has another code in every chunk.
+                let other = if text.is_some() { 0 } else { cell.to_bits() };
+                strata.entry((text, other)).or_default().push(row);
+            }
+        }
+        Ok(strata.into_values().collect())
     }
-    Ok(strata.into_values().collect())
 }

@@ -1,83 +1,123 @@
-//! The records that count as normal: what a person names → the rows that the forest is fitted to.
+//! The records that count as normal: what a person names → a table of rows that the forest is fitted to.
 
 use super::arrange::Contains;
-use super::{Dataset, Engine, Records};
+use super::crew::{Finding, Records, Task};
+use super::sample::Sample;
+use super::sweep::{Sweep, Swept};
+use super::{Dataset, Engine, Step};
 use crate::error::{Error, Result};
-use crate::protocol::{Progress, Reference, Stage};
+use crate::protocol::{Bulk, Progress, Reference, Stage};
 use crate::report::count;
 use crate::schema::time::{self, Moment};
 use crate::schema::{self, Kind, Role, Schema};
-use crate::table::Value;
+use crate::table::{Column, Table, Value};
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
 /// Fewer rows than this say too little about what is normal.
-const LEAST_ROWS: usize = 30;
+const LEAST_ROWS: u64 = 30;
 
 /// Rows that the forest is to be fitted to.
 pub(super) struct Normal {
-    /// Of the rows: the open file or the reference file.
-    pub dataset: Rc<Dataset>,
-    /// Of that file's columns; its features are those that the open file has, too.
+    /// Those rows, or a sample of them.
+    pub table: Table,
+    /// Of the rows' file, with those features that the open file has, too.
     pub schema: Schema,
-    /// In file order, none of them bad.
-    pub rows: Vec<u32>,
     /// Such as `the 300 records labelled normal`.
     pub words: String,
 }
 
-/// Finding the rows, a block of records at a time.
+/// Finding the rows, chunk by chunk.
 pub(super) struct Search {
+    dataset: Rc<Dataset>,
     normal: Normal,
-    /// Where records have to be read for it.
-    reading: Option<(Records, Test)>,
+    /// Where records have to be looked at for it.
+    looking: Option<Looking>,
+    /// Rows that were found.
+    n: u64,
+}
+
+struct Looking {
+    sweep: Sweep,
+    test: Test,
+    sample: Sample,
+    /// Whether any record could be compared at all.
+    is_comparable: bool,
 }
 
 /// What a record has to pass.
-enum Test {
-    Contains(Box<Contains>),
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Test {
+    /// Labelled normal, as this schema understands labels.
+    Labelled(Schema),
+    Contains(String),
     Within(Window),
+}
+
+impl Test {
+    /// The places of the good records that pass, and whether there was any that could be compared.
+    pub fn select(&self, records: &Records) -> Result<(Vec<u32>, bool)> {
+        let table = records.table;
+        let mut rows = table.good_rows();
+        match self {
+            Self::Labelled(schema) => {
+                let labels = schema::labels(table, schema).unwrap_or_default();
+                rows.retain(|&row| labels.get(row as usize) == Some(&schema::NORMAL));
+            }
+            Self::Contains(text) => {
+                let Some(mut contains) = Contains::new(text) else { return Ok((Vec::new(), true)) };
+                rows.clear();
+                records.each(|row, record, bad| {
+                    if bad.is_none() && contains.is_in(record) {
+                        rows.push(row as u32);
+                    }
+                })?;
+            }
+            Self::Within(window) => return Ok(window.select(records)),
+        }
+        Ok((rows, true))
+    }
 }
 
 impl Search {
     /// Begins to look for the rows that the reference names; `schema` is the open file's.
-    pub(super) fn new(engine: &Engine, dataset: &Rc<Dataset>, schema: &Schema, reference: &Reference) -> Result<Self> {
-        let of_open_file = |rows, words| Normal { dataset: dataset.clone(), schema: schema.clone(), rows, words };
-        let read = |test, words: String| Self {
-            normal: of_open_file(Vec::new(), words),
-            reading: Some((Records::new(dataset.clone()), test)),
-        };
-        Ok(match reference {
-            Reference::All => Self { normal: of_open_file(dataset.table.good_rows(), String::new()), reading: None },
+    pub(super) fn new(
+        engine: &mut Engine,
+        dataset: &Rc<Dataset>,
+        schema: Schema,
+        reference: &Reference,
+    ) -> Result<Self> {
+        let (test, words) = match reference {
+            Reference::All => (None, String::new()),
             Reference::Label => {
-                let labels = schema::labels(&dataset.table, schema).ok_or_else(|| {
-                    Error::new("The file has no label column that calls records normal")
-                        .advice("Give a column the role of the label, or name the normal records in another way")
-                })?;
-                let mut rows = dataset.table.good_rows();
-                rows.retain(|&row| labels[row as usize] == schema::NORMAL);
-                Self { normal: of_open_file(rows, "labelled normal".into()), reading: None }
+                if schema.normal_labels.is_empty() {
+                    return Err(Error::new("The file has no label column that calls records normal")
+                        .advice("Give a column the role of the label, or name the normal records in another way"));
+                }
+                (Some(Test::Labelled(schema.clone())), "labelled normal".into())
             }
             Reference::Filter(text) => {
-                let contains = Contains::new(text).ok_or_else(|| {
-                    Error::new("The text that normal records contain is blank").advice("Give a text to look for")
-                })?;
-                read(Test::Contains(Box::new(contains)), format!("that contain \"{}\"", text.trim()))
+                if Contains::new(text).is_none() {
+                    let error = Error::new("The text that normal records contain is blank");
+                    return Err(error.advice("Give a text to look for"));
+                }
+                (Some(Test::Contains(text.clone())), format!("that contain \"{}\"", text.trim()))
             }
             Reference::Time { from, to } => {
-                let window = Window::new(dataset, schema, from, to)?;
+                let window = Window::new(dataset, &schema, from, to)?;
                 let words = match (from.trim(), to.trim()) {
                     (from, "") => format!("from {from} on"),
                     ("", to) => format!("up to {to}"),
                     (from, to) => format!("from {from} to {to}"),
                 };
-                read(Test::Within(window), words)
+                (Some(Test::Within(window)), words)
             }
             Reference::File => {
                 let other = engine
                     .reference
                     .clone()
                     .ok_or_else(|| Error::new("No file of normal records is open").advice("Choose a file to fit to"))?;
-                let schema = shared_features(&other.schema, schema);
+                let schema = shared_features(&other.schema, &schema);
                 if schema.feature_columns().next().is_none() {
                     return Err(Error::new(format!(
                         "{} and the open file have no column in common that could be used",
@@ -85,45 +125,70 @@ impl Search {
                     ))
                     .advice("Choose a file with the same columns as the open one"));
                 }
-                let (rows, words) = (other.table.good_rows(), format!("of {}", other.name));
-                Self { normal: Normal { dataset: other, schema, rows, words }, reading: None }
+                let normal = Normal { table: other.sample.clone(), schema, words: format!("of {}", other.name) };
+                return Ok(Self { dataset: dataset.clone(), normal, looking: None, n: other.n_good() });
             }
-        })
+        };
+        let looking = test.map(|test| {
+            let blank = |column: &Column| Column {
+                name: column.name.clone(),
+                notation: column.notation,
+                ..Column::default()
+            };
+            // How many will be found is not known; the sample's bound falls as they come.
+            let sample = Sample::new(dataset.sample.columns.iter().map(blank).collect(), 0);
+            let sweep = Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone());
+            Looking { sweep, test, sample, is_comparable: false }
+        });
+        let normal = Normal { table: Table::default(), schema, words };
+        Ok(Self { dataset: dataset.clone(), normal, looking, n: 0 })
     }
 
-    /// Reads one more block of records, if there are some to read, and tells how far it is.
-    pub(super) fn step(&mut self) -> Result<Option<Progress>> {
-        let Some((records, test)) = &mut self.reading else { return Ok(None) };
-        let Normal { dataset, rows, .. } = &mut self.normal;
-        records.block(|row, record, bad| {
-            let passes = match test {
-                Test::Contains(contains) => contains.is_in(record),
-                Test::Within(window) => window.holds(dataset, row, record),
-            };
-            if passes && bad.is_none() {
-                rows.push(row);
+    /// Looks at some more records; `None` when all have been looked at.
+    pub(super) fn step(&mut self, engine: &mut Engine) -> Result<Option<Step>> {
+        let Some(looking) = &mut self.looking else { return Ok(None) };
+        let (test, below) = (&looking.test, looking.sample.below);
+        let task = |_, _: &_| (Task::Select { test: test.clone(), below }, Vec::new());
+        match looking.sweep.step(engine, task)? {
+            Swept::Found(found) => {
+                let (Finding::Selected { n, is_comparable, picked }, [Bulk::U8(cells)]) =
+                    (found.finding, &found.bulk[..])
+                else {
+                    return Err(Error::new("A worker gave another answer than it was asked for"));
+                };
+                self.n += n;
+                looking.is_comparable |= is_comparable;
+                looking.sample.push(picked, cells);
             }
-        })?;
-        let (done, total) = (records.done() as u64, dataset.table.n_rows() as u64);
-        let progress = Progress { stage: Stage::Selecting, done, total, rows: done };
-        Ok((!records.is_done()).then_some(progress))
+            Swept::Working => {}
+            Swept::Waiting => return Ok(Some(Step::Waiting(self.progress()))),
+            Swept::Done => return Ok(None),
+        }
+        Ok(Some(Step::Working(self.progress())))
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let rows = self.dataset.rows_before(self.looking.as_ref().map_or(0, |looking| looking.sweep.done().0));
+        Progress { stage: Stage::Selecting, done: rows, total: self.dataset.n_rows() as u64, rows }
     }
 
     /// What was found.
     pub(super) fn finish(self) -> Result<Normal> {
-        let Self { mut normal, reading } = self;
-        if let Some((_, Test::Within(window))) = &reading {
-            window.check_seen()?;
+        let Self { mut normal, looking, n, .. } = self;
+        if let Some(Looking { test: Test::Within(window), is_comparable: false, .. }) = &looking {
+            return Err(window.incomparable());
         }
         if normal.words.is_empty() {
             return Ok(normal);
         }
-        let n = normal.rows.len();
         if n < LEAST_ROWS {
             let what = format!("There are too few records {} to tell what is normal: {n}", normal.words);
             return Err(Error::new(what).advice(format!("Name at least {LEAST_ROWS} records that are normal")));
         }
-        normal.words = format!("the {} records {}", count(n as u64), normal.words);
+        normal.words = format!("the {} records {}", count(n), normal.words);
+        if let Some(looking) = looking {
+            normal.table = looking.sample.table;
+        }
         Ok(normal)
     }
 }
@@ -148,16 +213,16 @@ fn shared_features(reference: &Schema, open: &Schema) -> Schema {
 
 /// A time window on the file's first column of times. A record is in it if its time is; an end that stands for a whole
 /// day or minute includes all of it.
-struct Window {
-    column: usize,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Window {
+    column: u32,
     /// Whether the column holds numbers, which are compared with numbers.
     of_numbers: bool,
     /// Both within the window.
     from: f64,
     to: f64,
-    /// One of the file's times, and whether any could be compared.
+    /// One of the file's times.
     example: String,
-    seen: bool,
 }
 
 impl Window {
@@ -165,12 +230,12 @@ impl Window {
         let column = schema.time_column().ok_or_else(|| {
             Error::new("The file has no column of times").advice("Name the normal records in another way")
         })?;
-        let name = &dataset.table.columns[column].name;
-        let cells = &dataset.table.columns[column].cells;
+        let name = &dataset.sample.columns[column].name;
+        let cells = &dataset.sample.columns[column].cells;
         let first = cells.iter().map(|cell| cell.value()).find(|value| *value != Value::Missing);
         let (of_numbers, example) = match first {
             Some(Value::Number(x)) => (true, x.to_string()),
-            Some(Value::Text(code)) => (false, dataset.table.columns[column].dictionary.text(code).to_owned()),
+            Some(Value::Text(code)) => (false, dataset.sample.columns[column].dictionary.text(code).to_owned()),
             _ => (false, String::new()),
         };
         let unreadable = |text: &str| {
@@ -202,31 +267,32 @@ impl Window {
         if start > end {
             return Err(Error::new(format!("The time window begins at {from}, after its end at {to}")));
         }
-        Ok(Self { column, of_numbers, from: start, to: end, example, seen: false })
+        Ok(Self { column: column as u32, of_numbers, from: start, to: end, example })
     }
 
-    fn holds(&mut self, dataset: &Dataset, row: u32, record: &[u8]) -> bool {
-        let column = &dataset.table.columns[self.column];
+    fn select(&self, records: &Records) -> (Vec<u32>, bool) {
+        let column = &records.table.columns[self.column as usize];
         let start = |text: &str| time::parse(text).map(|moment| moment.start);
-        let time = match column.cells[row as usize].value() {
-            Value::Number(x) => Some(x).filter(|_| self.of_numbers),
-            Value::Text(code) if !self.of_numbers => start(column.dictionary.text(code)),
-            Value::UnkeptText if !self.of_numbers => {
-                dataset.dialect.fields(record).get(self.column).and_then(|field| start(field))
+        let (mut rows, mut is_comparable) = (Vec::new(), false);
+        let texts: Vec<Option<f64>> = column.dictionary.iter().map(start).collect();
+        for row in records.table.good_rows() {
+            let time = match column.cells[row as usize].value() {
+                Value::Number(x) => Some(x).filter(|_| self.of_numbers),
+                Value::Text(code) => texts[code as usize].filter(|_| !self.of_numbers),
+                Value::Missing | Value::UnkeptText => None,
+            };
+            is_comparable |= time.is_some();
+            if time.is_some_and(|time| (self.from..=self.to).contains(&time)) {
+                rows.push(row);
             }
-            _ => None,
-        };
-        self.seen |= time.is_some();
-        time.is_some_and(|time| (self.from..=self.to).contains(&time))
+        }
+        (rows, is_comparable)
     }
 
     /// Of texts that are no times, none is in any window, and the reason is not that the window is empty.
-    fn check_seen(&self) -> Result<()> {
-        if self.seen {
-            return Ok(());
-        }
+    fn incomparable(&self) -> Error {
         let example = &self.example;
-        Err(Error::new(format!("The times of the file, such as \"{example}\", cannot be compared"))
-            .advice("Write them year first, as in 2024-04-19 08:30:00, or name the normal records in another way"))
+        Error::new(format!("The times of the file, such as \"{example}\", cannot be compared"))
+            .advice("Write them year first, as in 2024-04-19 08:30:00, or name the normal records in another way")
     }
 }

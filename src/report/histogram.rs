@@ -1,9 +1,10 @@
 //! The histogram of scores: bins with round edges, counts on a linear or a logarithmic axis.
 
 use super::Ranking;
+use serde::{Deserialize, Serialize};
 
 /// Counts of scores in bins of equal width.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// The lower edge of the first bin.
     pub low: f64,

@@ -37,6 +37,21 @@ impl Ranking {
         Self { scores: sorted, known }
     }
 
+    /// The scores, and the anomalies and normal rows among the first of them, one pair after the other: for
+    /// [`Self::from_parts`].
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<f32>, Vec<u32>) {
+        (self.scores, self.known.into_flattened())
+    }
+
+    /// What [`Self::into_parts`] gave; `None` if the parts do not fit each other.
+    #[must_use]
+    pub fn from_parts(scores: Vec<f32>, known: &[u32]) -> Option<Self> {
+        let (pairs, rest) = known.as_chunks();
+        let fits = rest.is_empty() && (pairs.is_empty() || pairs.len() == scores.len() + 1);
+        fits.then(|| Self { scores, known: pairs.to_vec() })
+    }
+
     /// How many rows are scored.
     #[must_use]
     pub fn n_scored(&self) -> usize {

@@ -2,9 +2,10 @@
 
 use crate::table::{Column, Value};
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
 
 /// What the cells of a column are. Counts are over the records that could be read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     pub missing: usize,
     pub numbers: usize,
@@ -19,8 +20,13 @@ pub struct Summary {
     pub integers: bool,
     pub min: f64,
     pub max: f64,
+    pub infinite: usize,
+    /// The least and the greatest finite number.
+    pub finite: Option<(f64, f64)>,
     /// Every number is one more than that before it.
     pub counts_up: bool,
+    /// The first number and the last.
+    pub ends: Option<(f64, f64)>,
     /// The share of distinct numbers among the first [`Summary::SAMPLE`].
     pub distinct_share: f64,
 }
@@ -63,6 +69,13 @@ impl Summary {
                     summary.max = summary.max.max(x);
                     summary.counts_up &= last.is_nan() || x == last + 1.0;
                     summary.numbers += 1;
+                    if x.is_finite() {
+                        let (least, greatest) = summary.finite.unwrap_or((x, x));
+                        summary.finite = Some((least.min(x), greatest.max(x)));
+                    } else {
+                        summary.infinite += 1;
+                    }
+                    summary.ends = Some((summary.ends.map_or(x, |(first, _)| first), x));
                     last = x;
                 }
             }
@@ -71,6 +84,38 @@ impl Summary {
         summary.distinct_texts = column.dictionary.len();
         summary.distinct_share = sample.len() as f64 / summary.numbers.clamp(1, Self::SAMPLE) as f64;
         summary
+    }
+
+    /// Takes in what the records after these hold. The number of distinct texts is not known then, before somebody counts
+    /// those of both; the share of distinct numbers stays that of the first records that have any.
+    pub fn merge(&mut self, more: Self) {
+        let Some((_, last)) = self.ends else {
+            let (missing, texts) = (self.missing, self.texts);
+            *self = Self { missing: missing + more.missing, texts: texts + more.texts, ..more };
+            return;
+        };
+        self.missing += more.missing;
+        self.texts += more.texts;
+        let Some((first, end)) = more.ends else { return };
+        self.counts_up &= more.counts_up && first == last + 1.0;
+        self.ends = self.ends.map(|(start, _)| (start, end));
+        self.numbers += more.numbers;
+        self.port_numbers += more.port_numbers;
+        self.integers &= more.integers;
+        (self.min, self.max) = (self.min.min(more.min), self.max.max(more.max));
+        self.infinite += more.infinite;
+        self.finite = match (self.finite, more.finite) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        };
+        for x in more.few_numbers {
+            if self.few_numbers.len() > Self::FEW {
+                break;
+            }
+            if !self.few_numbers.iter().any(|known| known.to_bits() == x.to_bits()) {
+                self.few_numbers.push(x);
+            }
+        }
     }
 
     /// Cells that say something.

@@ -1,0 +1,442 @@
+//! One worker's hands: it holds the open files, the detector of the run, and the columns of the chunks that it read last,
+//! and does one task for one chunk at a time.
+//!
+//! The engine has a crew of its own, and may have more elsewhere, which hear everything by [`Message`] and know nothing of
+//! each other. What is found out about a chunk does not depend on who does it.
+
+use super::places::Chunk;
+use super::reference::Test;
+use super::sample::{Picked, is_picked};
+use super::{BYTES_PER_STEP, arrange, export};
+use crate::bundle::Pack;
+use crate::encode::Encoder;
+use crate::error::{Error, Result};
+use crate::forest::IsolationForest;
+use crate::hybrid::Detector;
+use crate::ingest::{Dialect, Part, PartReader, Plan, Start, Tally, guess_start};
+use crate::protocol::Bulk;
+use crate::schema::{self, Schema, Summary};
+use crate::seen::Seen;
+use crate::store::Store;
+use crate::table::{BadRecord, Table};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// What the engine tells a crew.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Message {
+    /// A file is open. How its bytes get there is for the program to say, see [`super::Pool::share`].
+    Open { file: FileId, plan: Plan },
+    Close { file: FileId },
+    /// What scores from now on. A pack's three files travel beside it.
+    Brief(Box<Briefing>),
+    /// Columns that are kept may take so many bytes.
+    Limit { bytes: u64 },
+    Order(Order),
+}
+
+/// Numbers the files that have been opened.
+pub(super) type FileId = u32;
+
+/// One task for one chunk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Order {
+    pub sweep: u32,
+    pub file: FileId,
+    /// The chunk's number.
+    pub number: u32,
+    pub chunk: Chunk,
+    pub task: Task,
+}
+
+/// What is to be done with the records of a chunk. Where a task needs their scores, these travel beside it: forest scores,
+/// probabilities (empty without a network) and scores, a place for each row of the chunk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Reads the records that start in the chunk, whose rows are not known yet. With `guess`, the first of them starts
+    /// with the first line that does. Of columns that are `full` no more texts are wanted.
+    Read { guess: bool, below: u64, full: Vec<bool> },
+    Score,
+    Select { test: Test, below: u64 },
+    Arrange(arrange::Task),
+    Export(export::Task),
+}
+
+/// What came of a task. Bulk travels beside it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Finding {
+    /// Bulk: where each record starts, counted from the first, how long it is, and the picked cells.
+    Read(Box<ReadFinding>),
+    /// Bulk: forest scores, probabilities, scores, labels (empty without labels).
+    Scored,
+    /// Bulk: the picked cells.
+    Selected { n: u64, is_comparable: bool, picked: Picked },
+    Arranged(arrange::Finding),
+    /// Bulk: the bytes.
+    Exported,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ReadFinding {
+    /// Where the first record really starts, and the one after the last.
+    pub start: Start,
+    pub end: Start,
+    pub tally: Tally,
+    /// The first bad records, with rows and lines counted from the chunk's first.
+    pub bad: Vec<BadRecord>,
+    pub summaries: Vec<Summary>,
+    /// Of each column that is not full, all texts in the order of their appearance.
+    pub texts: Vec<Vec<String>>,
+    pub picked: Picked,
+}
+
+/// Bad records that a [`ReadFinding`] names.
+pub(super) const BAD_NAMED: usize = 100;
+
+/// All that makes the detector of a run.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Briefing {
+    pub schema: Schema,
+    pub origin: Origin,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum Origin {
+    Pack,
+    Own { encoder: Encoder, forest: IsolationForest, seen: Option<Seen> },
+}
+
+/// What scores, and how the file's columns are to be understood.
+pub(super) struct Ready {
+    pub detector: Detector,
+    pub schema: Schema,
+}
+
+struct OpenFile {
+    store: Rc<dyn Store>,
+    plan: Rc<Plan>,
+}
+
+/// See above.
+#[derive(Default)]
+pub struct Crew {
+    files: FxHashMap<FileId, OpenFile>,
+    ready: Option<Rc<Ready>>,
+    cache: Cache,
+}
+
+/// A chunk's records as a task sees them.
+pub(super) struct Records<'a> {
+    pub table: &'a Table,
+    pub dialect: &'a Dialect,
+    pub chunk: Chunk,
+    store: &'a dyn Store,
+}
+
+impl Records<'_> {
+    /// Calls `each` for every record, with its place in the chunk, its bytes and, if it is bad, why.
+    pub fn each(&self, mut each: impl FnMut(usize, &[u8], Option<&BadRecord>)) -> Result<()> {
+        let mut bytes = Vec::new();
+        let range = self.chunk.range();
+        self.store.read(range.start, (range.end - range.start) as usize, &mut bytes)?;
+        let mut bad = self.table.bad.iter().peekable();
+        for (row, span) in self.table.spans.iter().enumerate() {
+            let start = (span.start - range.start) as usize;
+            each(row, &bytes[start..start + span.len as usize], bad.next_if(|bad| bad.row as usize == row));
+        }
+        Ok(())
+    }
+
+    /// The places of the records that can be scored.
+    fn good(&self) -> Vec<u32> {
+        self.table.good_rows()
+    }
+}
+
+impl Crew {
+    pub(super) fn open(&mut self, file: FileId, store: Rc<dyn Store>, plan: Rc<Plan>) {
+        self.files.insert(file, OpenFile { store, plan });
+    }
+
+    pub(super) fn has(&self, file: FileId) -> bool {
+        self.files.contains_key(&file)
+    }
+
+    pub(super) fn close(&mut self, file: FileId) {
+        self.files.remove(&file);
+        self.cache.forget(file);
+    }
+
+    pub(super) fn brief(&mut self, ready: Rc<Ready>) {
+        self.ready = Some(ready);
+    }
+
+    pub(super) fn limit(&mut self, bytes: u64) {
+        self.cache.limit = bytes;
+        self.cache.shrink();
+    }
+
+    pub(super) fn perform(&mut self, order: &Order, bulk: &[Bulk]) -> Result<(Finding, Vec<Bulk>)> {
+        let Order { file, chunk, .. } = *order;
+        let OpenFile { store, plan } = self.file(file)?;
+        let (store, plan) = (store.clone(), plan.clone());
+        if let Task::Read { guess, below, full } = &order.task {
+            return self.read(order, *guess, *below, full);
+        }
+        let table = self.table(file, chunk)?;
+        let records = Records { table: &table, dialect: &plan.dialect, chunk, store: &*store };
+        match &order.task {
+            Task::Read { .. } => unreachable!("it was done above"),
+            Task::Score => self.score(&records),
+            Task::Select { test, below } => {
+                let (rows, is_comparable) = test.select(&records)?;
+                let picked: Vec<u32> =
+                    rows.iter().copied().filter(|&row| is_picked(&table.spans[row as usize], *below)).collect();
+                let (picked, cells) = Picked::of(&table, &picked, chunk.first_row);
+                Ok((Finding::Selected { n: rows.len() as u64, is_comparable, picked }, vec![Bulk::U8(cells)]))
+            }
+            Task::Arrange(task) => task.perform(&records).map(|(finding, bulk)| (Finding::Arranged(finding), bulk)),
+            Task::Export(task) => Ok((Finding::Exported, vec![Bulk::U8(task.perform(&records, bulk)?)])),
+        }
+    }
+
+    fn file(&self, file: FileId) -> Result<&OpenFile> {
+        self.files.get(&file).ok_or_else(|| Error::new("The file is no longer open").advice("Open it again"))
+    }
+
+    pub(super) fn ready(&self) -> Result<&Rc<Ready>> {
+        self.ready.as_ref().ok_or_else(|| Error::new("There is no detector yet"))
+    }
+
+    /// The columns of a chunk, which are kept as long as there is room.
+    pub(super) fn table(&mut self, file: FileId, chunk: Chunk) -> Result<Rc<Table>> {
+        if let Some(table) = self.cache.get(file, chunk.start.offset) {
+            return Ok(table);
+        }
+        let table = Rc::new(self.part(file, chunk)?.table);
+        self.cache.put(file, chunk.start.offset, table.clone());
+        Ok(table)
+    }
+
+    /// The same, not to be kept.
+    pub(super) fn part(&self, file: FileId, chunk: Chunk) -> Result<Part> {
+        let OpenFile { store, plan } = self.file(file)?;
+        let mut reader = PartReader::new(plan, chunk.start, chunk.end);
+        let (mut at, mut bytes) = (chunk.start.offset, Vec::new());
+        while at < store.size() && !reader.is_done() {
+            // Most often all of it, and then a little more to see where the last record ends.
+            let len = if at < chunk.end { chunk.end - at } else { BYTES_PER_STEP as u64 }.min(store.size() - at);
+            bytes.clear();
+            store.read(at, len as usize, &mut bytes)?;
+            reader.push(&bytes)?;
+            at += len;
+        }
+        reader.finish()
+    }
+
+    fn read(&mut self, order: &Order, guess: bool, below: u64, full: &[bool]) -> Result<(Finding, Vec<Bulk>)> {
+        let Order { file, mut chunk, .. } = *order;
+        if guess {
+            let OpenFile { store, plan } = self.file(file)?;
+            chunk.start = first_line_start(&**store, chunk.start.offset, plan)?;
+        }
+        let Part { table, tally, start, end } = self.part(file, chunk)?;
+        let starts = table.spans.iter().map(|span| (span.start - start.offset) as u32).collect();
+        let lens = table.spans.iter().map(|span| span.len).collect();
+        let good = table.good_rows().into_iter();
+        let picked: Vec<u32> = good.filter(|&row| is_picked(&table.spans[row as usize], below)).collect();
+        let (picked, cells) = Picked::of(&table, &picked, 0);
+        let texts = table.columns.iter().zip(full).map(|(column, &is_full)| match is_full {
+            true => Vec::new(),
+            false => column.dictionary.iter().map(str::to_owned).collect(),
+        });
+        let finding = ReadFinding {
+            start,
+            end,
+            tally,
+            bad: table.bad.iter().take(BAD_NAMED).cloned().collect(),
+            summaries: table.columns.iter().map(|column| Summary::of(column, table.bad.len())).collect(),
+            texts: texts.collect(),
+            picked,
+        };
+        self.cache.put(file, start.offset, Rc::new(table));
+        Ok((Finding::Read(Box::new(finding)), vec![Bulk::U32(starts), Bulk::U32(lens), Bulk::U8(cells)]))
+    }
+
+    fn score(&self, records: &Records) -> Result<(Finding, Vec<Bulk>)> {
+        let Ready { detector, schema } = &**self.ready()?;
+        let table = records.table;
+        let view = detector.record.view(table, schema)?;
+        let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+        let rows = records.good();
+        let has_network = detector.second.is_some();
+        let blank = |n: usize| vec![f32::NAN; n];
+        let (mut forest, mut score) = (blank(rows.len()), blank(rows.len()));
+        let mut dnn = blank(if has_network { rows.len() } else { 0 });
+        detector.bind(seen_as, view_schema)?.score(&rows, &mut forest, &mut dnn, &mut score)?;
+        // Bad records have no score.
+        let all = |scores: Vec<f32>| {
+            if scores.is_empty() || rows.len() == table.n_rows() {
+                return scores;
+            }
+            let mut all = blank(table.n_rows());
+            for (&row, score) in rows.iter().zip(scores) {
+                all[row as usize] = score;
+            }
+            all
+        };
+        let has_labels = !schema.normal_labels.is_empty();
+        let labels = if has_labels { schema::labels(table, schema) } else { None }.unwrap_or_default();
+        let bulk = vec![Bulk::F32(all(forest)), Bulk::F32(all(dnn)), Bulk::F32(all(score)), Bulk::U8(labels)];
+        Ok((Finding::Scored, bulk))
+    }
+}
+
+/// The first line start at or after `from`, or the end of the file.
+fn first_line_start(store: &dyn Store, from: u64, plan: &Plan) -> Result<Start> {
+    const WINDOW: u64 = 64 << 10;
+    // A line that ends just before `from` makes that a start.
+    let mut at = from.saturating_sub(1);
+    let mut bytes = Vec::new();
+    while at < store.size() {
+        let len = WINDOW.min(store.size() - at);
+        bytes.clear();
+        store.read(at, len as usize, &mut bytes)?;
+        if let Some(found) = guess_start(&bytes, plan) {
+            return Ok(Start::at(at + found as u64));
+        }
+        at += len;
+    }
+    Ok(Start::at(store.size()))
+}
+
+/// The columns of the chunks that were used last.
+struct Cache {
+    /// Bytes.
+    limit: u64,
+    used: u64,
+    tables: FxHashMap<(FileId, u64), (Rc<Table>, u64)>,
+    /// The next to go first.
+    order: VecDeque<(FileId, u64)>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { limit: super::MEMORY_LIMIT, used: 0, tables: FxHashMap::default(), order: VecDeque::new() }
+    }
+}
+
+impl Cache {
+    fn get(&self, file: FileId, start: u64) -> Option<Rc<Table>> {
+        self.tables.get(&(file, start)).map(|(table, _)| table.clone())
+    }
+
+    /// The chunks of a file that does not fit are asked for in turn, and the oldest is then the very one that is needed
+    /// next. So what comes when the room is full is not kept, rather than something else thrown out.
+    fn put(&mut self, file: FileId, start: u64, table: Rc<Table>) {
+        let size = size_of(&table);
+        if self.used + size > self.limit || self.tables.contains_key(&(file, start)) {
+            return;
+        }
+        self.used += size;
+        self.tables.insert((file, start), (table, size));
+        self.order.push_back((file, start));
+    }
+
+    fn shrink(&mut self) {
+        while self.used > self.limit
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.used -= self.tables.remove(&oldest).map_or(0, |(_, size)| size);
+        }
+    }
+
+    fn forget(&mut self, file: FileId) {
+        self.order.retain(|key| key.0 != file);
+        let mut freed = 0;
+        self.tables.retain(|key, (_, size)| {
+            freed += if key.0 == file { *size } else { 0 };
+            key.0 != file
+        });
+        self.used -= freed;
+    }
+}
+
+/// About the bytes that a table takes.
+fn size_of(table: &Table) -> u64 {
+    let columns = table.columns.iter().map(|column| {
+        // A text is there twice, with what holds it.
+        let texts: usize = column.dictionary.iter().map(|text| 2 * text.len() + 64).sum();
+        column.cells.capacity() * 8 + texts
+    });
+    (columns.sum::<usize>() + table.spans.capacity() * 16) as u64
+}
+
+/// The other end of a [`super::Pool`]: does what it is told.
+#[derive(Default)]
+pub struct Hand {
+    crew: Crew,
+}
+
+impl Hand {
+    /// Takes a message, which the engine has packed, with what travels beside it: bulk, and the file's bytes where a file
+    /// is opened. Gives an answer, if the message wants one, and its bulk.
+    ///
+    /// # Errors
+    /// If the message is of another build.
+    pub fn hear(
+        &mut self,
+        message: &[u8],
+        bulk: Vec<Bulk>,
+        store: Option<Box<dyn Store>>,
+    ) -> Result<Option<(Vec<u8>, Vec<Bulk>)>> {
+        let message = postcard::from_bytes(message).map_err(|_| Error::new("A worker is of another build"))?;
+        match message {
+            Message::Open { file, plan } => {
+                if let Some(store) = store {
+                    self.crew.open(file, store.into(), Rc::new(plan));
+                }
+            }
+            Message::Close { file } => self.crew.close(file),
+            Message::Limit { bytes } => self.crew.limit(bytes),
+            Message::Brief(briefing) => {
+                let Briefing { schema, origin } = *briefing;
+                let detector = match origin {
+                    Origin::Pack => {
+                        let [Bulk::U8(manifest), Bulk::U8(forest), Bulk::U8(dnn)] = &bulk[..] else {
+                            return Err(Error::new("The model pack is not three files"));
+                        };
+                        Pack::open(manifest, forest, dnn)?.detector()
+                    }
+                    Origin::Own { encoder, forest, seen } => Detector::of_parts(encoder, forest, seen),
+                };
+                self.crew.brief(Rc::new(Ready { detector, schema }));
+            }
+            Message::Order(order) => {
+                let answer = Answer {
+                    sweep: order.sweep,
+                    number: order.number,
+                    finding: Err(Error::new("The worker has no answer")),
+                };
+                let (finding, bulk) = match self.crew.perform(&order, &bulk) {
+                    Ok((finding, bulk)) => (Ok(finding), bulk),
+                    Err(error) => (Err(error), Vec::new()),
+                };
+                let answer = Answer { finding, ..answer };
+                let answer = postcard::to_stdvec(&answer).map_err(|_| Error::new("An answer cannot be packed"))?;
+                return Ok(Some((answer, bulk)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a crew answers to an [`Order`].
+#[derive(Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub sweep: u32,
+    pub number: u32,
+    pub finding: Result<Finding>,
+}

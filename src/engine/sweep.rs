@@ -1,0 +1,221 @@
+//! One task for every chunk of a file, done by all crews there are; what they find comes in the order of the chunks, so that
+//! what is made of it does not depend on how many there are or how fast they are.
+
+use super::Engine;
+use super::crew::{Answer, FileId, Finding, Message, Order, Task};
+use super::places::Chunk;
+use crate::error::{Error, Result};
+use crate::ingest::Plan;
+use crate::protocol::Bulk;
+use crate::store::Store;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Other crews, in workers or threads of their own. Programs bring theirs; each crew is a [`super::Hand`].
+pub trait Pool {
+    /// How many there are.
+    fn n(&self) -> usize;
+
+    /// Sends a message to one of them, with the bytes of a file beside it where it opens one.
+    ///
+    /// # Errors
+    /// If the file cannot be shared, or the worker is gone.
+    fn send(&mut self, to: usize, message: &[u8], bulk: Vec<Bulk>, store: Option<&dyn Store>) -> Result<()>;
+
+    /// The next answer that has come, and whose it is.
+    fn receive(&mut self) -> Option<(usize, Vec<u8>, Vec<Bulk>)>;
+
+    /// Blocks until an answer has come, where that can be done; otherwise the program steps the job again when one has.
+    fn wait(&mut self);
+}
+
+/// Orders that a crew has at a time: one in hand, and the next so that it need not wait.
+const AHEAD: usize = 2;
+
+/// The crews elsewhere, and what they are busy with.
+pub(super) struct Crews {
+    pool: Box<dyn Pool>,
+    /// Orders that each has not answered.
+    load: Vec<usize>,
+    /// Answers of the present sweep that have come.
+    inbox: Vec<(u32, Owner, Result<Finding>, Vec<Bulk>)>,
+}
+
+impl Crews {
+    pub fn new(pool: Box<dyn Pool>) -> Self {
+        Self { load: vec![0; pool.n()], pool, inbox: Vec::new() }
+    }
+
+    pub fn n(&self) -> usize {
+        self.load.len()
+    }
+
+    /// Tells all of them.
+    pub fn tell(&mut self, message: &Message, bulk: &[Bulk], store: Option<&dyn Store>) -> Result<()> {
+        let bytes = pack(message)?;
+        (0..self.n()).try_for_each(|to| self.pool.send(to, &bytes, bulk.to_vec(), store))
+    }
+
+    fn order(&mut self, to: usize, order: Order, bulk: Vec<Bulk>) -> Result<()> {
+        self.load[to] += 1;
+        self.pool.send(to, &pack(&Message::Order(order))?, bulk, None)
+    }
+
+    /// Those that have room for an order, the least busy first.
+    fn idle(&self) -> Option<usize> {
+        (0..self.n()).filter(|&at| self.load[at] < AHEAD).min_by_key(|&at| self.load[at])
+    }
+
+    /// Takes in what has come; answers to sweeps that were given up are of no use.
+    fn receive(&mut self, sweep: u32) -> Result<()> {
+        while let Some((from, answer, bulk)) = self.pool.receive() {
+            if let Some(load) = self.load.get_mut(from) {
+                *load = load.saturating_sub(1);
+            }
+            let answer: Answer =
+                postcard::from_bytes(&answer).map_err(|_| Error::new("A worker's answer cannot be read"))?;
+            if answer.sweep == sweep {
+                self.inbox.push((answer.number, from as Owner + 1, answer.finding, bulk));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn wait(&mut self) {
+        self.pool.wait();
+    }
+}
+
+fn pack(message: &Message) -> Result<Vec<u8>> {
+    postcard::to_stdvec(message).map_err(|_| Error::new("A message to a worker cannot be packed"))
+}
+
+/// How far a step has come.
+pub(super) enum Swept {
+    /// Something was done, and there is more.
+    Working,
+    /// Nothing can be done before another crew answers.
+    Waiting,
+    /// The next chunk's finding.
+    Found(Found),
+    Done,
+}
+
+/// Who read a chunk, and may have its columns still: 0 the engine's own crew, else the number of another, from 1.
+pub(super) type Owner = u32;
+
+/// See above.
+pub(super) struct Sweep {
+    id: u32,
+    file: FileId,
+    chunks: Rc<[Chunk]>,
+    /// Of each chunk, who had better do it; empty where it is all the same.
+    owners: Rc<[Owner]>,
+    /// Chunks that have been given out.
+    given: Vec<bool>,
+    /// All before this one have been.
+    first_left: usize,
+    /// Chunks whose findings have been handed over.
+    taken: u32,
+    found: BTreeMap<u32, Found>,
+}
+
+/// A chunk's finding, and whose it is.
+pub(super) struct Found {
+    pub number: u32,
+    pub by: Owner,
+    pub finding: Finding,
+    pub bulk: Vec<Bulk>,
+}
+
+impl Sweep {
+    pub fn new(engine: &mut Engine, file: FileId, chunks: Rc<[Chunk]>, owners: Rc<[Owner]>) -> Self {
+        engine.last_sweep += 1;
+        if let Some(crews) = &mut engine.crews {
+            crews.inbox.clear();
+        }
+        let given = vec![false; chunks.len()];
+        Self { id: engine.last_sweep, file, chunks, owners, given, first_left: 0, taken: 0, found: BTreeMap::new() }
+    }
+
+    /// Of how many chunks the findings have been handed over, and how many there are.
+    pub fn done(&self) -> (u64, u64) {
+        (u64::from(self.taken), self.chunks.len() as u64)
+    }
+
+    /// Hands over the next finding, or else does a bounded part of the work. `task` says what is to be done with a chunk,
+    /// and gives the bulk for it.
+    pub fn step(
+        &mut self,
+        engine: &mut Engine,
+        mut task: impl FnMut(u32, &Chunk) -> (Task, Vec<Bulk>),
+    ) -> Result<Swept> {
+        if let Some(crews) = &mut engine.crews {
+            crews.receive(self.id)?;
+            for (number, by, finding, bulk) in std::mem::take(&mut crews.inbox) {
+                self.found.insert(number, Found { number, by, finding: finding?, bulk });
+            }
+            while let Some(to) = crews.idle()
+                && let Some((order, bulk)) = self.next(to as Owner + 1, &mut task)
+            {
+                crews.order(to, order, bulk)?;
+            }
+        }
+        if let Some(found) = self.found.remove(&self.taken) {
+            self.taken += 1;
+            return Ok(Swept::Found(found));
+        }
+        if let Some((order, bulk)) = self.next(OWN, &mut task) {
+            let (finding, bulk) = engine.crew.perform(&order, &bulk)?;
+            self.found.insert(order.number, Found { number: order.number, by: OWN, finding, bulk });
+            return Ok(Swept::Working);
+        }
+        Ok(if (self.taken as usize) < self.chunks.len() { Swept::Waiting } else { Swept::Done })
+    }
+
+    /// The next order for a crew: first the chunks that it may have still, then those that nobody has, then any.
+    fn next(
+        &mut self,
+        who: Owner,
+        task: &mut impl FnMut(u32, &Chunk) -> (Task, Vec<Bulk>),
+    ) -> Option<(Order, Vec<Bulk>)> {
+        while *self.given.get(self.first_left)? {
+            self.first_left += 1;
+        }
+        let mut left = (self.first_left..self.chunks.len()).filter(|&at| !self.given[at]);
+        let at = left.find(|&at| self.owners.get(at).is_none_or(|&owner| owner == who)).unwrap_or(self.first_left);
+        self.given[at] = true;
+        let (number, chunk) = (at as u32, self.chunks[at]);
+        let (task, bulk) = task(number, &chunk);
+        Some((Order { sweep: self.id, file: self.file, number, chunk, task }, bulk))
+    }
+}
+
+/// The engine's own crew.
+const OWN: Owner = 0;
+
+impl Engine {
+    /// Opens a file in every crew.
+    pub(super) fn open_everywhere(&mut self, store: &Rc<dyn Store>, plan: &Rc<Plan>) -> Result<FileId> {
+        // Jobs that were given up have left theirs behind.
+        let used = [&self.dataset, &self.reference].map(|dataset| dataset.as_ref().map(|dataset| dataset.file));
+        for stray in (1..=self.last_file).filter(|&file| self.crew.has(file) && !used.contains(&Some(file))) {
+            self.close_everywhere(stray);
+        }
+        self.last_file += 1;
+        let file = self.last_file;
+        self.crew.open(file, store.clone(), plan.clone());
+        if let Some(crews) = &mut self.crews {
+            crews.tell(&Message::Open { file, plan: (**plan).clone() }, &[], Some(&**store))?;
+        }
+        Ok(file)
+    }
+
+    pub(super) fn close_everywhere(&mut self, file: FileId) {
+        self.crew.close(file);
+        if let Some(crews) = &mut self.crews {
+            // A worker that is gone has nothing open.
+            let _ = crews.tell(&Message::Close { file }, &[], None);
+        }
+    }
+}
