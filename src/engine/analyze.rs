@@ -278,7 +278,7 @@ impl Engine {
         let Some(crews) = self.crews.as_mut().filter(|crews| crews.n() > 0) else { return Ok(()) };
         let Ready { detector, schema } = &**ready;
         let (origin, bulk) = match pack {
-            Some(pack) => (Origin::Pack, pack.files().map(|bytes| Bulk::U8(bytes.to_vec())).to_vec()),
+            Some(pack) => (Origin::Pack, pack.files().iter().map(|bytes| Bulk::U8(bytes.clone())).collect()),
             None => {
                 let Detector { encoder, forest, seen, .. } = detector.clone();
                 (Origin::Own { encoder, forest, seen }, Vec::new())

@@ -58,7 +58,7 @@ impl Engine {
         let dataset = self.dataset()?;
         let mut line = Vec::new();
         if dataset.dialect().has_header {
-            for (at, column) in dataset.table.columns.iter().enumerate() {
+            for (at, column) in dataset.sample.columns.iter().enumerate() {
                 if at > 0 {
                     line.push(dataset.dialect().delimiter);
                 }
