@@ -4,6 +4,7 @@
 //! column needs no type before its last cell has been read, and no text is kept but one copy of each distinct value.
 //! The text of a record is not here: its [`Span`] says where to read it again.
 
+use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -100,6 +101,7 @@ pub struct Dictionary {
     texts: Vec<Box<str>>,
     codes: FxHashMap<Box<str>, u32>,
     bytes: usize,
+    is_unlimited: bool,
     /// Whether some text was not kept because the dictionary was full.
     pub overflowed: bool,
 }
@@ -110,12 +112,19 @@ impl Dictionary {
     /// Bounds the memory of a column of long texts.
     pub const MAX_BYTES: usize = 4 << 20;
 
+    /// One that is never full: for a part of a file, where it is not known yet which texts there is room for.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { is_unlimited: true, ..Self::default() }
+    }
+
     /// The code of `text`, which is added while there is room.
     pub fn code(&mut self, text: &str) -> Option<u32> {
         if let Some(&code) = self.codes.get(text) {
             return Some(code);
         }
-        if self.texts.len() >= Self::MAX_TEXTS || self.bytes + text.len() > Self::MAX_BYTES {
+        let is_full = self.texts.len() >= Self::MAX_TEXTS || self.bytes + text.len() > Self::MAX_BYTES;
+        if is_full && !self.is_unlimited {
             self.overflowed = true;
             return None;
         }
@@ -200,6 +209,11 @@ pub struct BadRecord {
     pub cause: String,
 }
 
+// Cells of eight bytes each. Short bad records in a wide table would otherwise make gigabytes out of kilobytes.
+const MAX_CELLS: u64 = 1 << 30;
+// Records that room is made for at a time.
+const ROOM: usize = 4096;
+
 /// All records of a file, the bad ones included (their cells are [`Cell::MISSING`]).
 #[derive(Clone, Debug, Default)]
 pub struct Table {
@@ -214,6 +228,58 @@ impl Table {
     #[must_use]
     pub fn n_rows(&self) -> usize {
         self.spans.len()
+    }
+
+    /// Makes room for `more` records.
+    ///
+    /// # Errors
+    /// A table that is too large to be held.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        let rows = self.spans.len();
+        if rows as u64 + more as u64 > u64::from(u32::MAX) {
+            return Err(
+                Error::new("The file has more than 4,294,967,295 records").advice("Split it and analyze its parts")
+            );
+        }
+        if (rows as u64 + more as u64) * self.columns.len() as u64 > MAX_CELLS {
+            return Err(Error::new(format!("The table is too large: {rows} records were read, and there are more"))
+                .advice("Split it and analyze its parts, or leave out columns"));
+        }
+        if more <= self.spans.capacity() - rows {
+            return Ok(());
+        }
+        let room = more.max(rows / 2).max(ROOM);
+        let columns = self.columns.iter_mut().map(|column| column.cells.try_reserve_exact(room));
+        if columns.chain([self.spans.try_reserve_exact(room)]).any(|room| room.is_err()) {
+            return Err(Error::new(format!("The file is too large for the memory there is: {rows} records were read"))
+                .advice("Split it and analyze its parts"));
+        }
+        Ok(())
+    }
+
+    /// Appends the records of a table with the same columns, whose texts have other codes. Texts for which there is no room in
+    /// a dictionary become [`Value::UnkeptText`]. `lines` are to be added to the lines of its bad records.
+    ///
+    /// # Errors
+    /// A table that is too large to be held.
+    ///
+    /// # Panics
+    /// If the number of columns differs.
+    pub fn append(&mut self, more: Self, lines: u64) -> Result<()> {
+        assert_eq!(self.columns.len(), more.columns.len(), "the columns must be the same");
+        self.reserve(more.n_rows())?;
+        let rows = self.n_rows() as u32;
+        for (column, more) in self.columns.iter_mut().zip(more.columns) {
+            let Column { cells, dictionary, .. } = column;
+            let text = |text: &str| dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text);
+            let texts: Vec<Cell> = more.dictionary.iter().map(text).collect();
+            dictionary.overflowed |= more.dictionary.overflowed;
+            cells.extend(more.cells.iter().map(|cell| cell.as_text().map_or(*cell, |code| texts[code as usize])));
+        }
+        self.spans.extend(more.spans);
+        let bad = |bad: BadRecord| BadRecord { row: rows + bad.row, line: lines + bad.line, ..bad };
+        self.bad.extend(more.bad.into_iter().map(bad));
+        Ok(())
     }
 
     /// Why a row is not scored, if it is bad.

@@ -2,11 +2,18 @@
 //!
 //! Two stages: [`Decoder`] undoes gzip and UTF-16, [`Reader`] finds out how the table is written and reads it. A record that
 //! cannot be read is kept as a bad one with its place and cause; only what is no table at all is an error.
+//!
+//! Or several readers share a file: [`Plan`] is what its beginning says, a [`PartReader`] reads from any place on, and
+//! [`Part::append`] makes one table of the parts, the same as [`Reader`] makes.
 
 mod decode;
 mod dialect;
+#[cfg(test)]
+mod differential;
 mod magic;
 mod number;
+mod part;
+mod plan;
 mod preamble;
 mod reader;
 mod shapes;
@@ -15,6 +22,8 @@ mod split;
 
 pub use decode::{Decoder, MAX_DECODED};
 pub use dialect::{Dialect, LineEnd};
+pub use part::{Part, PartReader};
+pub use plan::{Plan, Start, Tally, guess_start};
 pub use reader::Reader;
 
 use crate::protocol::FileFacts;

@@ -4,9 +4,10 @@
 //! asks for them, and digits grouped by dots only where the column holds numbers: `192.168.100.103` is an address elsewhere.
 
 use crate::table::{Column, Notation};
+use serde::{Deserialize, Serialize};
 
 /// How the cells of one column are to be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellRule {
     pub notation: Notation,
     /// `1.307.668.672` is a number.

@@ -5,31 +5,14 @@
 
 use super::dialect::{Dialect, LineEnd, text_of};
 use super::number::{CellRule, Evidence, Parsed, trim};
+use super::plan::Plan;
 use super::preamble::{self, Introduction};
 use super::shapes;
 use super::split::{End, Field, cut};
 use super::{MAX_COLUMNS, MAX_RECORD};
 use crate::error::{Error, Place, Result};
-use crate::schema::Layout;
 use crate::table::Notation;
 use rustc_hash::{FxHashMap, FxHashSet};
-
-/// What was found out about a file from its beginning.
-pub struct Sniffed {
-    pub format: &'static str,
-    pub dialect: Dialect,
-    /// Unique, one for each column.
-    pub names: Vec<String>,
-    pub rules: Vec<CellRule>,
-    /// The header record's fields as they stand, to know the header again in mid-file.
-    pub header: Vec<Vec<u8>>,
-    /// Bytes and lines before the first record, the header included.
-    pub skip: usize,
-    pub lines: u64,
-    /// Known from the shape of a headerless table.
-    pub detected: Option<Layout>,
-    pub warnings: Vec<String>,
-}
 
 const DELIMITERS: [(u8, f64); 5] = [
     // Weights break ties: commas are decimal marks elsewhere, and spaces are part of many texts.
@@ -47,7 +30,7 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 ///
 /// # Errors
 /// What is no table, has no record, has a first line without end, or has more columns than anyone wants.
-pub fn sniff(head: &[u8], complete: bool) -> Result<Sniffed> {
+pub fn sniff(head: &[u8], complete: bool) -> Result<Plan> {
     let bom = if head.starts_with(BOM) { BOM.len() } else { 0 };
     let text = &head[bom..];
     if text.trim_ascii().is_empty() && complete {
@@ -65,12 +48,12 @@ pub fn sniff(head: &[u8], complete: bool) -> Result<Sniffed> {
         None => {
             let Introduction { delimiter, len, lines } = preamble::introduction(text, line_end);
             let mut sniffed = from_records(&text[len..], complete, line_end, delimiter)?;
-            sniffed.skip += len;
+            sniffed.skip += len as u64;
             sniffed.lines += lines;
             sniffed
         }
     };
-    sniffed.skip += bom;
+    sniffed.skip += bom as u64;
     Ok(sniffed)
 }
 
@@ -202,7 +185,7 @@ fn quote(text: &[u8], records: &[Record]) -> u8 {
 }
 
 /// A table of records, whose delimiter may be `given`.
-fn from_records(text: &[u8], complete: bool, line_end: LineEnd, given: Option<u8>) -> Result<Sniffed> {
+fn from_records(text: &[u8], complete: bool, line_end: LineEnd, given: Option<u8>) -> Result<Plan> {
     let delimiter = given.map_or_else(|| delimiter(text, complete, line_end), Ok)?;
     let mut dialect = Dialect { delimiter, line_end, ..Dialect::default() };
     dialect.quote = Some(quote(text, &records(text, 0, complete, &dialect, SCORED_RECORDS)));
@@ -240,10 +223,10 @@ fn from_records(text: &[u8], complete: bool, line_end: LineEnd, given: Option<u8
     }
     let names = unique_names(sniffed_names, n_columns);
     let rules = rules(&names, &cells[usize::from(dialect.has_header)..], &mut warnings);
-    Ok(Sniffed { format: "Table", dialect, names, rules, header, skip, lines, detected, warnings })
+    Ok(Plan { format: "Table".into(), dialect, names, rules, header, skip: skip as u64, lines, detected, warnings })
 }
 
-fn from_preamble(text: &[u8], complete: bool, preamble: preamble::Preamble) -> Result<Sniffed> {
+fn from_preamble(text: &[u8], complete: bool, preamble: preamble::Preamble) -> Result<Plan> {
     let preamble::Preamble { format, dialect, names, len, lines } = preamble;
     check_columns(names.len())?;
     let records = records(text, len, complete, &dialect, SAMPLED_RECORDS);
@@ -257,7 +240,17 @@ fn from_preamble(text: &[u8], complete: bool, preamble: preamble::Preamble) -> R
     // Programs write these, and with decimal points.
     let point = |rule: CellRule| CellRule { notation: Notation::Point, ..rule };
     let rules = rules(&names, &cells, &mut Vec::new()).into_iter().map(point).collect();
-    Ok(Sniffed { format, dialect, names, rules, header, skip: len, lines, detected: None, warnings: Vec::new() })
+    Ok(Plan {
+        format: format.into(),
+        dialect,
+        names,
+        rules,
+        header,
+        skip: len as u64,
+        lines,
+        detected: None,
+        warnings: Vec::new(),
+    })
 }
 
 fn check_columns(n_columns: usize) -> Result<()> {
@@ -332,7 +325,7 @@ fn rules(names: &[String], cells: &[Vec<Vec<u8>>], warnings: &mut Vec<String>) -
 mod tests {
     use super::*;
 
-    fn check(text: &str, delimiter: char, has_header: bool, names: &str) -> Sniffed {
+    fn check(text: &str, delimiter: char, has_header: bool, names: &str) -> Plan {
         let sniffed = sniff(text.as_bytes(), true).unwrap();
         assert_eq!(char::from(sniffed.dialect.delimiter), delimiter, "{text:?}");
         assert_eq!(sniffed.dialect.has_header, has_header, "{text:?}");
@@ -392,11 +385,11 @@ mod tests {
             ("<!DOCTYPE html><html>", "This is a web page"),
             ("#fields\ta\tb\n#close\n", "There is a header but no record"),
         ] {
-            let error = sniff(text.as_bytes(), true).err().expect(text).to_string();
+            let error = sniff(text.as_bytes(), true).expect_err(text).to_string();
             assert!(error.starts_with(message), "{error}");
         }
         let wide = vec!["x"; 5000].join(",");
-        let error = sniff(wide.as_bytes(), true).err().unwrap();
+        let error = sniff(wide.as_bytes(), true).unwrap_err();
         assert_eq!(error.what, "The table has 5000 columns; at most 4096 can be read");
     }
 }

@@ -1,0 +1,332 @@
+//! Reads the records of a part of a file: from a place where a record starts, to the first record that starts at or after
+//! another place. What comes out does not depend on how the bytes were cut into pushes.
+//!
+//! Parts whose ends meet, appended to one another, are the file. Each byte is looked at a bounded number of times, whatever
+//! its neighbours are.
+
+use super::MAX_RECORD;
+use super::dialect::text_of;
+use super::number::{Parsed, trim};
+use super::plan::{Plan, Start, Tally};
+use super::split::{End, Field, cut};
+use crate::error::Result;
+use crate::table::{BadRecord, Cell, Dictionary, Span, Table};
+use memchr::{memchr, memchr_iter};
+use std::borrow::Cow;
+
+// Bytes that must have come before it is worth looking for more whole records.
+const BATCH: usize = 64 << 10;
+
+/// Some of the records of a file that follow one another.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Spans are those of the file. Lines of bad records count from 1 where the part starts, but in a whole file from the
+    /// beginning. The dictionaries of a part that was read by itself have no limit: which texts are kept is decided when the
+    /// part is appended to those before it.
+    pub table: Table,
+    pub tally: Tally,
+    /// Where the part was told to start, and where the next one starts.
+    pub start: Start,
+    pub end: Start,
+}
+
+impl Part {
+    /// Appends the part that follows.
+    ///
+    /// # Errors
+    /// A table that is too large to be held.
+    ///
+    /// # Panics
+    /// If `next` does not start where this part ends: it was read from a wrong place and says nothing about the file.
+    pub fn append(&mut self, next: Self) -> Result<()> {
+        assert!(self.end == next.start, "a part must start where the one before it ended");
+        self.table.append(next.table, self.tally.lines)?;
+        self.tally.add(&next.tally);
+        self.end = next.end;
+        Ok(())
+    }
+}
+
+/// Reads a part as its bytes come.
+pub struct PartReader {
+    /// Bytes that have come and not been read.
+    pending: Vec<u8>,
+    /// `pending` is looked at again when it has this size.
+    next_look: usize,
+    body: Body,
+}
+
+impl PartReader {
+    /// The bytes to push are those of the decoded file from `start` on; what starts at or after the place `end` is left to the
+    /// next part, for which `u64::MAX` is the end of the file.
+    #[must_use]
+    pub fn new(plan: &Plan, start: Start, end: u64) -> Self {
+        let mut table = plan.new_table();
+        table.columns.iter_mut().for_each(|column| column.dictionary = Dictionary::unlimited());
+        Self::with_table(plan, start, end, table, 0)
+    }
+
+    /// The whole file in one part, with the limits and lines of a whole file.
+    pub(super) fn whole(plan: &Plan) -> Self {
+        Self::with_table(plan, plan.start(), u64::MAX, plan.new_table(), plan.lines)
+    }
+
+    fn with_table(plan: &Plan, start: Start, end: u64, table: Table, lines: u64) -> Self {
+        let body = Body {
+            dotted: vec![0; table.columns.len()],
+            plan: plan.clone(),
+            table,
+            start,
+            offset: start.offset,
+            end,
+            line: 1 + lines,
+            one_line_until: start.one_line_until,
+            overlong: None,
+            has_windows_1252: false,
+            fields: Vec::new(),
+            scratch: Vec::new(),
+        };
+        Self { pending: Vec::new(), next_look: 0, body }
+    }
+
+    /// Takes the next bytes of the decoded file. It needs some beyond the end of the part, to read its last record.
+    ///
+    /// # Errors
+    /// A table that is too large to be held.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.is_done() {
+            return Ok(());
+        }
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= self.next_look { self.read(false) } else { Ok(()) }
+    }
+
+    /// Whether the part has been read and no more bytes are needed.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.body.is_done()
+    }
+
+    /// Records read so far, the bad ones included.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.body.table.n_rows() as u64
+    }
+
+    /// The part. Unless [`PartReader::is_done`], the bytes that were pushed are taken for the last ones of the file.
+    ///
+    /// # Errors
+    /// A table that is too large to be held.
+    pub fn finish(mut self) -> Result<Part> {
+        self.read(true)?;
+        Ok(self.body.finish())
+    }
+
+    fn read(&mut self, at_end: bool) -> Result<()> {
+        let read = self.body.read(&self.pending, at_end)?;
+        self.pending.drain(..read);
+        self.next_look = self.pending.len() + BATCH;
+        Ok(())
+    }
+}
+
+/// The reading of the records.
+struct Body {
+    plan: Plan,
+    table: Table,
+    start: Start,
+    /// Place of the next byte to read in the decoded file, and its line.
+    offset: u64,
+    line: u64,
+    /// Records that start here or later are not read.
+    end: u64,
+    /// See [`Start`].
+    one_line_until: u64,
+    /// Within a record that is longer than [`MAX_RECORD`]; the last byte of it that has been passed over.
+    overlong: Option<u8>,
+    /// For each column, the cells that had several dots in a number.
+    dotted: Vec<u64>,
+    has_windows_1252: bool,
+    fields: Vec<Field>,
+    scratch: Vec<u8>,
+}
+
+impl Body {
+    fn is_done(&self) -> bool {
+        self.overlong.is_none() && self.offset >= self.end
+    }
+
+    /// Reads the whole records at the start of `bytes` and says how many bytes that were.
+    fn read(&mut self, bytes: &[u8], at_end: bool) -> Result<usize> {
+        let mut at = 0;
+        while at < bytes.len() && !self.is_done() {
+            let Some(read) = self.read_one(&bytes[at..], at_end)? else { break };
+            at += read;
+            self.offset += read as u64;
+        }
+        Ok(at)
+    }
+
+    /// Reads one record, bad or good, or a line that is no record; `None` if more bytes are needed.
+    fn read_one(&mut self, rest: &[u8], at_end: bool) -> Result<Option<usize>> {
+        if let Some(last) = self.overlong {
+            return Ok(Some(self.pass_over(rest, last)));
+        }
+        // What is decided must not depend on how many bytes happen to be there.
+        let window = &rest[..rest.len().min(MAX_RECORD + 2)];
+        let is_whole = at_end && window.len() == rest.len();
+        let is_full = window.len() < rest.len();
+        if !is_whole && !is_full && memchr(self.plan.dialect.line_end.byte(), window).is_none() {
+            return Ok(None);
+        }
+        let many_lines = self.offset >= self.one_line_until;
+        let mut fields = std::mem::take(&mut self.fields);
+        let found = cut(window, &self.plan.dialect, many_lines, &mut fields);
+        let record = &window[..found.len];
+        let result = match found.end {
+            End::Line | End::Unclosed if found.len > MAX_RECORD => {
+                self.bad(found.len, "longer than 1 MiB".into()).map(|()| Some(found.next))
+            }
+            End::Line if found.many_lines && self.is_stray_quote(record, &fields) => {
+                self.one_line_until = self.offset + found.next as u64;
+                Ok(Some(0))
+            }
+            End::Line => self.record(record, &fields).map(|()| Some(found.next)),
+            End::Unclosed => self.unclosed(found.len).map(|()| Some(found.next)),
+            End::BytesInQuotes if many_lines && (is_full || is_whole) => {
+                self.one_line_until = self.offset + window.len() as u64;
+                Ok(Some(0))
+            }
+            End::Bytes | End::BytesInQuotes if is_full => {
+                self.overlong = Some(b'\n');
+                self.bad(0, "longer than 1 MiB".into()).map(|()| Some(0))
+            }
+            End::Bytes if is_whole && found.len > MAX_RECORD => {
+                self.bad(found.len, "longer than 1 MiB".into()).map(|()| Some(found.next))
+            }
+            End::Bytes if is_whole => self.record(record, &fields).map(|()| Some(found.next)),
+            End::BytesInQuotes if is_whole => self.unclosed(found.len).map(|()| Some(found.next)),
+            End::Bytes | End::BytesInQuotes => Ok(None),
+        };
+        self.fields = fields;
+        if let Ok(Some(read)) = result {
+            self.line += memchr_iter(self.plan.dialect.line_end.byte(), &rest[..read]).count() as u64;
+        }
+        result
+    }
+
+    /// The rest of an overlong record, as far as it is there.
+    fn pass_over(&mut self, rest: &[u8], last: u8) -> usize {
+        let end = memchr(self.plan.dialect.line_end.byte(), rest);
+        let passed = end.unwrap_or(rest.len());
+        let last = if passed > 0 { rest[passed - 1] } else { last };
+        if let Some(span) = self.table.spans.last_mut() {
+            span.len = u32::try_from(passed).map_or(u32::MAX, |passed| span.len.saturating_add(passed));
+            if end.is_some() && last == b'\r' {
+                span.len -= 1;
+            }
+        }
+        self.line += u64::from(end.is_some());
+        self.overlong = if end.is_some() { None } else { Some(last) };
+        end.map_or(passed, |end| end + 1)
+    }
+
+    /// Whether a record of several lines is a line with a stray quote and the lines below it, rather than one record: it has
+    /// the wrong number of fields, and its second line by itself has the right one.
+    fn is_stray_quote(&self, record: &[u8], fields: &[Field]) -> bool {
+        let n_columns = self.table.columns.len();
+        let Some(at) = memchr(self.plan.dialect.line_end.byte(), record) else { return false };
+        let mut second = Vec::new();
+        fields.len() != n_columns && {
+            cut(&record[at + 1..], &self.plan.dialect, false, &mut second);
+            second.len() == n_columns
+        }
+    }
+
+    fn record(&mut self, record: &[u8], fields: &[Field]) -> Result<()> {
+        let n_columns = self.table.columns.len();
+        if is_blank(record, self.plan.dialect.delimiter) || self.plan.dialect.is_comment(record) {
+            return Ok(());
+        }
+        if fields.len() != n_columns {
+            return self.bad(record.len(), format!("{} fields, expected {n_columns}", fields.len()));
+        }
+        if self.is_header(record, fields) {
+            return self.bad(record.len(), "the header again".into());
+        }
+        self.begin_row(record.len())?;
+        for (at, field) in fields.iter().enumerate() {
+            let cell = trim(field.unquoted(record, self.plan.dialect.quote, &mut self.scratch));
+            let column = &mut self.table.columns[at];
+            let cell = match self.plan.rules[at].parse_fast(cell) {
+                Some(x) => Cell::number(x),
+                // Categories come in runs; the same bytes mean the same.
+                None => match column.cells.last().and_then(|last| last.as_text()) {
+                    Some(code) if column.dictionary.text(code).as_bytes() == cell => Cell::text(code),
+                    _ => match self.plan.rules[at].parse_slowly(cell) {
+                        Parsed::Number(x) => Cell::number(x),
+                        Parsed::Missing => Cell::MISSING,
+                        Parsed::Dotted(x) => {
+                            self.dotted[at] += 1;
+                            Cell::number(x)
+                        }
+                        Parsed::Text => {
+                            let text = text_of(cell);
+                            self.has_windows_1252 |= matches!(text, Cow::Owned(_));
+                            column.dictionary.code(&text).map_or(Cell::UNKEPT_TEXT, Cell::text)
+                        }
+                    },
+                },
+            };
+            column.cells.push(cell);
+        }
+        Ok(())
+    }
+
+    fn is_header(&mut self, record: &[u8], fields: &[Field]) -> bool {
+        !self.plan.header.is_empty()
+            && fields.iter().zip(&self.plan.header).all(|(field, name)| {
+                trim(field.unquoted(record, self.plan.dialect.quote, &mut self.scratch)) == name.as_slice()
+            })
+    }
+
+    fn unclosed(&mut self, len: usize) -> Result<()> {
+        self.bad(len, "a quote that is not closed".into())
+    }
+
+    fn bad(&mut self, len: usize, cause: String) -> Result<()> {
+        self.begin_row(len)?;
+        let row = (self.table.spans.len() - 1) as u32;
+        self.table.bad.push(BadRecord { row, line: self.line, cause });
+        self.table.columns.iter_mut().for_each(|column| column.cells.push(Cell::MISSING));
+        Ok(())
+    }
+
+    /// Notes where the record is, after making room for its cells.
+    fn begin_row(&mut self, len: usize) -> Result<()> {
+        self.table.reserve(1)?;
+        self.table.spans.push(Span { start: self.offset, len: len as u32 });
+        Ok(())
+    }
+
+    fn finish(self) -> Part {
+        let tally = Tally {
+            rows: self.table.n_rows() as u64,
+            bad: self.table.bad.len() as u64,
+            lines: self.line - 1,
+            dotted: self.dotted,
+            has_windows_1252: self.has_windows_1252,
+        };
+        let one_line_until = if self.one_line_until > self.offset { self.one_line_until } else { 0 };
+        let end = Start { offset: self.offset, one_line_until };
+        Part { table: self.table, tally, start: self.start, end }
+    }
+}
+
+/// A line of spaces is no record, unless tabs are what separates its empty fields.
+fn is_blank(record: &[u8], delimiter: u8) -> bool {
+    match record.first() {
+        None => true,
+        Some(&first) => first <= b' ' && record.iter().all(|&b| b <= b' ' && (b != delimiter || b == b' ')),
+    }
+}
