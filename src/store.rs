@@ -15,6 +15,9 @@ pub trait Store {
     /// # Errors
     /// If the range does not exist or can no longer be read, for instance because the file has changed.
     fn read(&self, start: u64, len: usize, out: &mut Vec<u8>) -> Result<()>;
+
+    /// For the program that made the store to share it with other workers.
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// A [`Store`] that grows at its end.
@@ -37,6 +40,10 @@ impl Store for Vec<u8> {
         let bytes = range.and_then(|range| self.get(range)).ok_or_else(out_of_range)?;
         out.extend_from_slice(bytes);
         Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

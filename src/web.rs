@@ -1,8 +1,14 @@
 //! The browser's side of things: a typed port over `postMessage`, and Blobs as [`Store`]s.
 //!
-//! A message is an array `[job, message, bulk, blob]`: the job's number, a serde value, an array of typed arrays that are
-//! transferred, and a Blob or `undefined`, which is cloned by reference. Nothing else of the library knows JavaScript.
+//! A message between the page and its worker is an array `[job, message, bulk, blob]`: the job's number, a serde value, an
+//! array of typed arrays that are transferred, and a Blob or `undefined`, which is cloned by reference. Nothing else of the
+//! library knows JavaScript.
+//!
+//! The page gives its worker hands: further workers, each joined to it by a port of a message channel, whose messages are
+//! arrays `[bytes, bulk, blob]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
+//! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports.
 
+use crate::engine::Pool;
 use crate::error::{Error, Result};
 use crate::protocol::{Bulk, JobId, Reply, Request};
 use crate::store::{Spool, Store, out_of_range};
@@ -11,8 +17,13 @@ use js_sys::{Array, Float32Array, Object, Uint8Array, Uint32Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileReaderSync, MessageEvent, Worker};
+use web_sys::{
+    Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileReaderSync, MessageChannel, MessageEvent, MessagePort, Worker,
+};
 
 /// A message as it arrived.
 #[derive(Debug)]
@@ -23,10 +34,8 @@ pub struct Incoming<T> {
     pub blob: Option<Blob>,
 }
 
-fn pack<T: Serialize>(job: JobId, message: &T, bulk: &[Bulk], blob: Option<&Blob>) -> (Array, Array) {
-    // Numbers beyond 2^53 (seeds) must survive.
-    let serializer = serde_wasm_bindgen::Serializer::new().serialize_large_number_types_as_bigints(true);
-    let message = message.serialize(&serializer).expect("every message of the protocol is a plain value");
+/// Typed arrays of the bulk, and the memory below them, which is what is transferred.
+fn pack_bulk(bulk: &[Bulk]) -> (Array, Array) {
     let (buffers, transfer) = (Array::new(), Array::new());
     for part in bulk {
         let buffer = match part {
@@ -34,18 +43,13 @@ fn pack<T: Serialize>(job: JobId, message: &T, bulk: &[Bulk], blob: Option<&Blob
             Bulk::U32(x) => Uint32Array::from(x.as_slice()).unchecked_into(),
             Bulk::F32(x) => Float32Array::from(x.as_slice()).unchecked_into(),
         };
-        // What is to be transferred is the memory below the typed array.
         transfer.push(&buffer.unchecked_ref::<Uint8Array>().buffer());
         buffers.push(&buffer);
     }
-    let blob = blob.map_or(JsValue::UNDEFINED, |blob| blob.clone().into());
-    (Array::of4(&job.into(), &message, &buffers, &blob), transfer)
+    (buffers, transfer)
 }
 
-/// `None` if it is not a message of this protocol, as when page and worker are of different builds.
-fn unpack<T: DeserializeOwned>(data: &JsValue) -> Option<Incoming<T>> {
-    let parts: &Array = data.dyn_ref()?;
-    let buffers: Array = parts.get(2).dyn_into().ok()?;
+fn unpack_bulk(buffers: &Array) -> Option<Vec<Bulk>> {
     let bulk = buffers.iter().map(|buffer| {
         if let Some(x) = buffer.dyn_ref::<Float32Array>() {
             Some(Bulk::F32(x.to_vec()))
@@ -55,12 +59,45 @@ fn unpack<T: DeserializeOwned>(data: &JsValue) -> Option<Incoming<T>> {
             buffer.dyn_ref::<Uint8Array>().map(|x| Bulk::U8(x.to_vec()))
         }
     });
+    bulk.collect()
+}
+
+fn pack<T: Serialize>(job: JobId, message: &T, bulk: &[Bulk], blob: Option<&Blob>) -> (Array, Array) {
+    // Numbers beyond 2^53 (seeds) must survive.
+    let serializer = serde_wasm_bindgen::Serializer::new().serialize_large_number_types_as_bigints(true);
+    let message = message.serialize(&serializer).expect("every message of the protocol is a plain value");
+    let (buffers, transfer) = pack_bulk(bulk);
+    let blob = blob.map_or(JsValue::UNDEFINED, |blob| blob.clone().into());
+    (Array::of4(&job.into(), &message, &buffers, &blob), transfer)
+}
+
+/// `None` if it is not a message of this protocol, as when page and worker are of different builds.
+fn unpack<T: DeserializeOwned>(data: &JsValue) -> Option<Incoming<T>> {
+    let parts: &Array = data.dyn_ref()?;
     Some(Incoming {
         job: parts.get(0).as_f64()? as JobId,
         message: serde_wasm_bindgen::from_value(parts.get(1)).ok()?,
-        bulk: bulk.collect::<Option<_>>()?,
+        bulk: unpack_bulk(parts.get(2).dyn_ref()?)?,
         blob: parts.get(3).dyn_into().ok(),
     })
+}
+
+/// The first element of the page's word to a worker that is to direct hands.
+const HIRE: &str = "hire";
+/// The same, to a worker that is to be a hand.
+const SERVE: &str = "serve";
+
+/// Joins a worker and its hands, which need not have loaded yet.
+pub fn join(director: &WorkerPort, hands: &[WorkerPort]) {
+    let ports = Array::of1(&HIRE.into());
+    let transfer = Array::new();
+    for hand in hands {
+        let channel = MessageChannel::new().expect("browsers with workers have message channels");
+        ports.push(&channel.port1());
+        transfer.push(&channel.port1());
+        hand.order_to_serve(channel.port2());
+    }
+    director.worker.post_message_with_transfer(&ports, &transfer).expect("ports can be transferred");
 }
 
 /// The page's end of the port: it owns the worker, which ends when this is dropped.
@@ -101,6 +138,11 @@ impl WorkerPort {
         Ok(Self { worker, _listeners: [on_message, on_error, on_message_error] })
     }
 
+    fn order_to_serve(&self, port: MessagePort) {
+        let (message, transfer) = (Array::of2(&SERVE.into(), &port), Array::of1(&port));
+        self.worker.post_message_with_transfer(&message, &transfer).expect("ports can be transferred");
+    }
+
     pub fn send(&self, job: JobId, request: &Request, bulk: &[Bulk], blob: Option<&Blob>) {
         let (message, transfer) = pack(job, request, bulk, blob);
         self.worker.post_message_with_transfer(&message, &transfer).expect("every part of a message can be cloned");
@@ -111,6 +153,15 @@ impl Drop for WorkerPort {
     fn drop(&mut self) {
         self.worker.terminate();
     }
+}
+
+/// What the page says to a worker.
+pub enum Word {
+    Request(Box<Incoming<Request>>),
+    /// It is to direct the hands at these ports.
+    Hire(Vec<MessagePort>),
+    /// It is to be a hand of the worker at this port.
+    Serve(MessagePort),
 }
 
 /// The worker's end of the port.
@@ -125,11 +176,23 @@ impl PagePort {
         Self(js_sys::global().dyn_into().expect("a dedicated worker"))
     }
 
-    /// Hears every request from now on. Messages that are none of this protocol are not for us.
-    pub fn listen(&self, mut on_request: impl FnMut(Incoming<Request>) + 'static) {
+    /// Hears every word of the page from now on. Messages that are none of this protocol are not for us.
+    pub fn listen(&self, mut on_word: impl FnMut(Word) + 'static) {
         EventListener::new(&self.0, "message", move |event| {
-            if let Some(request) = unpack(&event.unchecked_ref::<MessageEvent>().data()) {
-                on_request(request);
+            let data = event.unchecked_ref::<MessageEvent>().data();
+            if let Some(request) = unpack(&data) {
+                return on_word(Word::Request(Box::new(request)));
+            }
+            let Some(parts) = data.dyn_ref::<Array>() else { return };
+            let mut ports = parts.iter().skip(1).filter_map(|port| port.dyn_into::<MessagePort>().ok());
+            match parts.get(0).as_string().as_deref() {
+                Some(HIRE) => on_word(Word::Hire(ports.collect())),
+                Some(SERVE) => {
+                    if let Some(port) = ports.next() {
+                        on_word(Word::Serve(port));
+                    }
+                }
+                _ => {}
             }
         })
         .forget();
@@ -145,6 +208,94 @@ impl Default for PagePort {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A director's hands.
+pub struct Hands {
+    ports: Vec<MessagePort>,
+    heard: Rc<RefCell<Heard>>,
+    _listeners: Vec<EventListener>,
+}
+
+#[derive(Default)]
+struct Heard {
+    is_ready: Vec<bool>,
+    answers: VecDeque<(usize, Vec<u8>, Vec<Bulk>)>,
+}
+
+impl Hands {
+    /// `on_answer` is called whenever one of them has spoken.
+    pub fn new(ports: Vec<MessagePort>, on_answer: impl Fn() + Clone + 'static) -> Self {
+        let heard = Rc::new(RefCell::new(Heard { is_ready: vec![false; ports.len()], ..Heard::default() }));
+        let listen = |(at, port): (usize, &MessagePort)| {
+            let (heard, on_answer) = (heard.clone(), on_answer.clone());
+            let listener = EventListener::new(port, "message", move |event| {
+                let data = event.unchecked_ref::<MessageEvent>().data();
+                match unpack_hand(&data) {
+                    Some((bytes, bulk, _)) => heard.borrow_mut().answers.push_back((at, bytes, bulk)),
+                    None => heard.borrow_mut().is_ready[at] = true,
+                }
+                on_answer();
+            });
+            port.start();
+            listener
+        };
+        let listeners = ports.iter().enumerate().map(listen).collect();
+        Self { ports, heard, _listeners: listeners }
+    }
+}
+
+impl Pool for Hands {
+    fn n(&self) -> usize {
+        self.ports.len()
+    }
+
+    fn is_ready(&self, at: usize) -> bool {
+        self.heard.borrow().is_ready[at]
+    }
+
+    fn send(&mut self, to: usize, message: &[u8], bulk: Vec<Bulk>, store: Option<&dyn Store>) -> Result<()> {
+        let blob = store.and_then(|store| store.as_any().downcast_ref::<BlobStore>()).map(|store| store.to_blob(""));
+        send_hand(&self.ports[to], message, &bulk, blob.as_ref());
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Option<(usize, Vec<u8>, Vec<Bulk>)> {
+        self.heard.borrow_mut().answers.pop_front()
+    }
+
+    /// A worker cannot wait: it goes on when `on_answer` is called.
+    fn wait(&mut self) {}
+}
+
+/// What a hand hears: bytes, bulk and, with an open file, its Blob.
+pub type Told = (Vec<u8>, Vec<Bulk>, Option<Blob>);
+
+fn send_hand(port: &MessagePort, message: &[u8], bulk: &[Bulk], blob: Option<&Blob>) {
+    let (buffers, transfer) = pack_bulk(bulk);
+    let blob = blob.map_or(JsValue::UNDEFINED, |blob| blob.clone().into());
+    let message = Array::of3(&Uint8Array::from(message), &buffers, &blob);
+    port.post_message_with_transferable(&message, &transfer).expect("every part of a message can be cloned");
+}
+
+fn unpack_hand(data: &JsValue) -> Option<Told> {
+    let parts: &Array = data.dyn_ref()?;
+    let bytes = parts.get(0).dyn_ref::<Uint8Array>()?.to_vec();
+    Some((bytes, unpack_bulk(parts.get(1).dyn_ref()?)?, parts.get(2).dyn_into().ok()))
+}
+
+/// A hand's work: `on_told` does what the director says, and what it gives is sent back.
+pub fn serve(port: MessagePort, mut on_told: impl FnMut(Told) -> Option<(Vec<u8>, Vec<Bulk>)> + 'static) {
+    let back = port.clone();
+    EventListener::new(&port, "message", move |event| {
+        let told = unpack_hand(&event.unchecked_ref::<MessageEvent>().data());
+        if let Some((bytes, bulk)) = told.and_then(&mut on_told) {
+            send_hand(&back, &bytes, &bulk, None);
+        }
+    })
+    .forget();
+    port.start();
+    port.post_message(&JsValue::TRUE).expect("true can be cloned");
 }
 
 /// A Blob, or several in a row, read where they lie: the browser keeps large ones on disk, not in this program's memory.
@@ -169,7 +320,7 @@ impl BlobStore {
 
     /// Everything as one Blob of this type; by reference, the bytes are not copied.
     #[must_use]
-    pub fn into_blob(self, mime: &str) -> Blob {
+    pub fn to_blob(&self, mime: &str) -> Blob {
         let sequence: Array = self.parts.iter().map(|(_, blob)| blob).collect();
         if !self.tail.is_empty() {
             sequence.push(&Uint8Array::from(self.tail.as_slice()));
@@ -221,6 +372,10 @@ impl Store for BlobStore {
             out.extend_from_slice(&self.tail[range]);
         }
         Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

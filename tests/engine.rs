@@ -60,8 +60,12 @@ fn the_odd_record_comes_first_and_every_record_comes_out() {
     assert_eq!((opened.n_rows, opened.n_bad), (301, 0));
     let (analysis, bulk) = analyze(&mut engine, Settings::default()).unwrap();
     assert_eq!(analysis.pack, None);
-    let Bulk::U32(order) = &bulk[4] else { panic!("the order is the fifth buffer") };
-    assert_eq!(order[0], 300);
+    assert_eq!(bulk, [
+        Bulk::F32(engine.scores().unwrap().order.iter().map(|&row| engine.scores().unwrap().score[row as usize]).collect()),
+        Bulk::U32(vec![]),
+        Bulk::U32(engine.scores().unwrap().order.to_vec()),
+    ]);
+    assert_eq!(engine.scores().unwrap().order[0], 300);
 
     let written = export(&mut engine, analysis.threshold);
     let lines: Vec<&str> = written.lines().collect();
@@ -165,8 +169,8 @@ fn records_are_sorted_and_filtered() {
 fn a_checked_record_scores_as_it_does_in_the_file() {
     let mut engine = engine();
     open(&mut engine, flows()).unwrap();
-    let (_, bulk) = analyze(&mut engine, Settings::default()).unwrap();
-    let Bulk::F32(scores) = &bulk[2] else { panic!("the score is the third buffer") };
+    analyze(&mut engine, Settings::default()).unwrap();
+    let scores = engine.scores().unwrap().score.to_vec();
     let mut check = |cells: [&str; 5]| {
         let cells = cells.map(str::to_owned).to_vec();
         let job = engine.start(Request::Check { cells }, Vec::new(), None);
@@ -561,10 +565,10 @@ fn a_pack_keeps_silent_on_records_unlike_its_own() {
     engine.add_pack(own);
 
     open(&mut engine, sample(3000, 2, |x| x)).unwrap();
-    let (analysis, bulk) = analyze(&mut engine, Settings::default()).unwrap();
+    let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
     assert_eq!(analysis.pack.as_deref(), Some("own"));
     assert!(analysis.fit.is_some_and(|fit| fit.accepted && fit.pack == "own"));
-    assert!(matches!(&bulk[1], Bulk::F32(network) if network.len() == 3000));
+    assert_eq!(engine.scores().unwrap().probability.len(), 3000);
     let flow = Settings { pack: PackChoice::Named("flow".into()), ..Settings::default() };
     let (analysis, _) = analyze(&mut engine, flow.clone()).unwrap();
     assert_eq!(analysis.pack.as_deref(), Some("flow"));
@@ -574,7 +578,7 @@ fn a_pack_keeps_silent_on_records_unlike_its_own() {
     let (_, bulk) = analyze(&mut engine, flow.clone()).unwrap();
     let job = engine.start(Request::Check { cells: rows[0].cells.clone() }, Vec::new(), None);
     let Reply::Checked(checked) = engine.finish(job, |_| ()).unwrap().reply else { panic!("not a check") };
-    assert!(matches!(&bulk[2], Bulk::F32(scores) if scores[7] == checked.score));
+    assert_eq!(engine.scores().unwrap().score[7], checked.score);
 
     // The same layout, but every number is a thousand times as large.
     open(&mut engine, sample(3000, 2, |x| x * 1000.0)).unwrap();
@@ -584,7 +588,7 @@ fn a_pack_keeps_silent_on_records_unlike_its_own() {
         assert!(analysis.fit.is_some_and(|fit| !fit.accepted && fit.drift > fit.limit));
         assert!(analysis.explanation.contains("keeps silent"), "{}", analysis.explanation);
         assert!(analysis.warnings.iter().any(|warning| warning.contains("drifts by")), "{:?}", analysis.warnings);
-        assert!(matches!(&bulk[1], Bulk::F32(network) if network.is_empty()));
+        assert!(engine.scores().unwrap().probability.is_empty());
     }
     assert_eq!(engine.fits(&[]).unwrap().len(), 2);
 }

@@ -1,16 +1,17 @@
 //! The worker's shell: the port on one side, the engine on the other. One job at a time, a step at a time; between two
-//! steps the messages that have come in are heard, so that a job can be cancelled.
+//! steps the messages that have come in are heard, so that a job can be cancelled. A worker that is told to serve another is
+//! a hand of that one's engine instead.
 
 use gloo::events::EventListener;
 use js_sys::Date;
-use oddflow::engine::{Engine, Job, Step};
+use oddflow::engine::{Engine, Hand, Job, Step};
 use oddflow::protocol::{Bulk, JobId, Reply, Request};
 use oddflow::store::{Spool, Store};
-use oddflow::web::{BlobStore, Incoming, PagePort};
+use oddflow::web::{BlobStore, Hands, Incoming, PagePort, Word, serve};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use web_sys::{Blob, MessageChannel};
+use web_sys::{Blob, MessageChannel, MessagePort};
 
 /// The page and its worker must come from one build: their messages have no version of their own.
 const BUILD: &str = match option_env!("ODDFLOW_BUILD") {
@@ -28,6 +29,8 @@ struct Shell {
     waiting: VecDeque<Incoming<Request>>,
     running: Option<(JobId, Job)>,
     last_progress: f64,
+    /// Whether a turn is on its way.
+    is_due: bool,
 }
 
 impl Shell {
@@ -44,7 +47,7 @@ impl Shell {
         }
     }
 
-    /// Does one step; `false` if there is nothing left to do.
+    /// Does one step; `false` if there is nothing to do before another message comes.
     fn step(&mut self) -> bool {
         let (id, mut job) = match self.running.take() {
             Some(running) => running,
@@ -54,8 +57,10 @@ impl Shell {
                 (job, self.engine.start(message, bulk, file))
             }
         };
-        match self.engine.step(&mut job) {
-            Ok(Step::Working(progress)) => {
+        let stepped = self.engine.step(&mut job);
+        let must_wait = matches!(stepped, Ok(Step::Waiting(_)));
+        match stepped {
+            Ok(Step::Working(progress) | Step::Waiting(progress)) => {
                 let now = Date::now();
                 if now - self.last_progress >= PROGRESS_EVERY_MS {
                     self.last_progress = now;
@@ -66,47 +71,83 @@ impl Shell {
             Ok(Step::Done(outcome)) => self.answer(id, &outcome.reply, &outcome.bulk, outcome.written),
             Err(error) => self.answer(id, &Reply::Failed(error), &[], None),
         }
-        true
+        !must_wait
     }
 
     fn answer(&self, job: JobId, reply: &Reply, bulk: &[Bulk], written: Option<Box<dyn Spool>>) {
         let blob: Option<Blob> =
-            written.map(|spool| spool.into_any().downcast::<BlobStore>().expect("our own spool").into_blob("text/csv"));
+            written.map(|spool| spool.into_any().downcast::<BlobStore>().expect("our own spool").to_blob("text/csv"));
         self.port.send(job, reply, bulk, blob.as_ref());
     }
+}
+
+/// Takes turns: a message to ourselves gives way to those of others, without the four milliseconds that a nested timeout
+/// costs.
+#[derive(Clone)]
+struct Turns {
+    again: MessagePort,
+    shell: Rc<RefCell<Shell>>,
+}
+
+impl Turns {
+    fn new(shell: Shell) -> Self {
+        let channel = MessageChannel::new().expect("workers have message channels");
+        let (again, turn) = (channel.port1(), channel.port2());
+        let turns = Self { again, shell: Rc::new(RefCell::new(shell)) };
+        let own = turns.clone();
+        EventListener::new(&turn, "message", move |_| {
+            let mut shell = own.shell.borrow_mut();
+            shell.is_due = false;
+            let goes_on = shell.step();
+            drop(shell);
+            if goes_on {
+                own.next();
+            }
+        })
+        .forget();
+        turn.start();
+        turns
+    }
+
+    fn next(&self) {
+        let mut shell = self.shell.borrow_mut();
+        if !shell.is_due {
+            shell.is_due = true;
+            self.again.post_message(&wasm_bindgen::JsValue::NULL).expect("null can be cloned");
+        }
+    }
+}
+
+fn serve_another(port: MessagePort) {
+    let mut hand = Hand::default();
+    serve(port, move |(message, bulk, blob)| {
+        let store = blob.map(|blob| Box::new(BlobStore::new(blob)) as Box<dyn Store>);
+        hand.hear(&message, bulk, store).expect("both sides are of one build")
+    });
 }
 
 fn main() {
     std::panic::set_hook(Box::new(|info| gloo::console::error!(info.to_string())));
     let port = PagePort::new();
-    let engine = Engine::new(|| Box::new(BlobStore::default()));
-    let shell = Shell { port: port.clone(), engine, waiting: VecDeque::new(), running: None, last_progress: 0.0 };
-    let shell = Rc::new(RefCell::new(shell));
-
-    // A message to ourselves gives way to those of the page without the four milliseconds that a nested timeout costs.
-    let channel = MessageChannel::new().expect("workers have message channels");
-    let (again, turn) = (channel.port1(), channel.port2());
-    let next = move || again.post_message(&wasm_bindgen::JsValue::NULL).expect("null can be cloned");
-    EventListener::new(&turn, "message", {
-        let (shell, next) = (shell.clone(), next.clone());
-        move |_| {
-            if shell.borrow_mut().step() {
-                next();
-            }
+    let turns = Turns::new(Shell {
+        port: port.clone(),
+        engine: Engine::new(|| Box::new(BlobStore::default())),
+        waiting: VecDeque::new(),
+        running: None,
+        last_progress: 0.0,
+        is_due: false,
+    });
+    port.listen(move |word| match word {
+        Word::Request(request) => {
+            turns.shell.borrow_mut().hear(*request);
+            turns.next();
         }
-    })
-    .forget();
-    turn.start();
-
-    port.listen(move |incoming| {
-        let was_idle = {
-            let shell = shell.borrow();
-            shell.running.is_none() && shell.waiting.is_empty()
-        };
-        shell.borrow_mut().hear(incoming);
-        if was_idle {
-            next();
+        Word::Hire(ports) => {
+            let own = turns.clone();
+            let hands = Hands::new(ports, move || own.next());
+            turns.shell.borrow_mut().engine.hire(Box::new(hands)).expect("the page gives hands before files");
         }
+        Word::Serve(port) => serve_another(port),
     });
     port.send(0, &Reply::Ready { build: BUILD.into() }, &[], None);
 }

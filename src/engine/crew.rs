@@ -160,8 +160,8 @@ impl Crew {
         self.files.insert(file, OpenFile { store, plan });
     }
 
-    pub(super) fn has(&self, file: FileId) -> bool {
-        self.files.contains_key(&file)
+    pub(super) fn files(&self) -> impl Iterator<Item = FileId> {
+        self.files.keys().copied()
     }
 
     pub(super) fn close(&mut self, file: FileId) {
@@ -194,7 +194,7 @@ impl Crew {
                 let (rows, is_comparable) = test.select(&records)?;
                 let picked: Vec<u32> =
                     rows.iter().copied().filter(|&row| is_picked(&table.spans[row as usize], *below)).collect();
-                let (picked, cells) = Picked::of(&table, &picked, chunk.first_row);
+                let (picked, cells) = Picked::of(&table, &picked);
                 Ok((Finding::Selected { n: rows.len() as u64, is_comparable, picked }, vec![Bulk::U8(cells)]))
             }
             Task::Arrange(task) => task.perform(&records).map(|(finding, bulk)| (Finding::Arranged(finding), bulk)),
@@ -247,7 +247,7 @@ impl Crew {
         let lens = table.spans.iter().map(|span| span.len).collect();
         let good = table.good_rows().into_iter();
         let picked: Vec<u32> = good.filter(|&row| is_picked(&table.spans[row as usize], below)).collect();
-        let (picked, cells) = Picked::of(&table, &picked, 0);
+        let (picked, cells) = Picked::of(&table, &picked);
         let texts = table.columns.iter().zip(full).map(|(column, &is_full)| match is_full {
             true => Vec::new(),
             false => column.dictionary.iter().map(str::to_owned).collect(),

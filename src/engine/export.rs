@@ -37,7 +37,8 @@ impl Task {
         };
         let (dialect, n_columns) = (records.dialect, records.table.columns.len());
         let first_line = records.chunk.first_line - 1;
-        let mut out = Vec::with_capacity((records.chunk.end - records.chunk.start) as usize * 5 / 4);
+        let range = records.chunk.range();
+        let mut out = Vec::with_capacity((range.end - range.start) as usize * 5 / 4);
         records.each(|row, record, bad| {
             write_record(dialect, n_columns, record, bad, &mut out);
             for scores in [forest, dnn, score] {

@@ -66,8 +66,6 @@ struct Dataset {
     bad: Vec<BadRecord>,
     /// Some of the good records, all where there are few; its dictionaries hold the texts of all.
     sample: Table,
-    /// Which rows these are.
-    sampled: Vec<u32>,
     /// Of each column, over all records.
     summaries: Vec<Summary>,
 }
@@ -132,6 +130,18 @@ impl Run {
         let score = of(&self.score).filter(|score| !score.is_nan())?;
         Some(RowScores { forest: of(&self.forest)?, probability: of(&self.dnn), score })
     }
+}
+
+/// What the stages say about every row: a place for each, NaN where it is not scored.
+#[derive(Clone, Copy, Debug)]
+pub struct Scores<'a> {
+    pub forest: &'a [f32],
+    /// Empty without a network.
+    pub probability: &'a [f32],
+    /// What decides.
+    pub score: &'a [f32],
+    /// Rows by falling score, the unscored last.
+    pub order: &'a [u32],
 }
 
 /// All that a program talks to.
@@ -337,12 +347,13 @@ impl Engine {
         Ok(self.packs.iter().map(fit).collect())
     }
 
-    /// The score of every row of the last run, NaN where it is not scored.
+    /// The scores of all rows in the last run.
     ///
     /// # Errors
     /// If nothing has been scored.
-    pub fn scores(&self) -> Result<&[f32]> {
-        Ok(&self.run()?.score)
+    pub fn scores(&self) -> Result<Scores<'_>> {
+        let run = self.run()?;
+        Ok(Scores { forest: &run.forest, probability: &run.dnn, score: &run.score, order: &run.order })
     }
 
     fn add_pack_from(&mut self, name: &str, bulk: &[Bulk]) -> Result<Outcome> {

@@ -5,7 +5,7 @@
 
 use super::crew::{FileId, Finding, Order, ReadFinding, Task};
 use super::places::{CHUNK_BYTES, Chunk, Places};
-use super::sample::{Picked, Sample};
+use super::sample::Sample;
 use super::sweep::{Found, Owner, Sweep, Swept};
 use super::{Dataset, Engine, ROWS_PER_STEP, Step, Work};
 use crate::error::{Error, Result};
@@ -209,10 +209,11 @@ impl Reading {
         self.start = end;
         // Before the picked cells, so that all texts have the codes of their first appearance.
         for (column, texts) in self.sample.table.columns.iter_mut().zip(&texts) {
-            texts.iter().for_each(|text| drop(column.dictionary.code(text)));
+            for text in texts {
+                column.dictionary.code(text);
+            }
         }
-        let rows = picked.rows.iter().map(|row| first_row + row).collect();
-        self.sample.push(Picked { rows, ..picked }, cells);
+        self.sample.push(picked, cells);
         if self.summaries.is_empty() {
             self.summaries = summaries;
         } else {
@@ -260,7 +261,6 @@ impl Reading {
             n_bad: self.tally.bad,
             bad: self.bad,
             sample: table,
-            sampled: self.sample.rows,
             summaries: self.summaries,
         })
     }

@@ -12,8 +12,7 @@ pub(super) const MOST_ROWS: usize = 1 << 17;
 /// Rows that one worker has picked from one chunk. Their cells travel beside it, column by column, eight bytes each.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Picked {
-    /// In the file.
-    pub rows: Vec<u32>,
+    /// Where they start, and how long they are.
     pub spans: Vec<(u64, u32)>,
     /// Of each column, the texts that the cells' codes stand for.
     pub texts: Vec<Vec<String>>,
@@ -33,8 +32,8 @@ fn hash(place: u64) -> u64 {
 }
 
 impl Picked {
-    /// These rows (places in `table`, whose first row is `first_row` of the file), and their cells.
-    pub fn of(table: &Table, rows: &[u32], first_row: u32) -> (Self, Vec<u8>) {
+    /// These rows of a table, and their cells.
+    pub fn of(table: &Table, rows: &[u32]) -> (Self, Vec<u8>) {
         let mut cells = Vec::with_capacity(table.columns.len() * rows.len() * 8);
         let mut texts = Vec::with_capacity(table.columns.len());
         for column in &table.columns {
@@ -55,7 +54,7 @@ impl Picked {
             texts.push(used);
         }
         let spans = rows.iter().map(|&row| table.spans[row as usize]).map(|span| (span.start, span.len)).collect();
-        (Self { rows: rows.iter().map(|row| first_row + row).collect(), spans, texts }, cells)
+        (Self { spans, texts }, cells)
     }
 }
 
@@ -63,8 +62,6 @@ impl Picked {
 pub(super) struct Sample {
     /// Their cells; the dictionaries may hold texts of other rows, too.
     pub table: Table,
-    /// Their places in the file, rising.
-    pub rows: Vec<u32>,
     /// Rows are picked whose hash is at most this.
     pub below: u64,
 }
@@ -75,12 +72,12 @@ impl Sample {
         let share = MOST_ROWS as f64 / expected_rows.max(1) as f64;
         // Saturates: of a small file, all.
         let below = if share >= 0.9 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
-        Self { table: Table { columns, ..Table::default() }, rows: Vec::new(), below }
+        Self { table: Table { columns, ..Table::default() }, below }
     }
 
     /// Takes in what was picked from the next chunk, perhaps with a bound that has fallen since.
     pub fn push(&mut self, picked: Picked, cells: &[u8]) {
-        let n = picked.rows.len();
+        let n = picked.spans.len();
         let kept: Vec<usize> = (0..n).filter(|&at| hash(picked.spans[at].0) <= self.below).collect();
         for (at, (column, texts)) in self.table.columns.iter_mut().zip(&picked.texts).enumerate() {
             let of_text = |text: &String| column.dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text);
@@ -92,9 +89,8 @@ impl Sample {
                 cell.as_text().map_or(cell, |code| texts[code as usize])
             }));
         }
-        self.rows.extend(kept.iter().map(|&at| picked.rows[at]));
         self.table.spans.extend(kept.iter().map(|&at| Span { start: picked.spans[at].0, len: picked.spans[at].1 }));
-        while self.rows.len() > MOST_ROWS {
+        while self.table.n_rows() > MOST_ROWS {
             self.below /= 2;
             self.prune();
         }
@@ -102,14 +98,72 @@ impl Sample {
 
     fn prune(&mut self) {
         let keep: Vec<bool> = self.table.spans.iter().map(|span| is_picked(span, self.below)).collect();
-        let mut kept = keep.iter().copied();
-        let mut next = || kept.next().unwrap_or(false);
-        self.rows.retain(|_| next());
+        let kept = || {
+            let mut keep = keep.iter().copied();
+            move || keep.next().unwrap_or(false)
+        };
         for column in &mut self.table.columns {
-            let mut kept = keep.iter().copied();
-            column.cells.retain(|_| kept.next().unwrap_or(false));
+            let mut is_kept = kept();
+            column.cells.retain(|_| is_kept());
         }
-        let mut kept = keep.iter().copied();
-        self.table.spans.retain(|_| kept.next().unwrap_or(false));
+        let mut is_kept = kept();
+        self.table.spans.retain(|_| is_kept());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Value;
+
+    fn picked(rows: std::ops::Range<u64>, below: u64) -> (Picked, Vec<u8>) {
+        let spans: Vec<Span> = rows.map(|row| Span { start: row * 10, len: 9 }).collect();
+        let mut column = Column::default();
+        let cell = |column: &mut Column, start: u64| match start % 20 {
+            0 => Cell::number(start as f64),
+            _ => Cell::text(column.dictionary.code(["tcp", "udp"][start as usize / 10 % 4 / 2]).unwrap()),
+        };
+        let cells = spans.iter().map(|span| cell(&mut column, span.start)).collect();
+        let table = Table { columns: vec![Column { cells, ..column }], spans, bad: vec![] };
+        let rows: Vec<u32> =
+            (0..table.n_rows() as u32).filter(|&row| is_picked(&table.spans[row as usize], below)).collect();
+        Picked::of(&table, &rows)
+    }
+
+    #[test]
+    fn a_small_file_is_its_own_sample() {
+        let mut sample = Sample::new(vec![Column::default()], 100);
+        for rows in [0..40, 40..100] {
+            let (picked, cells) = picked(rows, sample.below);
+            sample.push(picked, &cells);
+        }
+        assert_eq!(sample.table.n_rows(), 100);
+        for (row, cell) in sample.table.columns[0].cells.iter().enumerate() {
+            match cell.value() {
+                Value::Number(x) => assert_eq!(x, row as f64 * 10.0),
+                _ => assert_eq!(sample.table.columns[0].text(row), Some(["tcp", "udp"][row % 4 / 2])),
+            }
+        }
+    }
+
+    #[test]
+    fn the_rows_of_a_large_file_do_not_depend_on_how_it_is_cut() {
+        let sample = |cuts: &[u64], expected| {
+            let mut sample = Sample::new(vec![Column::default()], expected);
+            for cut in cuts.windows(2) {
+                let (picked, cells) = picked(cut[0]..cut[1], sample.below);
+                sample.push(picked, &cells);
+            }
+            sample.table.spans.iter().map(|span| span.start).collect::<Vec<_>>()
+        };
+        let n = 3 * MOST_ROWS as u64;
+        let whole = sample(&[0, n], 1);
+        assert!((MOST_ROWS / 3..=MOST_ROWS).contains(&whole.len()), "{} rows", whole.len());
+        assert_eq!(sample(&[0, n / 7, n / 2, n], 1), whole);
+        // Evenly from all parts.
+        let first_half = whole.iter().filter(|&&start| start < n / 2 * 10).count();
+        assert!((first_half as f64 / whole.len() as f64 - 0.5).abs() < 0.01);
+        let share = sample(&[0, n], n).len() as f64 / MOST_ROWS as f64;
+        assert!((0.9..=1.0).contains(&share), "{share}");
     }
 }

@@ -16,6 +16,9 @@ pub trait Pool {
     /// How many there are.
     fn n(&self) -> usize;
 
+    /// Whether it is there by now. Messages may be sent before.
+    fn is_ready(&self, at: usize) -> bool;
+
     /// Sends a message to one of them, with the bytes of a file beside it where it opens one.
     ///
     /// # Errors
@@ -63,7 +66,7 @@ impl Crews {
 
     /// Those that have room for an order, the least busy first.
     fn idle(&self) -> Option<usize> {
-        (0..self.n()).filter(|&at| self.load[at] < AHEAD).min_by_key(|&at| self.load[at])
+        (0..self.n()).filter(|&at| self.load[at] < AHEAD && self.pool.is_ready(at)).min_by_key(|&at| self.load[at])
     }
 
     /// Takes in what has come; answers to sweeps that were given up are of no use.
@@ -199,7 +202,7 @@ impl Engine {
     pub(super) fn open_everywhere(&mut self, store: &Rc<dyn Store>, plan: &Rc<Plan>) -> Result<FileId> {
         // Jobs that were given up have left theirs behind.
         let used = [&self.dataset, &self.reference].map(|dataset| dataset.as_ref().map(|dataset| dataset.file));
-        for stray in (1..=self.last_file).filter(|&file| self.crew.has(file) && !used.contains(&Some(file))) {
+        for stray in self.crew.files().filter(|file| !used.contains(&Some(*file))).collect::<Vec<_>>() {
             self.close_everywhere(stray);
         }
         self.last_file += 1;

@@ -1,6 +1,7 @@
 //! One function for each command.
 
 use crate::files::{FileStore, failed};
+use crate::threads::Threads;
 use crate::{ColumnArgs, RunArgs, SchemaArg, one_line};
 use include_dir::{Dir, File, include_dir};
 use oddflow::bundle::{FILES, Pack, sha256_hex};
@@ -18,8 +19,9 @@ use oddflow::{Error, Result};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The packs that come with the program.
@@ -42,7 +44,7 @@ pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Resu
 }
 
 pub fn evaluate(args: &RunArgs, threshold: Option<f32>, resamples: u32) -> Result<()> {
-    let (engine, _) = analyze(args)?;
+    let (mut engine, _) = analyze(args)?;
     let evaluation = engine.evaluate(threshold, Bootstrap { resamples, seed: args.seed })?;
     to_stdout(|out| {
         serde_json::to_writer_pretty(&mut *out, &evaluation)?;
@@ -209,6 +211,13 @@ pub fn generate(rows: u32, seed: u64) -> Result<()> {
 /// Opens and scores the file.
 fn analyze(args: &RunArgs) -> Result<(Engine, Analysis)> {
     let mut engine = engine_with_packs()?;
+    let threads = args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    if threads > 1 {
+        engine.hire(Box::new(Threads::start(threads - 1)))?;
+    }
+    if let Some(megabytes) = args.memory {
+        engine.set_memory_limit(u64::from(megabytes.get()) << 20)?;
+    }
     let mut settings = args.settings();
     if let PackChoice::Named(name) = &settings.pack
         && Path::new(name).is_dir()

@@ -3,14 +3,15 @@
 use oddflow::store::{Spool, Store, out_of_range};
 use oddflow::{Error, Result};
 use std::any::Any;
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-/// A file, read and written through one handle.
+/// A file, read and written through one handle. Clones read the same file.
+#[derive(Clone)]
 pub struct FileStore {
-    file: RefCell<File>,
+    file: Arc<File>,
     size: u64,
 }
 
@@ -27,12 +28,12 @@ impl FileStore {
         };
         let (mut file, size) = open().map_err(|error| failed("read", path, &error))?;
         if size > 0 {
-            return Ok(Self { file: RefCell::new(file), size });
+            return Ok(Self { file: file.into(), size });
         }
         // A pipe, or a file of the system's that tells no size, can be read but once.
-        let mut copy = Self::try_temporary()?;
-        copy.size = io::copy(&mut file, copy.file.get_mut()).map_err(|error| failed("read", path, &error))?;
-        Ok(copy)
+        let copy = Self::try_temporary()?;
+        let size = io::copy(&mut file, &mut &*copy.file).map_err(|error| failed("read", path, &error))?;
+        Ok(Self { size, ..copy })
     }
 
     /// An empty file that goes away with its handle.
@@ -41,7 +42,7 @@ impl FileStore {
             Error::new(format!("Cannot make a temporary file: {error}"))
                 .advice("Set TMPDIR to a folder that can be written to")
         })?;
-        Ok(Self { file: RefCell::new(file), size: 0 })
+        Ok(Self { file: file.into(), size: 0 })
     }
 
     /// As [`Self::try_temporary`], where that has worked before.
@@ -51,11 +52,28 @@ impl FileStore {
 
     /// Copies everything to `out`.
     pub fn copy_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut file = self.file.borrow_mut();
+        let mut file = &*self.file;
         file.seek(SeekFrom::Start(0))?;
-        io::copy(&mut *file, out)?;
+        io::copy(&mut file.take(self.size), out)?;
         out.flush()
     }
+}
+
+/// Without moving the place that the handle shares with its clones.
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], start: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, start)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut start: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, start)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => (bytes, start) = (&mut bytes[read..], start + read as u64),
+        }
+    }
+    Ok(())
 }
 
 impl Store for FileStore {
@@ -69,16 +87,19 @@ impl Store for FileStore {
         }
         let filled = out.len();
         out.resize(filled + len, 0);
-        let mut file = self.file.borrow_mut();
-        let read = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut out[filled..]));
-        read.map_err(|error| Error::new(format!("The file can no longer be read: {error}")).advice("Try again"))
+        read_exact_at(&self.file, &mut out[filled..], start)
+            .map_err(|error| Error::new(format!("The file can no longer be read: {error}")).advice("Try again"))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
 impl Spool for FileStore {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        let file = self.file.get_mut();
-        let written = file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(bytes));
+        let mut file = &*self.file;
+        let written = file.seek(SeekFrom::Start(self.size)).and_then(|_| file.write_all(bytes));
         written.map_err(|error| {
             Error::new(format!("A temporary file cannot be written: {error}")).advice("Make room on the disk")
         })?;

@@ -4,10 +4,12 @@
 
 mod commands;
 mod files;
+mod threads;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use oddflow::protocol::{PackChoice, Reference, Settings};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -82,7 +84,7 @@ enum Command {
         stratify: bool,
         /// Cut into this many parts of equal size, in file order.
         #[arg(long)]
-        chunks: Option<std::num::NonZeroU32>,
+        chunks: Option<NonZeroU32>,
         #[arg(long, default_value_t = 0)]
         seed: u64,
         #[command(flatten)]
@@ -126,6 +128,12 @@ struct RunArgs {
     /// A file of normal records, for the forest to be fitted to.
     #[arg(long)]
     normal_file: Option<PathBuf>,
+    /// Threads; as many as there are processors if not given. The result does not depend on it.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Megabytes that the file's columns may take in memory, 1024 if not given; what does not fit is read again.
+    #[arg(long)]
+    memory: Option<NonZeroU32>,
     #[command(flatten)]
     columns: ColumnArgs,
 }
