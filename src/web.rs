@@ -87,23 +87,12 @@ const HIRE: &str = "hire";
 /// The same, to a worker that is to be a hand.
 const SERVE: &str = "serve";
 
-/// Joins a worker and its hands, which need not have loaded yet.
-pub fn join(director: &WorkerPort, hands: &[WorkerPort]) {
-    let ports = Array::of1(&HIRE.into());
-    let transfer = Array::new();
-    for hand in hands {
-        let channel = MessageChannel::new().expect("browsers with workers have message channels");
-        ports.push(&channel.port1());
-        transfer.push(&channel.port1());
-        hand.order_to_serve(channel.port2());
-    }
-    director.worker.post_message_with_transfer(&ports, &transfer).expect("ports can be transferred");
-}
-
 /// The page's end of the port: it owns the worker, which ends when this is dropped.
 #[derive(Debug)]
 pub struct WorkerPort {
     worker: Worker,
+    /// For a worker that is to be a hand, the port at which it will serve.
+    service: RefCell<Option<MessagePort>>,
     _listeners: [EventListener; 3],
 }
 
@@ -135,12 +124,27 @@ impl WorkerPort {
         let on_message_error = EventListener::new(&worker, "messageerror", move |_| {
             on_crash("A message of the worker could not be read".into());
         });
-        Ok(Self { worker, _listeners: [on_message, on_error, on_message_error] })
+        Ok(Self { worker, service: RefCell::default(), _listeners: [on_message, on_error, on_message_error] })
     }
 
-    fn order_to_serve(&self, port: MessagePort) {
-        let (message, transfer) = (Array::of2(&SERVE.into(), &port), Array::of1(&port));
-        self.worker.post_message_with_transfer(&message, &transfer).expect("ports can be transferred");
+    /// Gives the worker these others for hands. They may not hear yet: what it tells them waits.
+    pub fn hire(&self, hands: &[Self]) {
+        let (ports, transfer) = (Array::of1(&HIRE.into()), Array::new());
+        for hand in hands {
+            let channel = MessageChannel::new().expect("browsers with workers have message channels");
+            ports.push(&channel.port1());
+            transfer.push(&channel.port1());
+            *hand.service.borrow_mut() = Some(channel.port2());
+        }
+        self.worker.post_message_with_transfer(&ports, &transfer).expect("ports can be transferred");
+    }
+
+    /// Tells a hand, which can hear now, to serve.
+    pub fn serve(&self) {
+        if let Some(port) = self.service.take() {
+            let (message, transfer) = (Array::of2(&SERVE.into(), &port), Array::of1(&port));
+            self.worker.post_message_with_transfer(&message, &transfer).expect("ports can be transferred");
+        }
     }
 
     pub fn send(&self, job: JobId, request: &Request, bulk: &[Bulk], blob: Option<&Blob>) {

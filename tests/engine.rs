@@ -60,11 +60,22 @@ fn the_odd_record_comes_first_and_every_record_comes_out() {
     assert_eq!((opened.n_rows, opened.n_bad), (301, 0));
     let (analysis, bulk) = analyze(&mut engine, Settings::default()).unwrap();
     assert_eq!(analysis.pack, None);
-    assert_eq!(bulk, [
-        Bulk::F32(engine.scores().unwrap().order.iter().map(|&row| engine.scores().unwrap().score[row as usize]).collect()),
-        Bulk::U32(vec![]),
-        Bulk::U32(engine.scores().unwrap().order.to_vec()),
-    ]);
+    assert_eq!(
+        bulk,
+        [
+            Bulk::F32(
+                engine
+                    .scores()
+                    .unwrap()
+                    .order
+                    .iter()
+                    .map(|&row| engine.scores().unwrap().score[row as usize])
+                    .collect()
+            ),
+            Bulk::U32(vec![]),
+            Bulk::U32(engine.scores().unwrap().order.to_vec()),
+        ]
+    );
     assert_eq!(engine.scores().unwrap().order[0], 300);
 
     let written = export(&mut engine, analysis.threshold);

@@ -69,8 +69,7 @@ impl Task {
 }
 
 fn keys(records: &Records, at: usize) -> Result<(Finding, Vec<Bulk>)> {
-    let column =
-        records.table.columns.get(at).ok_or_else(|| Error::new("There is no such column to sort by"))?;
+    let column = records.table.columns.get(at).ok_or_else(|| Error::new("There is no such column to sort by"))?;
     let texts: Vec<String> = column.dictionary.iter().map(str::to_owned).collect();
     let mut numbers = Vec::with_capacity(column.cells.len() * 8);
     let mut codes = vec![NO_TEXT; if texts.is_empty() { 0 } else { column.cells.len() }];
@@ -186,13 +185,8 @@ impl Work for Arrange {
                         if column as usize >= dataset.sample.columns.len() {
                             return Err(Error::new("There is no such column to sort by"));
                         }
-                        let reading = Reading {
-                            column,
-                            sweep: sweep(engine, &dataset),
-                            rows,
-                            next: 0,
-                            keyed: Keyed::default(),
-                        };
+                        let reading =
+                            Reading { column, sweep: sweep(engine, &dataset), rows, next: 0, keyed: Keyed::default() };
                         self.state = State::Reading(Box::new(reading));
                         return self.step(engine);
                     }

@@ -28,12 +28,19 @@ use std::rc::Rc;
 #[derive(Serialize, Deserialize)]
 pub(super) enum Message {
     /// A file is open. How its bytes get there is for the program to say, see [`super::Pool::share`].
-    Open { file: FileId, plan: Plan },
-    Close { file: FileId },
+    Open {
+        file: FileId,
+        plan: Plan,
+    },
+    Close {
+        file: FileId,
+    },
     /// What scores from now on. A pack's three files travel beside it.
     Brief(Box<Briefing>),
     /// Columns that are kept may take so many bytes.
-    Limit { bytes: u64 },
+    Limit {
+        bytes: u64,
+    },
     Order(Order),
 }
 
@@ -57,9 +64,16 @@ pub(super) struct Order {
 pub(super) enum Task {
     /// Reads the records that start in the chunk, whose rows are not known yet. With `guess`, the first of them starts
     /// with the first line that does. Of columns that are `full` no more texts are wanted.
-    Read { guess: bool, below: u64, full: Vec<bool> },
+    Read {
+        guess: bool,
+        below: u64,
+        full: Vec<bool>,
+    },
     Score,
-    Select { test: Test, below: u64 },
+    Select {
+        test: Test,
+        below: u64,
+    },
     Arrange(arrange::Task),
     Export(export::Task),
 }
@@ -72,7 +86,11 @@ pub(super) enum Finding {
     /// Bulk: forest scores, probabilities, scores, labels (empty without labels).
     Scored,
     /// Bulk: the picked cells.
-    Selected { n: u64, is_comparable: bool, picked: Picked },
+    Selected {
+        n: u64,
+        is_comparable: bool,
+        picked: Picked,
+    },
     Arranged(arrange::Finding),
     /// Bulk: the bytes.
     Exported,

@@ -26,9 +26,7 @@ use crate::bundle::Pack;
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::ingest::{self, Dialect, Plan};
-use crate::protocol::{
-    Analysis, Bulk, Checked, FileFacts, Progress, Reply, Request, RoleChange, RowScores, RowView,
-};
+use crate::protocol::{Analysis, Bulk, Checked, FileFacts, Progress, Reply, Request, RoleChange, RowScores, RowView};
 use crate::schema::{Schema, Summary};
 use crate::store::{Spool, Store};
 use crate::table::{BadRecord, Dictionary, Table};
@@ -39,8 +37,8 @@ use sweep::{Crews, Owner};
 
 pub use crew::Hand;
 pub use export::APPENDED_COLUMNS;
-pub use sweep::Pool;
 pub use judge::{AttackGroup, AttackRecall, BaseRatePrecision, Evaluation, Novelty, StageEvaluation};
+pub use sweep::Pool;
 
 /// Rows that one step works on.
 const ROWS_PER_STEP: usize = 8192;

@@ -69,14 +69,8 @@ struct Reading {
 
 impl Open {
     pub(super) fn new(name: String, file: Box<dyn Store>) -> Self {
-        let decoding = Decoding {
-            file,
-            at: 0,
-            decoder: Decoder::new(),
-            decoded: None,
-            input: Vec::new(),
-            output: Vec::new(),
-        };
+        let decoding =
+            Decoding { file, at: 0, decoder: Decoder::new(), decoded: None, input: Vec::new(), output: Vec::new() };
         Self { name, is_reference: false, state: State::Decoding(Box::new(decoding)) }
     }
 

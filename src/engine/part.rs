@@ -16,11 +16,7 @@ impl Engine {
     pub fn split(&mut self, test: f64, stratify: bool, seed: u64, roles: &[RoleChange]) -> Result<[Vec<u32>; 2]> {
         let dataset = self.dataset()?;
         let schema = dataset.schema_with(roles)?;
-        let mut strata = if stratify {
-            self.strata(&schema)?
-        } else {
-            vec![(0..dataset.n_rows() as u32).collect()]
-        };
+        let mut strata = if stratify { self.strata(&schema)? } else { vec![(0..dataset.n_rows() as u32).collect()] };
         let mut parts = [Vec::new(), Vec::new()];
         for (stream, rows) in strata.iter_mut().enumerate() {
             Rng::stream(seed, stream as u64).shuffle(rows);

@@ -94,13 +94,8 @@ mod tests {
     fn every_record_is_found_again() {
         let spans = [(10, 5), (15, 70_000), (70_016, 0), (70_020, 65_535), (200_000, 3)];
         let span = |&(start, len): &(u64, u32)| Span { start, len };
-        let chunk = |start, end, first_row, n_rows| Chunk {
-            start: Start::at(start),
-            end,
-            first_row,
-            n_rows,
-            first_line: 1,
-        };
+        let chunk =
+            |start, end, first_row, n_rows| Chunk { start: Start::at(start), end, first_row, n_rows, first_line: 1 };
         let mut places = Places::default();
         places.push(chunk(10, 70_020, 0, 3), spans[..3].iter().map(span));
         places.push(chunk(70_020, 70_020, 3, 0), [].iter().map(span));

@@ -130,11 +130,8 @@ impl Search {
             }
         };
         let looking = test.map(|test| {
-            let blank = |column: &Column| Column {
-                name: column.name.clone(),
-                notation: column.notation,
-                ..Column::default()
-            };
+            let blank =
+                |column: &Column| Column { name: column.name.clone(), notation: column.notation, ..Column::default() };
             // How many will be found is not known; the sample's bound falls as they come.
             let sample = Sample::new(dataset.sample.columns.iter().map(blank).collect(), 0);
             let sweep = Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone());

@@ -8,7 +8,7 @@ use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use oddflow::error::Error;
 use oddflow::protocol::{Analysis, Bulk, JobId, Opened, Reference, Reply, Request, RowView};
-use oddflow::report::{Columns, Histogram, Ranking};
+use oddflow::report::{Columns, Ranking};
 use oddflow::schema::Schema;
 use oddflow::web::Incoming;
 use std::sync::Arc;
@@ -16,8 +16,6 @@ use wasm_bindgen::JsCast;
 
 /// The built-in sample is the same for everyone.
 const SAMPLE: Request = Request::OpenSample { rows: 20_000, seed: 1 };
-/// Fine enough to place a threshold by eye, coarse enough to read.
-const HISTOGRAM_BINS: usize = 80;
 /// Rows whose cells are kept; beyond that the cache starts afresh.
 const MAX_CACHED_ROWS: usize = 20_000;
 /// The field that says which records are normal.
@@ -446,13 +444,10 @@ impl App {
     fn analyzed(self, analysis: Analysis, bulk: Vec<Bulk>) {
         let state = self.state;
         let Some(opened) = state.opened.get_untracked() else { return };
-        let Some(parts) = Parts::of(bulk, analysis.n_rows as usize) else {
+        let Some((ranking, order)) = ranked(bulk) else {
             self.problem(Error::new("The detector's answer is incomplete").advice("Reload the page and try again"));
             return;
         };
-        let Parts { forest, dnn, score, label, order } = parts;
-        let ranking = Ranking::new(&score, &order, &label);
-        let histogram = Histogram::of(&ranking, HISTOGRAM_BINS);
         let columns = opened.schema.columns.iter().zip(&opened.summaries);
         let columns = Columns::new(columns.map(|(spec, summary)| Columns::width_for(&spec.name, summary)));
         let elapsed = now() - self.started.get_value();
@@ -463,18 +458,18 @@ impl App {
         state.draft.set(draft.clone());
         state.threshold.set(analysis.threshold);
         state.arranged.set(None);
+        // They hold the scores of another run.
+        state.cells.set_value(Default::default());
+        state.cells_version.update(|version| *version += 1);
         // The answer of another run.
         state.checked.set(None);
         state.file_open.set(false);
         let order = Arc::new(order);
         state.outcome.set(Some(Arc::new(Outcome {
+            has_network: analysis.pack.is_some(),
             analysis,
-            forest,
-            dnn,
-            score,
             order,
             ranking,
-            histogram,
             columns,
             draft,
             elapsed,
@@ -541,26 +536,13 @@ impl App {
     }
 }
 
-/// The bulk of an [`Analysis`], each part of the right length.
-struct Parts {
-    forest: Vec<f32>,
-    dnn: Vec<f32>,
-    score: Vec<f32>,
-    label: Vec<u8>,
-    order: Vec<u32>,
-}
-
-impl Parts {
-    fn of(bulk: Vec<Bulk>, n_rows: usize) -> Option<Self> {
-        let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score), Bulk::U8(label), Bulk::U32(order)] =
-            <[Bulk; 5]>::try_from(bulk).ok()?
-        else {
-            return None;
-        };
-        let full = [forest.len(), score.len(), order.len()].iter().all(|&len| len == n_rows);
-        let optional = [dnn.len(), label.len()].iter().all(|&len| len == 0 || len == n_rows);
-        (full && optional).then_some(Self { forest, dnn, score, label, order })
-    }
+/// The bulk of an [`Analysis`], if its parts fit each other.
+fn ranked(bulk: Vec<Bulk>) -> Option<(Ranking, Vec<u32>)> {
+    let [Bulk::F32(sorted), Bulk::U32(known), Bulk::U32(order)] = <[Bulk; 3]>::try_from(bulk).ok()? else {
+        return None;
+    };
+    let ranking = Ranking::from_parts(sorted, &known)?;
+    (ranking.n_scored() <= order.len()).then_some((ranking, order))
 }
 
 /// Milliseconds of a clock that never goes back.

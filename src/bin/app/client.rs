@@ -68,6 +68,8 @@ struct Pack {
 struct Inner {
     tell: Box<dyn Fn(News)>,
     port: RefCell<Option<WorkerPort>>,
+    /// Workers that share that one's work.
+    hands: RefCell<Vec<WorkerPort>>,
     /// Rises with each worker, so that the voice of a dead one is known.
     generation: Cell<u32>,
     ready: Cell<bool>,
@@ -89,6 +91,7 @@ impl Client {
         let client = Self(Rc::new(Inner {
             tell: Box::new(tell),
             port: RefCell::default(),
+            hands: RefCell::default(),
             generation: Cell::new(0),
             ready: Cell::new(false),
             failed_starts: Cell::new(0),
@@ -144,37 +147,64 @@ impl Client {
     }
 
     fn spawn_worker(&self) {
-        let inner = Rc::downgrade(&self.0);
         let generation = self.0.generation.get() + 1;
         self.0.generation.set(generation);
         self.0.ready.set(false);
-        let (hear, crash) = (inner.clone(), inner);
-        let port = WorkerPort::spawn(
-            &worker_url(),
-            move |incoming| {
-                if let Some(client) = of_generation(&hear, generation) {
-                    client.hear(incoming);
-                }
-            },
-            move |cause| {
-                // Not from within the dying port's own call.
-                let inner = crash.clone();
-                Timeout::new(0, move || {
-                    if let Some(client) = of_generation(&inner, generation) {
-                        client.replace_worker(Some(cause));
-                    }
-                })
-                .forget();
-            },
-        );
-        match port {
+        let hear = Rc::downgrade(&self.0);
+        let director = self.spawn(generation, move |incoming| {
+            if let Some(client) = of_generation(&hear, generation) {
+                client.hear(incoming);
+            }
+        });
+        match director {
             Ok(port) => *self.0.port.borrow_mut() = Some(port),
             Err(error) => (self.0.tell)(News::Replaced { cause: Some(format!("{error:?}")), again: false }),
         }
     }
 
+    /// Starts a worker whose crash is the end of all of them.
+    fn spawn(
+        &self,
+        generation: u32,
+        hear: impl FnMut(Incoming<Reply>) + 'static,
+    ) -> Result<WorkerPort, wasm_bindgen::JsValue> {
+        let crash = Rc::downgrade(&self.0);
+        WorkerPort::spawn(&worker_url(), hear, move |cause| {
+            // Not from within the dying port's own call.
+            let inner = crash.clone();
+            Timeout::new(0, move || {
+                if let Some(client) = of_generation(&inner, generation) {
+                    client.replace_worker(Some(cause));
+                }
+            })
+            .forget();
+        })
+    }
+
+    /// Gives the worker its hands, once it can hear; a hand is told to serve once it can. A browser that refuses more
+    /// workers gets on with fewer.
+    fn hire(&self) {
+        let generation = self.0.generation.get();
+        let hands: Vec<WorkerPort> = (1..n_workers())
+            .map_while(|at| {
+                let inner = Rc::downgrade(&self.0);
+                let ready = move |incoming: Incoming<Reply>| {
+                    if let (Reply::Ready { .. }, Some(client)) = (incoming.message, of_generation(&inner, generation)) {
+                        client.0.hands.borrow().get(at - 1).inspect(|hand| hand.serve());
+                    }
+                };
+                self.spawn(generation, ready).ok()
+            })
+            .collect();
+        if let Some(port) = &*self.0.port.borrow() {
+            port.hire(&hands);
+        }
+        *self.0.hands.borrow_mut() = hands;
+    }
+
     fn replace_worker(&self, cause: Option<String>) {
         drop(self.0.port.take());
+        drop(self.0.hands.take());
         if !self.0.ready.get() {
             self.0.failed_starts.set(self.0.failed_starts.get() + 1);
         }
@@ -193,6 +223,7 @@ impl Client {
             Reply::Ready { .. } => {
                 self.0.ready.set(true);
                 self.0.failed_starts.set(0);
+                self.hire();
                 for pack in self.0.packs.borrow().iter() {
                     self.send_pack(pack);
                 }
@@ -263,6 +294,17 @@ fn of_generation(inner: &Weak<Inner>, generation: u32) -> Option<Client> {
 fn url(relative: &str) -> String {
     let base = gloo::utils::document().base_uri().ok().flatten().unwrap_or_default();
     web_sys::Url::new_with_base(relative, &base).map_or_else(|_| relative.into(), |url| url.href())
+}
+
+/// As many as there are processors, within what a tab's memory bears; `?workers=` asks for another number.
+fn n_workers() -> usize {
+    const MOST: usize = 8;
+    let window = gloo::utils::window();
+    let asked = window.location().search().ok().and_then(|query| {
+        let query = web_sys::UrlSearchParams::new_with_str(&query).ok()?;
+        query.get("workers")?.parse().ok()
+    });
+    asked.unwrap_or(window.navigator().hardware_concurrency() as usize).clamp(1, MOST)
 }
 
 fn worker_url() -> String {

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use oddflow::error::Error;
 use oddflow::protocol::{Analysis, Checked, JobId, Opened, Progress, RoleChange, RowView, Settings, SortKey};
-use oddflow::report::{Columns, Histogram, Ranking};
+use oddflow::report::{Columns, Ranking};
 use oddflow::schema::Role;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -141,15 +141,11 @@ impl Draft {
 /// A run, with all that follows from it whatever the threshold.
 pub struct Outcome {
     pub analysis: Analysis,
-    /// One per row, NaN where unscored.
-    pub forest: Vec<f32>,
-    /// As `forest`; empty without a network.
-    pub dnn: Vec<f32>,
-    pub score: Vec<f32>,
+    /// Whether a network has spoken.
+    pub has_network: bool,
     /// Rows by falling score, the unscored last.
     pub order: Arc<Vec<u32>>,
     pub ranking: Ranking,
-    pub histogram: Histogram,
     /// The table's columns in pixels.
     pub columns: Columns,
     /// What it was run with.

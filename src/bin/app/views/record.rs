@@ -29,9 +29,11 @@ pub fn RecordPanel() -> impl IntoView {
                             {icon(Icon::Close)}
                         </button>
                     </div>
-                    <Standing row outcome=outcome.clone()/>
                     {move || match app.cells(row) {
-                        Some(record) => view! { <Fields record outcome=outcome.clone()/> }.into_any(),
+                        Some(record) => view! {
+                            <Standing record=record.clone() outcome=outcome.clone()/>
+                            <Fields record outcome=outcome.clone()/>
+                        }.into_any(),
                         None => view! { <p class="hint">"The fields of this record are not here yet."</p> }.into_any(),
                     }}
                 </aside>
@@ -42,14 +44,14 @@ pub fn RecordPanel() -> impl IntoView {
 
 /// What was found about the record.
 #[component]
-fn Standing(row: u32, outcome: Arc<Outcome>) -> impl IntoView {
+fn Standing(record: Arc<RowView>, outcome: Arc<Outcome>) -> impl IntoView {
     let app = use_app();
-    let at = row as usize;
-    let value = outcome.score.get(at).copied().unwrap_or(f32::NAN);
+    let scores = record.scores;
+    let value = scores.map_or(f32::NAN, |scores| scores.score);
     let stages = [
         ("Score", Some(value)),
-        ("Forest", (!outcome.dnn.is_empty()).then(|| outcome.forest.get(at).copied()).flatten()),
-        ("Network", outcome.dnn.get(at).copied()),
+        ("Forest", scores.filter(|scores| scores.probability.is_some()).map(|scores| scores.forest)),
+        ("Network", scores.and_then(|scores| scores.probability)),
     ];
     let place =
         format!("{} of {}", count(outcome.ranking.place(value) as u64), count(outcome.ranking.n_scored() as u64));

@@ -161,7 +161,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
     let cursor = RwSignal::new(None::<usize>);
 
     // Without a network the score is the forest's.
-    let leads = if outcome.dnn.is_empty() { vec![SCORE, RECORD] } else { vec![SCORE, RECORD, FOREST, NETWORK] };
+    let leads = if outcome.has_network { vec![SCORE, RECORD, FOREST, NETWORK] } else { vec![SCORE, RECORD] };
     let lead_width = leads.iter().map(|lead| lead.width).sum::<f64>();
     let total_width = lead_width + outcome.columns.total();
     let n_columns = leads.len() + outcome.columns.len();
@@ -382,26 +382,27 @@ fn RecordRow(
 ) -> impl IntoView {
     let app = use_app();
     let state = app.state;
-    let value = outcome.with_value(|outcome| outcome.score.get(row as usize).copied().unwrap_or(f32::NAN));
-    let share = outcome.with_value(|outcome| outcome.histogram.position(value.into())) * 100.0;
-    let odd = Memo::new(move |_| value >= state.threshold.get());
     let cells = Memo::new(move |_| app.cells(row));
-    let of_stage = move |scores: fn(&Outcome) -> &[f32]| {
-        outcome.with_value(|outcome| scores(outcome).get(row as usize).map_or_else(String::new, |&x| score(x)))
-    };
+    let scores = move || cells.with(|record| record.as_ref().and_then(|record| record.scores));
+    let value = move || scores().map_or(f32::NAN, |scores| scores.score);
+    let odd = Memo::new(move |_| value() >= state.threshold.get());
+    let unscored = Memo::new(move |_| cells.with(|record| record.as_ref().is_some_and(|r| r.scores.is_none())));
+    let share = move || outcome.with_value(|outcome| outcome.analysis.histogram.position(value().into())) * 100.0;
+    let words =
+        move |x: Option<f32>| if cells.with(Option::is_none) { String::new() } else { score(x.unwrap_or(f32::NAN)) };
     let lead = move |lead: &Lead| {
         match lead.key {
         SortKey::Score => view! {
             <div class="cell score sticky" role="gridcell" aria-colindex="1">
-                <span class="score-track"><span class="score-bar" style:width=format!("{share:.1}%")></span></span>
-                <span class="score-value">{score(value)}</span>
-                <span class="visually-hidden">{move || if value.is_nan() { " unscored" } else if odd.get() { " odd" } else { "" }}</span>
+                <span class="score-track"><span class="score-bar" style:width=move || format!("{:.1}%", share())></span></span>
+                <span class="score-value">{move || words(Some(value()))}</span>
+                <span class="visually-hidden">{move || if unscored.get() { " unscored" } else if odd.get() { " odd" } else { "" }}</span>
             </div>
         }
         .into_any(),
-        SortKey::ForestScore => stage_cell(of_stage(|outcome| &outcome.forest)),
-        SortKey::DnnProbability => stage_cell(of_stage(|outcome| &outcome.dnn)),
-        SortKey::Record | SortKey::Column(_) => stage_cell(count(u64::from(row) + 1)),
+        SortKey::ForestScore => stage_cell(move || words(scores().map(|scores| scores.forest))),
+        SortKey::DnnProbability => stage_cell(move || words(scores().and_then(|scores| scores.probability))),
+        SortKey::Record | SortKey::Column(_) => stage_cell(move || count(u64::from(row) + 1)),
     }
     };
     let first_column = leads.with_value(Vec::len) + 1;
@@ -437,7 +438,7 @@ fn RecordRow(
     view! {
         <div class="grid-row" role="row" id=row_id(place) aria-rowindex=(place + 2).to_string()
             aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Rest).to_string()
-            class:odd=move || odd.get() class:unscored=value.is_nan() class:at-cursor=move || cursor.get() == Some(place)
+            class:odd=move || odd.get() class:unscored=move || unscored.get() class:at-cursor=move || cursor.get() == Some(place)
             on:click=move |_| on_select(place)>
             {leads.with_value(|leads| leads.iter().map(lead).collect_view())}
             <div class="spacer" role="presentation"></div>
@@ -446,6 +447,6 @@ fn RecordRow(
     }
 }
 
-fn stage_cell(text: String) -> AnyView {
+fn stage_cell(text: impl Fn() -> String + Send + 'static) -> AnyView {
     view! { <div class="cell number lead" role="gridcell">{text}</div> }.into_any()
 }

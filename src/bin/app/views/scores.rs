@@ -24,19 +24,23 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     let plot = Memo::new(move |_| Plot { width: size.get().0, height: size.get().1 });
 
     let outcome = StoredValue::new(outcome);
-    let has_labels = outcome.with_value(|outcome| !outcome.histogram.anomalies.is_empty());
-    let is_empty = outcome.with_value(|outcome| outcome.histogram.counts.is_empty());
+    let has_labels = outcome.with_value(|outcome| !outcome.analysis.histogram.anomalies.is_empty());
+    let is_empty = outcome.with_value(|outcome| outcome.analysis.histogram.counts.is_empty());
     let all = Memo::new(move |_| {
-        outcome.with_value(|outcome| bars(&outcome.histogram, &outcome.histogram.counts, scale.get(), plot.get()))
+        outcome.with_value(|outcome| {
+            bars(&outcome.analysis.histogram, &outcome.analysis.histogram.counts, scale.get(), plot.get())
+        })
     });
     let labelled = Memo::new(move |_| {
-        outcome.with_value(|outcome| outline(&outcome.histogram, &outcome.histogram.anomalies, scale.get(), plot.get()))
+        outcome.with_value(|outcome| {
+            outline(&outcome.analysis.histogram, &outcome.analysis.histogram.anomalies, scale.get(), plot.get())
+        })
     });
-    let position = Memo::new(move |_| outcome.with_value(|o| o.histogram.position(threshold.get().into())));
+    let position = Memo::new(move |_| outcome.with_value(|o| o.analysis.histogram.position(threshold.get().into())));
     let height = move || plot.get().height;
     let left = move || position.get() * plot.get().width;
     let set_position = move |position: f64| {
-        threshold.set(outcome.with_value(|outcome| outcome.histogram.score_at(position)) as f32);
+        threshold.set(outcome.with_value(|outcome| outcome.analysis.histogram.score_at(position)) as f32);
     };
 
     let drag = move |event: web_sys::PointerEvent| {
@@ -74,13 +78,13 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
         set_position(to);
     };
 
-    let (low, high) = outcome.with_value(|outcome| (outcome.histogram.low, outcome.histogram.high));
+    let (low, high) = outcome.with_value(|outcome| (outcome.analysis.histogram.low, outcome.analysis.histogram.high));
     let ticks = nice_ticks(low, high, 6).into_iter().map(|tick| {
-        let left = outcome.with_value(|outcome| outcome.histogram.position(tick)) * 100.0;
+        let left = outcome.with_value(|outcome| outcome.analysis.histogram.position(tick)) * 100.0;
         view! { <span class="tick-x" style:left=format!("{left}%")>{format!("{:.2}", tick + 0.0)}</span> }
     });
     let count_ticks = move || {
-        let peak = outcome.with_value(|outcome| outcome.histogram.peak());
+        let peak = outcome.with_value(|outcome| outcome.analysis.histogram.peak());
         let scale = scale.get();
         let ticks = scale.ticks(peak).into_iter().map(|tick| {
             let bottom = scale.height(tick, peak) * 100.0;
@@ -187,7 +191,7 @@ fn HistogramTable(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
     let shown = RwSignal::new(false);
     let rows = move || {
         outcome.with_value(|outcome| {
-            let histogram = &outcome.histogram;
+            let histogram = &outcome.analysis.histogram;
             let filled = (0..histogram.counts.len()).filter(|&bin| histogram.counts[bin] > 0);
             let rows = filled.map(|bin| {
                 let (from, to) = histogram.edges(bin);
@@ -203,7 +207,7 @@ fn HistogramTable(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
             rows.collect_view()
         })
     };
-    let has_labels = outcome.with_value(|outcome| !outcome.histogram.anomalies.is_empty());
+    let has_labels = outcome.with_value(|outcome| !outcome.analysis.histogram.anomalies.is_empty());
     view! {
         <div class="chart-table">
             <button type="button" class="link-button" aria-expanded=move || shown.get().to_string()

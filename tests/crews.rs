@@ -1,0 +1,156 @@
+//! A file of several chunks, read and scored by any number of crews: the same to the last bit.
+
+use oddflow::Result;
+use oddflow::engine::{Engine, Hand, Outcome, Pool};
+use oddflow::generate::Generator;
+use oddflow::protocol::{Bulk, Opened, Reference, Reply, Request, Settings, SortKey};
+use oddflow::store::Store;
+use std::collections::VecDeque;
+
+/// Hands that work only when somebody waits for them, the last one first, so that their answers come out of order.
+struct Lazy {
+    hands: Vec<Hand>,
+    told: Vec<(usize, Vec<u8>, Vec<Bulk>, Option<Vec<u8>>)>,
+    heard: VecDeque<(usize, Vec<u8>, Vec<Bulk>)>,
+}
+
+impl Lazy {
+    fn new(n: usize) -> Self {
+        Self { hands: (0..n).map(|_| Hand::default()).collect(), told: Vec::new(), heard: VecDeque::new() }
+    }
+}
+
+impl Pool for Lazy {
+    fn n(&self) -> usize {
+        self.hands.len()
+    }
+
+    fn is_ready(&self, _: usize) -> bool {
+        true
+    }
+
+    fn send(&mut self, to: usize, message: &[u8], bulk: Vec<Bulk>, store: Option<&dyn Store>) -> Result<()> {
+        let store = store.and_then(|store| store.as_any().downcast_ref::<Vec<u8>>()).cloned();
+        self.told.push((to, message.to_vec(), bulk, store));
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Option<(usize, Vec<u8>, Vec<Bulk>)> {
+        self.heard.pop_front()
+    }
+
+    fn wait(&mut self) {
+        let mut answers = Vec::new();
+        for (to, message, bulk, store) in self.told.drain(..) {
+            let store = store.map(|store| Box::new(store) as Box<dyn Store>);
+            let answer = self.hands[to].hear(&message, bulk, store).expect("one build");
+            answers.extend(answer.map(|(bytes, bulk)| (to, bytes, bulk)));
+        }
+        self.heard.extend(answers.into_iter().rev());
+    }
+}
+
+/// All that the engine says about a file, as text, and the file that it writes.
+fn run(file: &[u8], n_hands: usize, memory: u64, settings: &Settings) -> (Vec<String>, String) {
+    let mut engine = Engine::new(|| Box::new(Vec::new()));
+    if n_hands > 0 {
+        engine.hire(Box::new(Lazy::new(n_hands))).unwrap();
+    }
+    engine.set_memory_limit(memory).unwrap();
+    let open = Request::Open { name: "flows.csv".into() };
+    let requests = [
+        (open, Some(Box::new(file.to_vec()) as Box<dyn Store>)),
+        (Request::Analyze { settings: settings.clone(), roles: Vec::new() }, None),
+        (arrange(SortKey::Column(0), ""), None),
+        (arrange(SortKey::Column(2), "udp"), None),
+        (Request::Rows { rows: vec![0, 40_000, 7] }, None),
+    ];
+    let mut said = Vec::new();
+    for (request, file) in requests {
+        let job = engine.start(request, Vec::new(), file);
+        let Outcome { reply, bulk, .. } = engine.finish(job, |_| ()).unwrap();
+        said.push(format!("{reply:?} {bulk:?}"));
+    }
+    let job = engine.start(Request::Export { threshold: 0.6 }, Vec::new(), None);
+    let written = engine.finish(job, |_| ()).unwrap().written.unwrap();
+    (said, String::from_utf8(*written.into_any().downcast::<Vec<u8>>().unwrap()).unwrap())
+}
+
+fn arrange(sort: SortKey, filter: &str) -> Request {
+    Request::Arrange { sort, descending: true, filter: filter.into(), at_least: None }
+}
+
+/// About 12 MB: three chunks, some bad records, and quoted line ends where a chunk may well be cut.
+fn file() -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut generator = Generator::new(120_000, 3);
+    while generator.write(8192, &mut plain) {}
+    let mut file = Vec::with_capacity(plain.len() + (1 << 20));
+    for (number, line) in plain.split_inclusive(|&b| b == b'\n').enumerate() {
+        file.extend_from_slice(&line[..line.len() - 1]);
+        match number {
+            0 => file.extend_from_slice(b",note"),
+            n if n % 9_000 == 0 => file.extend_from_slice(b",one,too many"),
+            n => file.extend_from_slice(format!(",\"two\nlines, number {}\"", n % 50).as_bytes()),
+        }
+        file.push(b'\n');
+    }
+    file
+}
+
+#[test]
+fn the_number_of_crews_and_their_memory_change_nothing() {
+    let file = file();
+    let settings = Settings::default();
+    let (said, written) = run(&file, 0, 1 << 30, &settings);
+    assert!(file.len() > 9 << 20, "the file has several chunks");
+    assert_eq!(written.matches(",unscored,").count(), 13);
+    assert_eq!(written.matches("\nlines, number").count(), 120_000 - 13);
+    for (n_hands, memory) in [(0, 0), (1, 1 << 30), (3, 20 << 20)] {
+        let (other_said, other_written) = run(&file, n_hands, memory, &settings);
+        for (said, other) in said.iter().zip(&other_said) {
+            assert!(said == other, "{n_hands} hands: {} … is not {} …", &other[..200], &said[..200]);
+        }
+        assert!(written == other_written, "{n_hands} hands write another file");
+    }
+}
+
+#[test]
+fn normal_records_are_found_in_all_chunks() {
+    let file = file();
+    let settings = Settings { reference: Reference::Filter("number 7\"".into()), ..Settings::default() };
+    let (said, _) = run(&file, 0, 1 << 30, &settings);
+    assert!(said[1].contains("2,400 records that contain"), "{}", &said[1][..400]);
+    assert!(run(&file, 2, 1 << 30, &settings).0[1] == said[1]);
+}
+
+#[test]
+fn a_record_that_reaches_over_chunks_is_one_record() {
+    let mut file = b"a,b\n".to_vec();
+    for i in 0..1000 {
+        file.extend_from_slice(format!("{i},{}\n", i * 7 % 13).as_bytes());
+    }
+    // One quoted field of five lines of a megabyte each is longer than a record may be.
+    file.extend_from_slice(b"1,\"");
+    for _ in 0..5 {
+        file.extend_from_slice(&vec![b'x'; 1 << 20]);
+        file.push(b'\n');
+    }
+    file.extend_from_slice(b"\"\n");
+    for i in 0..1000 {
+        file.extend_from_slice(format!("{i},{}\n", i * 5 % 11).as_bytes());
+    }
+    let opened = |n_hands| -> Opened {
+        let mut engine = Engine::new(|| Box::new(Vec::new()));
+        if n_hands > 0 {
+            engine.hire(Box::new(Lazy::new(n_hands))).unwrap();
+        }
+        let job = engine.start(Request::Open { name: "x".into() }, Vec::new(), Some(Box::new(file.clone())));
+        match engine.finish(job, |_| ()).unwrap().reply {
+            Reply::Opened(opened) => *opened,
+            other => panic!("{other:?}"),
+        }
+    };
+    let alone = opened(0);
+    assert_eq!((alone.n_rows - alone.n_bad, opened(2)), (2000, alone));
+}
