@@ -586,7 +586,7 @@ fn a_pack_keeps_silent_on_records_unlike_its_own() {
     // One record by itself is read as it is in the file.
     let job = engine.start(Request::Rows { rows: vec![7] }, Vec::new(), None);
     let Reply::Rows(rows) = engine.finish(job, |_| ()).unwrap().reply else { panic!("not rows") };
-    let (_, bulk) = analyze(&mut engine, flow.clone()).unwrap();
+    analyze(&mut engine, flow.clone()).unwrap();
     let job = engine.start(Request::Check { cells: rows[0].cells.clone() }, Vec::new(), None);
     let Reply::Checked(checked) = engine.finish(job, |_| ()).unwrap().reply else { panic!("not a check") };
     assert_eq!(engine.scores().unwrap().score[7], checked.score);
@@ -594,7 +594,7 @@ fn a_pack_keeps_silent_on_records_unlike_its_own() {
     // The same layout, but every number is a thousand times as large.
     open(&mut engine, sample(3000, 2, |x| x * 1000.0)).unwrap();
     for settings in [Settings::default(), flow] {
-        let (analysis, bulk) = analyze(&mut engine, settings).unwrap();
+        let (analysis, _) = analyze(&mut engine, settings).unwrap();
         assert_eq!(analysis.pack, None);
         assert!(analysis.fit.is_some_and(|fit| !fit.accepted && fit.drift > fit.limit));
         assert!(analysis.explanation.contains("keeps silent"), "{}", analysis.explanation);
