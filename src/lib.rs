@@ -12,6 +12,7 @@ pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
+pub mod explain;
 pub mod flow;
 pub mod forest;
 pub mod generate;
