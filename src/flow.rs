@@ -16,7 +16,7 @@ mod names;
 mod parts;
 mod sources;
 
-pub use parts::{Part, Parts, cell_text, seconds};
+pub use parts::{Answers, Part, Parts, cell_text, seconds};
 
 use crate::error::{Error, Result};
 use crate::schema::{ANOMALY, ColumnSpec, Kind, NORMAL, Role, Schema, fold, labels};

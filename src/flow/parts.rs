@@ -3,6 +3,7 @@
 //! Unlike the common flow record, nothing is derived: a part is a column of the file, read as it stands, and the file keeps
 //! its own words. Tables that are no flow logs have few parts or none.
 
+use super::names::State;
 use super::sources::{self, Of, Source, Term};
 use crate::schema::{Kind, Role, Schema, fold, time};
 use crate::table::{Cell, Column, Table, Value};
@@ -249,6 +250,37 @@ impl Parts {
             Value::Number(x) => seconds(x),
             Value::Text(code) => time::parse(column.dictionary.text(code)).map(|moment| moment.start),
             Value::Missing | Value::UnkeptText => None,
+        }
+    }
+}
+
+/// Whether the other side answered each flow of a table.
+pub struct Answers<'a> {
+    parts: &'a Parts,
+    table: &'a Table,
+    /// By code of the column of states.
+    states: Vec<Option<State>>,
+}
+
+impl<'a> Answers<'a> {
+    #[must_use]
+    pub fn of(parts: &'a Parts, table: &'a Table) -> Self {
+        let texts = parts.column(Part::State).map(|at| table.columns[at].dictionary.iter());
+        Self { parts, table, states: texts.into_iter().flatten().map(State::of_text).collect() }
+    }
+
+    /// By the state that the source gives, else by what came back; `None` where the source says neither.
+    #[must_use]
+    pub fn is_answered(&self, row: u32) -> Option<bool> {
+        let column = self.parts.column(Part::State).map(|at| &self.table.columns[at]);
+        let state = column.and_then(|column| self.states[column.cells[row as usize].as_text()? as usize]);
+        match state {
+            Some(State::Established) => Some(true),
+            Some(State::Attempted | State::Rejected) => Some(false),
+            Some(State::Other) | None => {
+                let back = |part| self.parts.amount(part, self.table, row);
+                back(Part::PacketsReceived).or_else(|| back(Part::Received)).map(|amount| amount > 0.0)
+            }
         }
     }
 }
