@@ -13,7 +13,10 @@
 //! - Arithmetic is plain, in one order: the same bits natively and as wasm.
 
 mod names;
+mod parts;
 mod sources;
+
+pub use parts::{Answers, Part, Parts, cell_text, seconds};
 
 use crate::error::{Error, Result};
 use crate::schema::{ANOMALY, ColumnSpec, Kind, NORMAL, Role, Schema, fold, labels};

@@ -12,6 +12,10 @@
 //! A stored forest is untrusted. Its trees are stored in pre-order without pointers, so no stored tree can point outside
 //! itself or in a circle; sizes, depths, features and thresholds are checked while it is laid out.
 
+mod paths;
+
+pub use paths::{ForestPaths, PathCredits};
+
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use ndarray::{ArrayView2, CowArray, Ix2};

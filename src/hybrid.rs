@@ -194,15 +194,33 @@ pub struct Views {
     pub error: f32,
 }
 
+/// What each view adds to the weighted sum: its level, capped or weighted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Levels {
+    pub network: f64,
+    pub forest: f64,
+    pub autoencoder: f64,
+}
+
 impl Fusion {
     /// The weighted sum of the views' levels.
     #[must_use]
     pub fn weighted_sum(&self, views: Views) -> f64 {
+        let Levels { network, forest, autoencoder } = self.levels(views);
+        network + forest + autoencoder
+    }
+
+    /// What each view adds to the sum.
+    #[must_use]
+    pub fn levels(&self, views: Views) -> Levels {
         let network = self.network.level(logit(views.probability));
-        let capped = network.min(self.network_cap) + BEYOND_CAP * (network - self.network_cap).max(0.0);
         let autoencoder = self.autoencoder.as_ref().map_or(0.0, |tail| tail.level(f64::from(views.error)));
         let forest = self.forest.level(f64::from(views.forest));
-        capped + self.weights.forest * forest + self.weights.autoencoder * autoencoder
+        Levels {
+            network: network.min(self.network_cap) + BEYOND_CAP * (network - self.network_cap).max(0.0),
+            forest: self.weights.forest * forest,
+            autoencoder: self.weights.autoencoder * autoencoder,
+        }
     }
 
     /// The score; NaN where a view is.

@@ -96,6 +96,11 @@ impl Seen {
         Self { columns: columns.collect() }
     }
 
+    /// The canonical names of the columns.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
     /// Finds the columns in a table; those that it lacks have no unseen values.
     #[must_use]
     pub fn bind<'a>(&'a self, table: &'a Table, schema: &Schema) -> BoundSeen<'a> {
@@ -115,26 +120,36 @@ pub struct BoundSeen<'a> {
 }
 
 impl BoundSeen<'_> {
+    /// The canonical names of the columns in which a row has an unseen value.
+    pub fn unseen(&self, row: u32) -> impl Iterator<Item = &str> {
+        let is_unseen = move |(seen, column, texts): &&(&SeenColumn, &Column, Vec<bool>)| match read(
+            seen.kind,
+            column.cells[row as usize],
+        ) {
+            Reading::Missing => !seen.missing,
+            Reading::Amount(x) => !(seen.low..=seen.high).contains(&x),
+            Reading::Token(token) => !seen.tokens.contains(&token),
+            Reading::Text(code) => !texts[code as usize],
+            Reading::Unknown => false,
+        };
+        self.columns.iter().filter(is_unseen).map(|(seen, ..)| seen.name.as_str())
+    }
+
+    /// The path length that is left of one, where a row has so many unseen values.
+    #[must_use]
+    pub fn shortened(&self, path: f64, unseen: usize) -> f64 {
+        let share = unseen as f64 / self.columns.len() as f64;
+        if unseen == 0 { path } else { (1.0 - libm::pow(1.0 - share, path)) / share }
+    }
+
     /// Raises the forest's scores of those of these rows that have unseen values.
     pub fn shorten(&self, rows: &[u32], forest: &IsolationForest, scores: &mut [f32]) {
         let average = average_path_length(forest.max_samples());
         for (&row, score) in rows.iter().zip(scores) {
-            let is_unseen = |(seen, column, texts): &&(&SeenColumn, &Column, Vec<bool>)| match read(
-                seen.kind,
-                column.cells[row as usize],
-            ) {
-                Reading::Missing => !seen.missing,
-                Reading::Amount(x) => !(seen.low..=seen.high).contains(&x),
-                Reading::Token(token) => !seen.tokens.contains(&token),
-                Reading::Text(code) => !texts[code as usize],
-                Reading::Unknown => false,
-            };
-            let unseen = self.columns.iter().filter(is_unseen).count();
+            let unseen = self.unseen(row).count();
             if unseen > 0 {
                 let path = -libm::log2(f64::from(*score)) * average;
-                let share = unseen as f64 / self.columns.len() as f64;
-                let path = (1.0 - libm::pow(1.0 - share, path)) / share;
-                *score = libm::exp2(-path / average) as f32;
+                *score = libm::exp2(-self.shortened(path, unseen) / average) as f32;
             }
         }
     }

@@ -53,7 +53,7 @@ const fn product(names: &'static [&'static str], per_unit: f64) -> Term {
     Term { of: Of::Product(names), per_unit, is_payload: false, zero_is_missing: false, wraps: None }
 }
 
-const fn is(names: &'static [&'static str; 1]) -> Term {
+pub const fn is(names: &'static [&'static str; 1]) -> Term {
     product(names, 1.0)
 }
 

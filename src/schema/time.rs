@@ -47,6 +47,27 @@ pub fn parse(text: &str) -> Option<Moment> {
     sound.then_some(Moment { start, length })
 }
 
+/// `2017-07-04 08:55:58` in UTC; seconds that are far from our years as `+12 s`, since they count from somewhere else.
+#[must_use]
+pub fn format(seconds: f64) -> String {
+    // 1973 to 2286, ten digits or nearly.
+    if !(1e8..1e10).contains(&seconds) {
+        return format!("+{seconds:.0}\u{202f}s");
+    }
+    let whole = libm::floor(seconds) as i64;
+    let (days, second) = (whole.div_euclid(86_400), whole.rem_euclid(86_400));
+    // Eras of 400 years that begin in March, as in `days_since_1970`.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+}
+
 /// The time of day, and by how many seconds its zone is ahead of UTC.
 fn cut_zone(text: &str) -> Option<(&str, i32)> {
     if let Some(clock) = text.strip_suffix(['Z', 'z']).or_else(|| text.strip_suffix("UTC")) {
@@ -76,6 +97,14 @@ fn days_since_1970(year: i32, month: i32, day: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_as_they_are_read() {
+        for text in ["1999-12-31 23:59:59", "2000-02-29 00:00:00", "2000-03-01 12:00:00", "2024-12-31 08:05:09"] {
+            assert_eq!(format(parse(text).unwrap().start), text);
+        }
+        assert_eq!(format(12.0), "+12\u{202f}s");
+    }
 
     #[test]
     fn times_are_read() {

@@ -1,0 +1,205 @@
+//! Culprits that were planted, bars that add up, and sentences as an analyst would say them.
+
+use super::*;
+use crate::hybrid::FileFit;
+use crate::ingest::Reader;
+use crate::rng::Rng;
+use crate::schema::{ColumnSpec, Kind, Role, detect};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const FIT: FileFit = FileFit { n_estimators: 100, max_samples: 256, seed: 1 };
+
+fn number_table(columns: Vec<Vec<f64>>) -> (Table, Schema) {
+    let n = columns[0].len();
+    let spec = |at: usize| ColumnSpec {
+        name: format!("c{at}"),
+        canonical: format!("c{at}"),
+        kind: Kind::Number,
+        role: Role::Feature,
+        unit: None,
+        why: None,
+    };
+    let schema = Schema { columns: (0..columns.len()).map(spec).collect(), ..Schema::default() };
+    let column = |(at, values): (usize, Vec<f64>)| Column {
+        name: format!("c{at}"),
+        cells: values.into_iter().map(Cell::number).collect(),
+        ..Column::default()
+    };
+    let table = Table {
+        columns: columns.into_iter().enumerate().map(column).collect(),
+        spans: vec![Span { start: 0, len: 0 }; n],
+        bad: vec![],
+    };
+    (table, schema)
+}
+
+fn read(text: &str) -> (Table, Schema) {
+    let mut reader = Reader::new();
+    reader.push(text.as_bytes()).unwrap();
+    let ingested = reader.finish().unwrap();
+    let schema = detect(&ingested.table, ingested.detected);
+    (ingested.table, schema)
+}
+
+/// How often the column that was made odd is the first reason, among 40 columns of one kind.
+fn top_1(draw: fn(&mut Rng) -> f64, culprit: fn(&mut Rng) -> f64) -> f64 {
+    const COLUMNS: usize = 40;
+    const ROWS: usize = 3000;
+    const PLANTED: usize = 60;
+    let mut rng = Rng::new(11);
+    let mut columns: Vec<Vec<f64>> = (0..COLUMNS).map(|_| (0..ROWS).map(|_| draw(&mut rng)).collect()).collect();
+    let planted: Vec<(usize, usize)> =
+        (0..PLANTED).map(|at| (at * (ROWS / PLANTED), rng.below(COLUMNS as u32) as usize)).collect();
+    planted.iter().for_each(|&(row, column)| columns[column][row] = culprit(&mut rng));
+    let (table, schema) = number_table(columns);
+    let rows = table.good_rows();
+    let detector = Detector::fit_to_file(&table, &schema, &rows, FIT).unwrap();
+    let background = Background::fit(&table, &schema, &rows, rows.len());
+    let explainer = Explainer::new(&detector, &background).unwrap();
+    let mut bound = explainer.bind(&table, &schema).unwrap();
+    let found = planted.iter().filter(|&&(row, column)| {
+        bound.reasons(row as u32).unwrap().first().is_some_and(|reason| reason.tag == format!("c{column}"))
+    });
+    found.count() as f64 / PLANTED as f64
+}
+
+#[test]
+fn planted_culprits_come_first() {
+    let heavy = |rng: &mut Rng| libm::exp(1.5 * rng.normal());
+    let far = |rng: &mut Rng| libm::exp(1.5 * (4.0 + 2.0 * rng.uniform()));
+    let found = top_1(heavy, far);
+    assert!(found >= 0.9, "heavy tails: {found}");
+    let mostly_zero = |rng: &mut Rng| if rng.below(50) > 0 { 0.0 } else { libm::ceil(libm::exp(rng.normal())) };
+    let many = |rng: &mut Rng| libm::ceil(libm::exp(3.0 + 2.0 * rng.uniform()));
+    let found = top_1(mostly_zero, many);
+    assert!(found >= 0.9, "mostly zeros: {found}");
+    let found = top_1(|rng| rng.normal(), |rng| 4.5 + rng.uniform());
+    assert!(found >= 0.9, "no tails: {found}");
+}
+
+/// Flows of a quiet network, and after them some odd ones.
+fn flows(odd: &str) -> (Table, Schema) {
+    let mut rng = Rng::new(5);
+    let mut text = String::from(
+        "src_ip,src_port,dst_ip,dst_port,proto,service,duration,src_bytes,dst_bytes,conn_state,src_pkts,dst_pkts,errors\n",
+    );
+    for i in 0..1000 {
+        let (port, proto, service) =
+            [(80, "tcp", "http"), (443, "tcp", "ssl"), (53, "udp", "dns")][[0, 0, 1, 2][i % 4]];
+        let bytes = libm::round(2000.0 * libm::exp(rng.normal()));
+        let error = if i % 200 == 7 { 1 } else { 0 };
+        text += &format!(
+            "10.0.0.{},{},10.1.0.1,{port},{proto},{service},{:.3},{bytes},{},{},{},{},{error}\n",
+            i % 20,
+            40_000 + i,
+            0.2 * libm::exp(rng.normal()),
+            libm::round(3.0 * bytes),
+            if i % 10 == 9 { "REJ" } else { "SF" },
+            1.0 + libm::floor(bytes / 500.0),
+            1.0 + libm::floor(bytes / 400.0),
+        );
+    }
+    read(&(text + odd))
+}
+
+fn explained(odd: &str) -> Explanation {
+    let (table, schema) = flows(odd);
+    let rows = table.good_rows();
+    let detector = Detector::fit_to_file(&table, &schema, &rows, FIT).unwrap();
+    let background = Background::fit(&table, &schema, &rows, rows.len());
+    let explainer = Explainer::new(&detector, &background).unwrap();
+    explainer.bind(&table, &schema).unwrap().explain(1000).unwrap()
+}
+
+#[test]
+fn reasons_read_as_an_analyst_would_put_it() {
+    let check = |odd: &str, expected: &[&str]| {
+        let explanation = explained(odd);
+        let text = explanation.summary.replace(['\u{202f}', '\u{a0}', '\u{2009}'], " ");
+        for part in expected {
+            assert!(text.contains(part), "\"{part}\" is not in: {text}");
+        }
+        assert!(explanation.reasons.len() <= MAX_REASONS);
+    };
+    check(
+        "10.0.0.3,41000,10.1.0.1,443,tcp,ssl,0.3,48000000,3000,SF,5,6,0\n",
+        &["Sent 48.0 MB, the most of all flows here; typical 2.0"],
+    );
+    check(
+        "10.0.0.3,41000,10.1.0.1,6667,tcp,irc,0.3,2000,6000,SF,5,6,0\n",
+        &["Service irc: 0.10 % of flows here; the most frequent is http (50.0 %)", "Destination port 6667: 0.10 %"],
+    );
+    check(
+        "10.0.0.3,41000,10.1.0.1,80,tcp,http,14400,2000,6000,SF,5,6,0\n",
+        &["Lasted 4 h, the longest of all flows here"],
+    );
+    check(
+        "10.0.0.3,41000,10.1.0.1,80,tcp,http,,2000,6000,SF,5,6,0\n",
+        &["Duration missing, which only 0.10 % of flows"],
+    );
+    check(
+        "10.0.0.3,41000,10.1.0.1,80,tcp,http,0.2,2000,6000,SF,5,6,9\n",
+        &["\"errors\" 9, while 99.40 % of flows here have 0"],
+    );
+    check("10.0.0.3,41000,10.1.0.1,443,tcp,ssl,0.2,2000,6000,SF,5,6,0\n", &["No single value stands out"]);
+}
+
+#[test]
+fn bars_add_up_to_what_is_explained() {
+    let explanation = explained("10.0.0.3,41000,10.1.0.1,6667,tcp,irc,14400,48000000,3000,S0,5,6,0\n");
+    let sum: f64 = explanation.bars.iter().map(|bar| bar.forest).sum();
+    let Explained { expected, row } = explanation.forest;
+    assert!((sum - (expected - row)).abs() < 1e-9 && sum > 1.0, "{sum}");
+    assert!(explanation.bars.windows(2).all(|pair| pair[0].weight >= pair[1].weight));
+    assert!((explanation.bars.iter().map(|bar| bar.weight).sum::<f64>() - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_no_normal_record_has_is_a_reason() {
+    let (table, schema) = flows("10.0.0.3,41000,10.1.0.1,80,sctp,http,0.2,2000,6000,SF,5,6,0\n");
+    let normal: Vec<u32> = (0..1000).collect();
+    let detector = Detector::fit_to_normal(&table, &schema, &normal, "the first", FIT).unwrap();
+    let background = Background::fit(&table, &schema, &normal, table.n_rows());
+    let explainer = Explainer::new(&detector, &background).unwrap();
+    let explanation = explainer.bind(&table, &schema).unwrap().explain(1000).unwrap();
+    assert_eq!(explanation.reasons[0].tag, "proto");
+    let text = &explanation.reasons[0].text;
+    assert!(text.starts_with("Protocol sctp: seen in none of the flows here") && text.contains("no normal"), "{text}");
+    let sum: f64 = explanation.bars.iter().map(|bar| bar.forest).sum();
+    assert!((sum - (explanation.forest.expected - explanation.forest.row)).abs() < 1e-9);
+    // The path is the one of which the score is made.
+    let mut score = [0.0];
+    detector.bind(&table, &schema).unwrap().score(&[1000], &mut [0.0], &mut [], &mut score).unwrap();
+    let from_path = libm::exp2(-explanation.forest.row / explainer.paths.average()) as f32;
+    assert!((from_path - score[0]).abs() < 1e-5);
+}
+
+#[test]
+fn texts_of_the_file_cannot_break_out_of_their_place() {
+    let odd = "10.0.0.3,41000,10.1.0.1,80,tcp,\"<script>alert(1)</script>; \u{202e}evil that goes on and on\",0.2,2000,6000,SF,5,6,0\n";
+    let explanation = explained(odd);
+    assert!(!explanation.summary.contains(['\u{202e}']), "{}", explanation.summary);
+    assert!(explanation.reasons.iter().all(|reason| reason.text.chars().count() < 300));
+}
+
+#[test]
+fn shares_and_spans_in_words() {
+    for (seconds, expected) in [
+        (0.0, "0 s"),
+        (0.000_25, "250 µs"),
+        (0.005, "5 ms"),
+        (0.34, "0.34 s"),
+        (12.0, "12 s"),
+        (61.0, "1 min 1 s"),
+        (7200.0, "2 h"),
+        (190_000.0, "2 d 4 h"),
+    ] {
+        assert_eq!(span(seconds).replace('\u{202f}', " "), expected);
+    }
+    for (x, expected) in
+        [(0.0, "0"), (1234.0, "1,234"), (0.25, "0.25"), (-3.5, "−3.5"), (2.5e20, "2.50e20"), (150.26, "150.3")]
+    {
+        assert_eq!(words::plain(x), expected);
+    }
+}

@@ -1,0 +1,320 @@
+//! A value of a column beside what is usual, in the words of an analyst: "Sent 48 MB, more than 99.8 % of flows here;
+//! typical 2 kB". Texts of the file are shortened and lose their control characters.
+
+use super::background::{BoundBackground, ColumnBackground};
+use crate::flow::{Part, Parts};
+use crate::report::{bytes, count, share_of_one};
+use crate::schema::{ColumnSpec, Schema};
+use crate::table::{Cell, Value};
+
+/// How people call a column and its values.
+#[derive(Clone, Debug)]
+pub struct Wording {
+    /// Such as `Bytes sent`, or the column's own name in quotes.
+    pub label: String,
+    part: Option<Part>,
+    unit: Unit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Unit {
+    None,
+    Bytes,
+    BytesPerSecond,
+    BitsPerSecond,
+    Packets,
+    PacketsPerSecond,
+    /// So many make a second.
+    Time(f64),
+}
+
+/// What the rows of the table are.
+#[must_use]
+pub fn records_called(parts: &Parts) -> &'static str {
+    let is_flow =
+        [Part::Sent, Part::Bytes, Part::PacketsSent, Part::Packets].iter().any(|&part| parts.column(part).is_some());
+    if is_flow { "flows" } else { "records" }
+}
+
+/// The common flow record's columns that play no part of a flow by themselves.
+const DERIVED: &[(&str, &str)] = &[
+    ("dst_port_class", "Class of destination port"),
+    ("src_port_class", "Class of source port"),
+    ("fwd_bytes_per_pkt", "Bytes per packet sent"),
+    ("rev_bytes_per_pkt", "Bytes per packet received"),
+    ("bytes_per_pkt", "Bytes per packet"),
+    ("bytes_ratio", "Balance of bytes (1 all sent, −1 all received)"),
+    ("pkts_ratio", "Balance of packets (1 all sent, −1 all received)"),
+    ("bytes_per_s", "Bytes per second"),
+    ("pkts_per_s", "Packets per second"),
+];
+
+impl Wording {
+    /// Of the column at this place of a schema.
+    #[must_use]
+    pub fn of(schema: &Schema, parts: &Parts, column: usize) -> Self {
+        let spec = &schema.columns[column];
+        let part = parts.part_of(column);
+        let label = part.map_or_else(|| own_label(spec), |(part, _)| part_name(part).to_owned());
+        Self { label, part: part.map(|(part, _)| part), unit: unit_of(spec, part) }
+    }
+
+    /// What the column tells of a flow.
+    #[must_use]
+    pub fn part(&self) -> Option<Part> {
+        self.part
+    }
+
+    /// A cell as people read it.
+    #[must_use]
+    pub fn value(&self, at: &BoundBackground<'_>, cell: Cell) -> String {
+        match cell.value() {
+            Value::Number(x) if at.background.is_number() => self.number(x),
+            Value::Number(x) => x.to_string(),
+            Value::Text(code) => clean(at.column.dictionary.text(code)),
+            Value::Missing => "missing".into(),
+            Value::UnkeptText => "some text".into(),
+        }
+    }
+
+    /// What is typical of the column.
+    #[must_use]
+    pub fn typical(&self, background: &ColumnBackground) -> String {
+        match background.values.first() {
+            _ if background.missing > 0.5 => "missing".into(),
+            Some(value) => clean(&value.text),
+            None if background.is_number() => self.number(background.median),
+            None => "missing".into(),
+        }
+    }
+
+    /// A row's value beside what is usual. `complete`: the background has seen every row.
+    #[must_use]
+    pub fn reason(&self, at: &BoundBackground<'_>, row: u32, records: &str, complete: bool) -> String {
+        let (background, cell) = (at.background, at.cell(row));
+        match cell.value() {
+            Value::Missing => self.missing_reason(background, records),
+            Value::Number(x) if background.is_number() => self.number_reason(background, x, records, complete),
+            _ if background.is_number() => {
+                format!("{} holds text, \"{}\"; typical {}", self.label, self.value(at, cell), self.typical(background))
+            }
+            _ => self.category_reason(at, row, records),
+        }
+    }
+
+    fn missing_reason(&self, background: &ColumnBackground, records: &str) -> String {
+        let typical = self.typical(background);
+        if background.missing > 0.5 {
+            format!("{} missing, as in {} of {records} here", self.label, percent(background.missing))
+        } else if background.missing == 0.0 {
+            format!("{} missing, which no other of the {records} lacks; typical {typical}", self.label)
+        } else {
+            let share = percent(background.missing);
+            format!("{} missing, which only {share} of {records} here lack; typical {typical}", self.label)
+        }
+    }
+
+    fn number_reason(&self, background: &ColumnBackground, x: f64, records: &str, complete: bool) -> String {
+        let (below, up_to) = background.rank(x);
+        let said = self.said(x);
+        if x != 0.0 && background.zeros >= 0.9 {
+            return format!("{said}, while {} of {records} here have 0", percent(background.zeros));
+        }
+        let typical = self.number(background.median);
+        let [more, most, less, least] = match self.part {
+            Some(Part::Duration) => ["longer than", "the longest of all", "shorter than", "the shortest of all"],
+            Some(_) => ["more than", "the most of all", "less than", "the least of all"],
+            None => ["higher than", "the highest of all", "lower than", "the lowest of all"],
+        };
+        let (first, last) = (background.knots.first().map(|k| k.value), background.knots.last().map(|k| k.value));
+        let rank = if last.is_some_and(|last| x > last) || complete && below > 0.99 && last == Some(x) {
+            format!("{most} {records} here")
+        } else if first.is_some_and(|first| x < first) || complete && up_to < 0.01 && first == Some(x) {
+            format!("{least} {records} here")
+        } else if below >= 0.5 {
+            format!("{more} {} of {records} here", percent(below))
+        } else if up_to <= 0.5 {
+            format!("{less} {} of {records} here", percent(1.0 - up_to))
+        } else {
+            format!("as usual: {} of {records} here have the same", percent(up_to - below))
+        };
+        format!("{said}, {rank}; typical {typical}")
+    }
+
+    fn category_reason(&self, at: &BoundBackground<'_>, row: u32, records: &str) -> String {
+        let value = self.value(at, at.cell(row));
+        let head =
+            if self.part.is_some() { format!("{} {value}", self.label) } else { format!("{} is {value}", self.label) };
+        let most = at.background.values.first();
+        let share = at.listed(row).map(|listed| listed.share);
+        let rare = match share {
+            Some(share) => format!("{} of {records} here", percent(share)),
+            None if at.background.others > 0.0 => format!("among the rare ones of the {records} here"),
+            None => format!("seen in none of the {records} here"),
+        };
+        match most {
+            Some(most) if at.listed(row).is_none_or(|listed| listed.text != most.text) => {
+                // "most are" only of more than half.
+                let words = if most.share > 0.5 { "most are" } else { "the most frequent is" };
+                format!("{head}: {rare}; {words} {} ({})", clean(&most.text), percent(most.share))
+            }
+            _ => format!("{head}: {rare}"),
+        }
+    }
+
+    /// Such as `Sent 48 MB`, `Lasted 3 min`, `"rate" 12`.
+    fn said(&self, x: f64) -> String {
+        let number = self.number(x);
+        match self.part {
+            Some(Part::Sent) => format!("Sent {number}"),
+            Some(Part::Received) => format!("Received {number}"),
+            Some(Part::Bytes) => format!("Exchanged {number}"),
+            Some(Part::PacketsSent) => format!("Sent {number}"),
+            Some(Part::PacketsReceived) => format!("Received {number}"),
+            Some(Part::Packets) => format!("Exchanged {number}"),
+            Some(Part::Duration) => format!("Lasted {number}"),
+            _ => format!("{} {number}", self.label),
+        }
+    }
+
+    fn number(&self, x: f64) -> String {
+        match self.unit {
+            Unit::Bytes if is_count(x) => bytes(x as u64),
+            Unit::Bytes => format!("{}{SPACE}bytes", plain(x)),
+            Unit::BytesPerSecond if x >= 0.0 && x < 1e18 => format!("{}/s", bytes(x as u64)),
+            Unit::BitsPerSecond if x >= 0.0 && x < 1e18 => {
+                format!("{}/s", bytes(x as u64).replace("byte", "bit").replace('B', "bit"))
+            }
+            Unit::Packets => format!("{}{SPACE}{}", plain(x), if x == 1.0 { "packet" } else { "packets" }),
+            Unit::PacketsPerSecond => format!("{}{SPACE}packets/s", plain(x)),
+            Unit::Time(per_second) => span(x / per_second),
+            Unit::BytesPerSecond | Unit::BitsPerSecond | Unit::None => plain(x),
+        }
+    }
+}
+
+const SPACE: char = '\u{202f}';
+
+/// What people call a part of a flow.
+#[must_use]
+pub fn part_name(part: Part) -> &'static str {
+    match part {
+        Part::Source => "Source",
+        Part::Destination => "Destination",
+        Part::SourcePort => "Source port",
+        Part::DestinationPort => "Destination port",
+        Part::Protocol => "Protocol",
+        Part::Service => "Service",
+        Part::State => "State",
+        Part::Time => "Time",
+        Part::Duration => "Duration",
+        Part::Sent => "Bytes sent",
+        Part::Received => "Bytes received",
+        Part::PacketsSent => "Packets sent",
+        Part::PacketsReceived => "Packets received",
+        Part::Bytes => "Bytes in all",
+        Part::Packets => "Packets in all",
+    }
+}
+
+fn own_label(spec: &ColumnSpec) -> String {
+    let derived = DERIVED.iter().find(|(name, _)| *name == spec.canonical);
+    derived.map_or_else(|| format!("\"{}\"", clean(&spec.name)), |(_, label)| (*label).to_owned())
+}
+
+fn unit_of(spec: &ColumnSpec, part: Option<(Part, f64)>) -> Unit {
+    let of_unit = spec.unit.as_deref().and_then(|unit| {
+        Some(match unit {
+            "bytes" => Unit::Bytes,
+            "bytes/s" => Unit::BytesPerSecond,
+            "bits/s" => Unit::BitsPerSecond,
+            "packets" => Unit::Packets,
+            "packets/s" => Unit::PacketsPerSecond,
+            "s" => Unit::Time(1.0),
+            "ms" => Unit::Time(1e3),
+            "µs" => Unit::Time(1e6),
+            _ => return None,
+        })
+    });
+    of_unit.unwrap_or(match part {
+        Some((Part::Sent | Part::Received | Part::Bytes, _)) => Unit::Bytes,
+        Some((Part::PacketsSent | Part::PacketsReceived | Part::Packets, _)) => Unit::Packets,
+        Some((Part::Duration, per_second)) => Unit::Time(per_second),
+        _ => Unit::None,
+    })
+}
+
+/// A text of the file, short and in one line.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    const MOST: usize = 40;
+    // A semicolon parts the reasons of a row where they stand in one line.
+    let mut short: String =
+        text.trim().chars().filter(|c| !is_hidden(*c)).map(|c| if c == ';' { ',' } else { c }).take(MOST).collect();
+    if text.trim().chars().count() > MOST {
+        short.push('…');
+    }
+    short
+}
+
+/// Control characters, and those that turn the direction of what follows.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+fn is_count(x: f64) -> bool {
+    (0.0..1e18).contains(&x) && x == libm::trunc(x)
+}
+
+/// `1,234`, `0.25`, `3.14e9`: three figures, or all of a whole number.
+#[must_use]
+pub fn plain(x: f64) -> String {
+    let size = x.abs();
+    let text = if is_count(size) && size < 1e15 {
+        count(size as u64)
+    } else if !x.is_finite() {
+        "∞".into()
+    } else if (0.001..1e6).contains(&size) {
+        let decimals = if size < 10.0 { 3 } else { usize::from(size < 1000.0) };
+        let fixed = format!("{size:.decimals$}");
+        if fixed.contains('.') { fixed.trim_end_matches('0').trim_end_matches('.').to_owned() } else { fixed }
+    } else {
+        format!("{size:.2e}")
+    };
+    if x < 0.0 { format!("−{text}") } else { text }
+}
+
+/// `0.34 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
+#[must_use]
+pub fn span(seconds: f64) -> String {
+    if !(seconds >= 0.0 && seconds < 1e12) {
+        return format!("{}{SPACE}s", plain(seconds));
+    }
+    if seconds == 0.0 {
+        return format!("0{SPACE}s");
+    }
+    if seconds < 0.0995 {
+        let (x, unit) = if seconds < 1e-3 { (seconds * 1e6, "µs") } else { (seconds * 1e3, "ms") };
+        return format!("{}{SPACE}{unit}", plain(if x < 10.0 { x } else { libm::round(x) }));
+    }
+    if seconds < 59.95 {
+        let text = format!("{seconds:.*}", if seconds < 10.0 { 2 } else { 1 });
+        return format!("{}{SPACE}s", text.trim_end_matches('0').trim_end_matches('.'));
+    }
+    let whole = libm::round(seconds) as u64;
+    let two = |a: u64, unit: &str, b: u64, small: &str| match b {
+        0 => format!("{a}{SPACE}{unit}"),
+        _ => format!("{a}{SPACE}{unit} {b}{SPACE}{small}"),
+    };
+    match whole {
+        0..3600 => two(whole / 60, "min", whole % 60, "s"),
+        3600..86_400 => two(whole / 3600, "h", whole % 3600 / 60, "min"),
+        _ => two(whole / 86_400, "d", whole % 86_400 / 3600, "h"),
+    }
+}
+
+/// A share that no reader takes for all or none.
+fn percent(share: f64) -> String {
+    share_of_one(share).replace("<\u{2009}", "less than ").replace(">\u{2009}", "more than ")
+}
