@@ -2,12 +2,14 @@
 //!
 //! Nothing here knows a browser. A view asks for numbers, paths and words, and draws them as they come.
 
+mod budget;
 mod histogram;
 mod ranking;
 mod rates;
 mod scroll;
 mod words;
 
+pub use budget::{Budget, Cut};
 pub use histogram::{CountScale, Histogram, nice_ticks};
 pub use ranking::Ranking;
 pub use rates::stage_rates;
