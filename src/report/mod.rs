@@ -3,6 +3,7 @@
 //! Nothing here knows a browser. A view asks for numbers, paths and words, and draws them as they come.
 
 mod budget;
+mod chart;
 mod histogram;
 mod ranking;
 mod rates;
@@ -10,6 +11,7 @@ mod scroll;
 mod words;
 
 pub use budget::{Budget, Cut};
+pub use chart::{Axis, Chart, Mark, Series, Tick, pr_chart, reliability_chart, roc_chart};
 pub use histogram::{CountScale, Histogram, nice_ticks};
 pub use ranking::Ranking;
 pub use rates::stage_rates;
