@@ -4,6 +4,7 @@
 
 mod budget;
 mod chart;
+mod density;
 mod histogram;
 mod ranking;
 mod rates;
@@ -12,6 +13,7 @@ mod words;
 
 pub use budget::{Budget, Cut};
 pub use chart::{Axis, Chart, Mark, Series, Tick, pr_chart, reliability_chart, roc_chart};
+pub use density::{Brush, Cuts, DensityGrid, Quadrant, QuadrantCounts, network_position};
 pub use histogram::{CountScale, Histogram, nice_ticks};
 pub use ranking::Ranking;
 pub use rates::stage_rates;
