@@ -6,10 +6,15 @@ mod budget;
 mod chart;
 mod clock;
 mod density;
+mod document;
 mod histogram;
+mod html;
+mod markup;
+mod plot;
 mod ranking;
 mod rates;
 mod scroll;
+mod svg;
 mod swimlane;
 mod words;
 
@@ -17,7 +22,11 @@ pub use budget::{Budget, Cut};
 pub use chart::{Axis, Chart, Mark, Series, Tick, pr_chart, reliability_chart, roc_chart};
 pub use clock::{Clock, Extent, date_time};
 pub use density::{Brush, Cuts, DensityGrid, Quadrant, QuadrantCounts, network_position};
+pub use document::{
+    Figure, Report, ReportFile, ReportGroup, ReportLanes, ReportRow, ReportScores, ReportStages, ReportTable,
+};
 pub use histogram::{CountScale, Histogram, nice_ticks};
+pub use plot::{Plot, bars, cells, line, outline, place};
 pub use ranking::Ranking;
 pub use rates::stage_rates;
 pub use scroll::{Columns, RowScroll};
