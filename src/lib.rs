@@ -4,6 +4,7 @@
 //! reasons go out. `engine` is the boundary that the page's worker, the command-line program and the tests share.
 
 pub mod bundle;
+pub mod compare;
 pub mod dense;
 #[cfg_attr(not(feature = "onnx"), path = "no_dnn.rs")]
 pub mod dnn;
