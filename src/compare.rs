@@ -276,7 +276,10 @@ fn amount_bins(base: &Amounts, other: &Amounts, unit: Option<&str>) -> Vec<Bin> 
     let place = |key: u32| if key >= foreign { edges.len() + 1 } else { edges.partition_point(|edge| edge.key <= key) };
     let mut bins: Vec<Bin> = Vec::with_capacity(edges.len() + 2);
     bins.push((format!("below {}", amount(first.low, unit)), 0, 0));
-    bins.extend(edges.iter().map(|edge| (format!("from {}", amount(edge.low, unit)), 0, 0)));
+    for (at, edge) in edges.iter().enumerate() {
+        let end = edges.get(at + 1).map_or(String::new(), |next| format!(" to {}", amount(next.low, unit)));
+        bins.push((format!("from {}{end}", amount(edge.low, unit)), 0, 0));
+    }
     bins.push((format!("well above {}", amount(last.low, unit)), 0, 0));
     base.buckets.iter().for_each(|bucket| bins[place(bucket.key)].1 += bucket.rows);
     other.buckets.iter().for_each(|bucket| bins[place(bucket.key)].2 += bucket.rows);
@@ -354,18 +357,25 @@ fn column_words(change: &ColumnChange, base: &ColumnProfile, other: &ColumnProfi
         }
         _ => "Too few records to compare".to_owned(),
     };
-    if let (Values::Amounts(before), Values::Amounts(after)) = (&base.values, &other.values)
-        && let (Some(before), Some(after)) = (before.quantile(0.5), after.quantile(0.5))
-    {
-        let unit = other.unit.as_deref();
-        words += &format!("; median {}, was {}", amount(after.low, unit), amount(before.low, unit));
-    }
-    let gap = |bin: &BinChange| (bin.other - bin.base).abs();
-    let greatest = change.bins.iter().filter(|_| matches!(other.values, Values::Named(_)));
-    if let Some(bin) = greatest.max_by(|a, b| gap(a).total_cmp(&gap(b)))
-        && change.psi.is_some_and(|psi| psi >= SOME_DRIFT)
-    {
-        words += &format!("; {} in {}, was {}", bin.label, share_of_one(bin.other), share_of_one(bin.base));
+    let median = |values: &Values| match values {
+        Values::Amounts(amounts) => amounts.quantile(0.5),
+        Values::Named(_) | Values::Unread => None,
+    };
+    let unit = other.unit.as_deref();
+    let gap = |bin: &&BinChange| (bin.other - bin.base).abs();
+    match (median(&base.values), median(&other.values)) {
+        (Some(before), Some(after)) if before.key != after.key => {
+            words += &format!("; median {}, was {}", amount(after.low, unit), amount(before.low, unit));
+        }
+        _ if change.psi.is_some_and(|psi| psi >= SOME_DRIFT) => {
+            let greatest = change.bins.iter().max_by(|a, b| gap(a).total_cmp(&gap(b)));
+            words.extend(
+                greatest.map(|bin| {
+                    format!("; {} in {}, was {}", bin.label, share_of_one(bin.other), share_of_one(bin.base))
+                }),
+            );
+        }
+        _ => {}
     }
     words.push('.');
     if let Some(new) = change.appeared.as_ref().filter(|new| new.n_values > 0) {
@@ -394,7 +404,6 @@ fn in_words(comparison: &Comparison) -> Vec<String> {
     )];
     let of_psi = |psi: f64| columns.iter().filter(move |column| column.psi.is_some_and(|p| p >= psi));
     let compared = of_psi(0.0).count() as u64;
-    let named = |columns: Vec<String>| list(&columns);
     match of_psi(MUCH_DRIFT).count() as u64 {
         _ if compared == 0 => words.push("No column could be compared.".into()),
         0 => words.push(format!("None of {} differs much.", plural(compared, "compared column", "compared columns"))),
@@ -402,7 +411,8 @@ fn in_words(comparison: &Comparison) -> Vec<String> {
             let names =
                 of_psi(MUCH_DRIFT).map(|column| format!("{} ({})", column.name, drift(column.psi.unwrap_or(0.0))));
             let verb = if n == 1 { "differs" } else { "differ" };
-            words.push(format!("{} of {} columns {verb} much: {}.", count(n), count(compared), named(names.collect())));
+            let names = list(&names.collect::<Vec<_>>(), n);
+            words.push(format!("{} of {} columns {verb} much: {names}.", count(n), count(compared)));
         }
     }
     let surprising = columns.iter().filter_map(|column| Some((column, column.appeared.as_ref()?)));
@@ -411,31 +421,41 @@ fn in_words(comparison: &Comparison) -> Vec<String> {
             Some(best) => format!("{} (highest score {})", new.value, score(best)),
             None => new.value.clone(),
         };
-        let names = new.values.iter().map(name).collect();
-        words.push(format!("New in {}: {}; {}.", column.name, named(names), plural(new.rows, "record", "records")));
+        let names = new.values.iter().map(name).collect::<Vec<_>>();
+        let records = plural(new.rows, "record", "records");
+        words.push(format!("New in {}: {}; {records}.", column.name, list(&names, new.n_values)));
     }
     for (file, only) in [(base, &comparison.only_in_base), (other, &comparison.only_in_other)] {
         if !only.is_empty() {
-            words.push(format!("Only {} has {}.", file.name, list(only)));
+            words.push(format!("Only {} has {}.", file.name, list(only, only.len() as u64)));
         }
     }
     words
 }
 
-/// The first few, and how many more.
-fn list(names: &[String]) -> String {
-    let mut words = names.iter().take(NAMED_IN_WORDS).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > NAMED_IN_WORDS {
-        words += &format!(" and {} more", count((names.len() - NAMED_IN_WORDS) as u64));
+/// The first few of `n` names, and how many more there are.
+fn list(names: &[String], n: u64) -> String {
+    let first = &names[..names.len().min(NAMED_IN_WORDS)];
+    match n - first.len() as u64 {
+        0 => first.join(", "),
+        more => format!("{} and {} more", first.join(", "), count(more)),
     }
-    words
 }
 
 /// An amount with three figures or so, in its unit.
 fn amount(x: f64, unit: Option<&str>) -> String {
     let sign = if x < 0.0 { "−" } else { "" };
-    let number = match x.abs() {
-        x if unit == Some("bytes") => return format!("{sign}{}", bytes(x as u64)),
+    let size = x.abs();
+    if unit == Some("bytes") {
+        return format!("{sign}{}", bytes(size as u64));
+    }
+    let (size, unit) = match unit {
+        Some("s") if size > 0.0 && size < 1e-3 => (size * 1e6, Some("µs")),
+        Some("s") if size > 0.0 && size < 1.0 => (size * 1e3, Some("ms")),
+        Some("packets") if size == 1.0 => (size, Some("packet")),
+        unit => (size, unit),
+    };
+    let number = match size {
         x if x >= 1e15 || x > 0.0 && x < 1e-3 => format!("{x:.2e}"),
         x if x >= 1000.0 || libm::floor(x) == x => count(libm::round(x) as u64),
         x => format!("{x:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -609,6 +629,9 @@ mod tests {
             (0.0, None, "0"),
             (1_234_567.0, Some("bytes"), "1.23 MB"),
             (12.5, Some("s"), "12.5 s"),
+            (0.000_065, Some("s"), "65 µs"),
+            (0.25, Some("s"), "250 ms"),
+            (1.0, Some("packets"), "1 packet"),
             (-1500.4, None, "−1,500"),
             (0.000_012, None, "1.20e-5"),
             (1e300, None, "1.00e300"),
