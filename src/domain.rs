@@ -228,7 +228,8 @@ fn mixture(columns: &[Vec<Vec<f64>>], file: &[Vec<f64>]) -> Vec<f64> {
     mixture
 }
 
-fn psi(actual: &[f64], expected: &[f64]) -> f64 {
+/// The population stability index of two lists of shares, bin by bin.
+pub(crate) fn psi(actual: &[f64], expected: &[f64]) -> f64 {
     let term = |(&a, &e): (&f64, &f64)| {
         let (a, e) = (a.max(LEAST_SHARE), e.max(LEAST_SHARE));
         (a - e) * libm::log(a / e)

@@ -5,6 +5,7 @@
 
 pub mod allow;
 pub mod bundle;
+pub mod compare;
 pub mod dense;
 #[cfg_attr(not(feature = "onnx"), path = "no_dnn.rs")]
 pub mod dnn;

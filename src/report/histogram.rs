@@ -22,9 +22,15 @@ impl Histogram {
     /// the histogram is empty.
     #[must_use]
     pub fn of(ranking: &Ranking, n_bins: usize) -> Self {
-        let Some((low, high)) = ranking.range().filter(|_| n_bins > 0) else {
+        ranking.range().map_or_else(Self::default, |(low, high)| Self::between(ranking, low, high, n_bins))
+    }
+
+    /// The same between given scores, for histograms that are to be compared; scores beyond count in the outermost bins.
+    #[must_use]
+    pub fn between(ranking: &Ranking, low: f32, high: f32, n_bins: usize) -> Self {
+        if n_bins == 0 {
             return Self::default();
-        };
+        }
         let (low, high) = (f64::from(low), f64::from(high));
         // Equal scores still need a bin to stand in.
         let width = if high > low { high - low } else { low.abs().max(1.0) * 0.1 };

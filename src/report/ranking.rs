@@ -99,6 +99,27 @@ impl Ranking {
         self.known.get(n.min(self.scores.len())).map_or(0, |seen| seen[0] as usize)
     }
 
+    /// Rows labelled normal among the `n` oddest; 0 without labels.
+    #[must_use]
+    pub fn normal_among(&self, n: usize) -> usize {
+        self.known.get(n.min(self.scores.len())).map_or(0, |seen| seen[1] as usize)
+    }
+
+    /// The most rows, at most `n`, that some threshold flags: what is tied with a row that is one too many is left out.
+    #[must_use]
+    pub fn most_within(&self, n: usize) -> usize {
+        self.scores.get(n).map_or(self.scores.len(), |&first_out| self.place(first_out) - 1)
+    }
+
+    /// The most rows that some threshold flags with at most `n` labelled normal among them; without labels, all.
+    #[must_use]
+    pub fn most_with_normal(&self, n: usize) -> usize {
+        match self.known.partition_point(|seen| seen[1] as usize <= n).checked_sub(1) {
+            None => self.scores.len(),
+            Some(rows) => self.most_within(rows),
+        }
+    }
+
     /// What the labels say about the rows that score at least `threshold`; `None` without labels.
     #[must_use]
     pub fn confusion(&self, threshold: f32) -> Option<Confusion> {
