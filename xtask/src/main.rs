@@ -5,6 +5,7 @@
 
 mod checks;
 mod figures;
+mod results;
 mod run;
 mod server;
 mod site;
