@@ -201,7 +201,7 @@ const DOMAIN_FILES: [&str; 21] = [
 /// Another detector's figures.
 fn detection(peer: &str, data: &Path) -> Result<()> {
     let script = root().join("benches/peers/detection.py");
-    let mut python = Command::new(tools::peers_python()?);
+    let mut python = Command::new(tools::peers_python("peers", "requirements.txt")?);
     // Its threads wait busily for each other: on small matrices they gain nothing, and on a busy machine they lose much.
     python.env("OPENBLAS_NUM_THREADS", "1");
     python.arg(script).args([peer, "--seeds", &SEEDS.to_string(), "--data"]).arg(data);
