@@ -11,6 +11,8 @@
 //! Addresses are private (RFC 1918) or for documentation (RFC 5737). The same seed gives the same bytes natively and in wasm:
 //! integers and `libm` only. Memory is bounded by the planted records, not by the file.
 
+pub mod like;
+
 use crate::rng::Rng;
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -28,7 +28,9 @@ const STATIC: [Check; 5] = [
     ("Lints: the detector", || clippy("--workspace --all-targets")),
     ("Lints: the command line", || clippy("--all-targets --features cli")),
     ("Lints: the page", || clippy("--target wasm32-unknown-unknown --lib --bin app --features app")),
-    ("Lints: the worker", || clippy("--target wasm32-unknown-unknown --lib --bin worker --features worker")),
+    ("Lints: the worker", || {
+        clippy("--target wasm32-unknown-unknown --lib --bin worker --bin bench-stages --features worker")
+    }),
 ];
 
 /// With the worker's own profile and features, which saves building the dependencies twice and tests what is shipped.

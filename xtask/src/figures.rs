@@ -4,6 +4,7 @@
 //! A table is written from whatever results there are, and not touched where there are none; a row without results says
 //! "not run".
 
+use crate::results::{self, Table, failed};
 use crate::run::{Result, command, json_of, root, run, target};
 use crate::tools;
 use serde_json::{Value, json};
@@ -83,9 +84,6 @@ const PACKS: [Pack; 5] = [
 ];
 const UNSW: &str = "unsw-nb15/UNSW_NB15_half.csv";
 
-/// A table's name, and what it holds; `None` without any results.
-type Table = (&'static str, fn() -> Option<String>);
-
 const TABLES: [Table; 9] = [
     ("nsl-kdd", || detectors("nsl-kdd", "nsl-kdd")),
     ("unsw", || detectors("unsw", "unsw-nb15")),
@@ -116,33 +114,19 @@ pub fn measure(parts: &[&str], reuse: bool) -> Result<()> {
             measure(&data)?;
         }
     }
-    let page = root().join(PAGE);
-    let mut text = fs::read_to_string(&page).map_err(|error| failed(&page, &error))?;
-    for (name, table) in TABLES {
-        if let Some(table) = table() {
-            text = with_table(&text, name, &table)?;
-        }
-    }
-    fs::write(&page, text).map_err(|error| failed(&page, &error))
+    results::write_tables(PAGE, &TABLES)
 }
 
 fn folder() -> PathBuf {
     target().join("figures")
 }
 
-fn failed(path: &Path, error: &dyn std::fmt::Display) -> String {
-    format!("{}: {error}", path.display())
-}
-
 fn keep(name: &str, result: &Value) -> Result<()> {
-    let path = folder().join(format!("{name}.json"));
-    fs::write(&path, format!("{result:#}\n")).map_err(|error| failed(&path, &error))
+    results::keep(&folder(), name, result)
 }
 
-/// A part's results; null without any.
 fn kept(name: &str) -> Value {
-    let text = fs::read(folder().join(format!("{name}.json"))).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_default()
+    results::kept(&folder(), name)
 }
 
 fn oddflow() -> Command {
@@ -217,7 +201,7 @@ const DOMAIN_FILES: [&str; 21] = [
 /// Another detector's figures.
 fn detection(peer: &str, data: &Path) -> Result<()> {
     let script = root().join("benches/peers/detection.py");
-    let mut python = Command::new(tools::peers_python()?);
+    let mut python = Command::new(tools::peers_python("peers", "requirements.txt")?);
     // Its threads wait busily for each other: on small matrices they gain nothing, and on a busy machine they lose much.
     python.env("OPENBLAS_NUM_THREADS", "1");
     python.arg(script).args([peer, "--seeds", &SEEDS.to_string(), "--data"]).arg(data);
@@ -400,25 +384,9 @@ fn cell(figure: &Value) -> String {
     }
 }
 
-/// The page with this table between its marks.
-fn with_table(page: &str, name: &str, table: &str) -> Result<String> {
-    let mark = format!("<!-- figures:{name} -->\n");
-    let parts = page.split_once(&mark).and_then(|(before, rest)| Some((before, rest.split_once("<!-- end -->")?.1)));
-    let (before, after) = parts.ok_or_else(|| format!("{PAGE} has no place for the figures {name}"))?;
-    Ok(format!("{before}{mark}{table}<!-- end -->{after}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_table_goes_between_its_marks() {
-        let page = "a\n<!-- figures:x -->\nold\n<!-- end -->\nb\n<!-- figures:y -->\n<!-- end -->\n";
-        let expected = "a\n<!-- figures:x -->\n| new |\n<!-- end -->\nb\n<!-- figures:y -->\n<!-- end -->\n";
-        assert_eq!(with_table(page, "x", "| new |\n").as_deref(), Ok(expected));
-        assert!(with_table(page, "z", "").is_err());
-    }
 
     #[test]
     fn cells_tell_mean_and_deviation() {

@@ -3,8 +3,10 @@
 //! Tools go into a folder of the user's cache, never into the system; only Chromium, which the end-to-end tests drive, is
 //! taken from the system's packages where that is allowed.
 
+mod bench;
 mod checks;
 mod figures;
+mod results;
 mod run;
 mod server;
 mod site;
@@ -23,6 +25,8 @@ Usage: cargo xtask <command>
   test [unit|e2e]   every check there is, or the quick ones, or those in the browser
   figures [--reuse] [nsl-kdd|unsw|adbench|peers|negative]...
                     measure all, or these parts, and write the tables of docs/DETECTION.md; only write them again
+  bench [--rows N] [--rounds N] [--no-build] [--reuse] [end-to-end|stages|growth|huge]...
+                    measure how fast it is beside its peers, and write the tables of docs/PERFORMANCE.md
 ";
 
 fn main() -> ExitCode {
@@ -44,6 +48,7 @@ fn command() -> Result<()> {
     let mut reuse = false;
     let mut port = 8080;
     let mut base = String::from("/");
+    let mut size = bench::Size::default();
     let mut arguments = lexopt::Parser::from_env();
     let said = |error: lexopt::Error| format!("{error}\n\n{USAGE}");
     while let Some(argument) = arguments.next().map_err(said)? {
@@ -54,6 +59,8 @@ fn command() -> Result<()> {
             Long("reuse") => reuse = true,
             Long("port") => port = arguments.value().and_then(|value| value.parse()).map_err(said)?,
             Long("base") => base = arguments.value().and_then(ValueExt::string).map_err(said)?,
+            Long("rows") => size.rows = arguments.value().and_then(|value| value.parse()).map_err(said)?,
+            Long("rounds") => size.rounds = arguments.value().and_then(|value| value.parse()).map_err(said)?,
             Long("help") | Short('h') => words.push(String::from("help")),
             Value(word) => words.push(word.string().map_err(said)?),
             other => return Err(said(other.unexpected())),
@@ -72,6 +79,7 @@ fn command() -> Result<()> {
         ["test", "unit"] => checks::run_checks(checks::Which::Unit),
         ["test", "e2e"] => checks::run_checks(checks::Which::EndToEnd),
         ["figures", parts @ ..] => figures::measure(parts, reuse),
+        ["bench", parts @ ..] => bench::measure(parts, size, !no_build, reuse),
         ["help"] => {
             print!("{USAGE}");
             Ok(())

@@ -41,32 +41,42 @@ pub fn wasm_bindgen() -> Result<PathBuf> {
 
 /// The folder with `wasm-opt` and the test runner of the end-to-end tests, from npm packages.
 pub fn npm_packages() -> Result<PathBuf> {
+    npm("e2e")
+}
+
+/// The folder with the peers that run in a browser, from npm packages.
+pub fn peers_modules() -> Result<PathBuf> {
+    npm("benches/peers").map(|programs| programs.parent().map(Path::to_path_buf).unwrap_or_default())
+}
+
+/// The folder with the programs of the npm packages that a folder of the repository locks.
+fn npm(folder: &str) -> Result<PathBuf> {
     for program in ["node", "npm"] {
         if on_path(program).is_none() {
             return Err(format!("{program} is missing: install Node.js 20 or newer with npm (https://nodejs.org)"));
         }
     }
-    let e2e = root().join("e2e");
-    let modified = |path: &str| fs::metadata(e2e.join(path)).and_then(|file| file.modified()).ok();
+    let folder = root().join(folder);
+    let modified = |path: &str| fs::metadata(folder.join(path)).and_then(|file| file.modified()).ok();
     // npm writes the second file when it has installed everything.
     if modified("package-lock.json") > modified("node_modules/.package-lock.json") {
-        run(command("npm ci --no-audit --no-fund --no-progress").current_dir(&e2e))?;
+        run(command("npm ci --no-audit --no-fund --no-progress").current_dir(&folder))?;
     }
-    Ok(e2e.join("node_modules/.bin"))
+    Ok(folder.join("node_modules/.bin"))
 }
 
-/// The Python that the peers run with: a virtual environment in target/, with the packages that their list pins.
-pub fn peers_python() -> Result<PathBuf> {
+/// The Python that peers run with: a virtual environment `NAME` in target/, with the packages that a list in benches/peers/ pins.
+pub fn peers_python(name: &str, list: &str) -> Result<PathBuf> {
     let python = ["python3", "python"].into_iter().find_map(on_path);
     let python = python.ok_or("Python is missing: install Python 3.11 or newer (https://www.python.org)")?;
-    let (folder, requirements) = (target().join("peers"), root().join("benches/peers/requirements.txt"));
+    let (folder, list) = (target().join(name), root().join("benches/peers").join(list));
     let (own, installed) = (folder.join("bin/python"), folder.join("installed.txt"));
     let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    if modified(&requirements) > modified(&installed) {
+    if modified(&list) > modified(&installed) {
         println!("Installing the peers' packages into {}", folder.display());
         run(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
-        run(Command::new(&own).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&requirements))?;
-        fs::copy(&requirements, &installed).map_err(|error| format!("{}: {error}", installed.display()))?;
+        run(Command::new(&own).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&list))?;
+        fs::copy(&list, &installed).map_err(|error| format!("{}: {error}", installed.display()))?;
     }
     Ok(own)
 }

@@ -9,6 +9,7 @@ use oddflow::engine::{Engine, Outcome};
 use oddflow::evaluate::Bootstrap;
 use oddflow::flow::{self, Record};
 use oddflow::generate::Generator;
+use oddflow::generate::like::Likeness;
 use oddflow::protocol::{Analysis, Opened, PackChoice, Reply, Request, RoleChange};
 use oddflow::report::drift_words;
 use oddflow::schema::Role;
@@ -193,13 +194,24 @@ fn write_parts(
     Ok(())
 }
 
-pub fn generate(rows: u32, seed: u64) -> Result<()> {
-    let mut generator = Generator::new(rows, seed);
+pub fn generate(rows: u32, seed: u64, like: Option<&str>) -> Result<()> {
+    const AT_ONCE: u32 = 8192;
+    let mut write: Box<dyn FnMut(&mut Vec<u8>) -> bool> = match like {
+        None => {
+            let mut generator = Generator::new(rows, seed);
+            Box::new(move |out| generator.write(AT_ONCE, out))
+        }
+        Some(pack) => {
+            let pack = if Path::new(pack).is_dir() { open_pack(Path::new(pack))? } else { built_in_pack(pack)? };
+            let mut likeness = Likeness::new(pack.manifest(), rows, seed)?;
+            Box::new(move |out| likeness.write(AT_ONCE, out))
+        }
+    };
     to_stdout(|out| {
         let mut text = Vec::new();
         loop {
             text.clear();
-            let more = generator.write(8192, &mut text);
+            let more = write(&mut text);
             out.write_all(&text)?;
             if !more {
                 return Ok(());
@@ -248,9 +260,17 @@ fn new_engine() -> Result<Engine> {
 fn engine_with_packs() -> Result<Engine> {
     let mut engine = new_engine()?;
     for pack in MODELS.dirs() {
-        engine.add_pack(pack_of(|name| Ok(pack.get_file(pack.path().join(name)).map_or(&[][..], File::contents)))?);
+        engine.add_pack(pack_in(pack)?);
     }
     Ok(engine)
+}
+
+fn built_in_pack(name: &str) -> Result<Pack> {
+    pack_in(MODELS.get_dir(name).ok_or_else(|| Error::new(format!("There is no model pack named \"{name}\"")))?)
+}
+
+fn pack_in(folder: &Dir<'_>) -> Result<Pack> {
+    pack_of(|name| Ok(folder.get_file(folder.path().join(name)).map_or(&[][..], File::contents)))
 }
 
 fn open_pack(folder: &Path) -> Result<Pack> {

@@ -99,6 +99,9 @@ enum Command {
         rows: u32,
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Records with the columns and the traffic of this model pack (its name or folder) instead.
+        #[arg(long)]
+        like: Option<String>,
     },
 }
 
@@ -257,7 +260,7 @@ fn main() -> ExitCode {
             (None, Some(chunks)) => commands::chunks(&file, chunks, &out),
             (None, None) => unreachable!("clap asks for one of them"),
         },
-        Command::Generate { rows, seed } => commands::generate(rows, seed),
+        Command::Generate { rows, seed, like } => commands::generate(rows, seed, like.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

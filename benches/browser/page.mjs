@@ -1,0 +1,89 @@
+// Measures the page itself in headless Chromium, as a person would: a file is given, the odd flows are shown, the annotated file
+// is downloaded.
+//
+// In: `{url, file, workers, pack, out}`, where `pack` is a folder that stands in for the pack nsl-kdd, or null for that pack
+// itself, and `out` is where the annotated file goes, or null. Out: seconds from the file to the headline and from the click
+// to the last byte on disk; the longest task of the page's own thread in milliseconds; how many workers there were; of the process
+// that holds the page and all of its workers, the processor time since the file was given, the greatest resident memory, and what
+// that was before the file.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { drive } from "./chromium.mjs";
+
+const HOUR = 3_600_000;
+
+await drive(async (browser, { url, file, workers, pack, out }) => {
+  const page = await browser.newPage();
+  if (pack) {
+    await page.route(/\/models\/nsl-kdd\//, (route) =>
+      route.fulfill({ path: join(pack, new URL(route.request().url()).pathname.split("/").pop()) }),
+    );
+  }
+  await page.addInitScript(watch);
+  await page.goto(`${url}/?workers=${workers}`);
+  await page.waitForLoadState("networkidle");
+  const renderer = await rendererOf(browser);
+  const before = usage(renderer);
+  await page.evaluate(() => (window.seen.tasks = []));
+
+  await page.getByLabel("Flow file").setInputFiles(file);
+  const headline = page.getByRole("heading", { level: 1, name: /odd/ });
+  const problem = page.getByRole("alert").getByRole("paragraph");
+  await headline.or(problem).first().waitFor({ timeout: HOUR });
+  if (!(await headline.isVisible())) throw new Error(await problem.first().innerText());
+  const used = page.workers().length;
+
+  const handed = page.waitForEvent("download", { timeout: HOUR });
+  await page.getByRole("button", { name: "Download annotated CSV" }).click();
+  const download = await handed;
+  await download.path();
+  const written = Date.now();
+  if (out) await download.saveAs(out);
+
+  const seen = await page.evaluate(() => window.seen);
+  const after = usage(renderer);
+  return {
+    version: browser.version(),
+    headline: await headline.innerText(),
+    workers: used,
+    seconds: (seen.shown - seen.given + written - seen.asked) / 1000,
+    stages: { shown: (seen.shown - seen.given) / 1000, written: (written - seen.asked) / 1000 },
+    longest_task_ms: Math.max(0, ...seen.tasks),
+    cpu_seconds: after && after.seconds - before.seconds,
+    peak_bytes: after && after.bytes,
+    before_bytes: before && before.bytes,
+  };
+});
+
+/** In the page, before its own scripts: when the file was given, the headline stood there, the button was pressed. */
+function watch() {
+  const seen = (window.seen = { tasks: [] });
+  document.addEventListener("change", (event) => event.target.type === "file" && (seen.given ??= Date.now()), true);
+  document.addEventListener("click", (event) => event.target.closest("button") && (seen.asked = Date.now()), true);
+  new MutationObserver(() => {
+    if (!seen.shown && document.querySelector("h1#headline")) requestAnimationFrame(() => (seen.shown ??= Date.now()));
+  }).observe(document, { subtree: true, childList: true });
+  new PerformanceObserver((list) => seen.tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({
+    entryTypes: ["longtask"],
+  });
+}
+
+/** The process that holds the page and its workers: the one that was busiest with them. */
+async function rendererOf(browser) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const renderers = processInfo.filter(({ type }) => type === "renderer").sort((a, b) => b.cpuTime - a.cpuTime);
+  return renderers[0].id;
+}
+
+/** The processor time and the greatest resident memory, in bytes, of a process so far; null where /proc does not tell. */
+function usage(pid) {
+  try {
+    const bytes = Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/VmHWM:\s*(\d+) kB/)[1]) * 1024;
+    // proc(5): fields 14 and 15, in hundredths of a second; the second is a name in brackets.
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").pop().split(" ");
+    return { bytes, seconds: (Number(fields[11]) + Number(fields[12])) / 100 };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,148 @@
+//! The stages of the worker one by one, for a page that measures them: CSV to columns, encoding, forest, network.
+//!
+//! Only what stands before a stage is done before it, and each stage runs over all rows at once; `stages.mjs` holds the clock.
+
+use js_sys::Error as JsError;
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use oddflow::bundle::Manifest;
+use oddflow::dnn::Network;
+use oddflow::encode::Encoder;
+use oddflow::forest::{IsolationForest, IsolationForestParams};
+use oddflow::ingest::{Ingested, Reader};
+use oddflow::schema::{self, Schema};
+use oddflow::store::Store;
+use oddflow::web::BlobStore;
+use oddflow::{Error, Result};
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::Blob;
+
+/// As the engine reads it.
+const BYTES_PER_READ: u64 = 1 << 20;
+
+/// A module is made of a program, which has nothing to do by itself.
+fn main() {}
+
+/// A file that has been read.
+#[wasm_bindgen]
+pub struct Columns(Ingested);
+
+#[wasm_bindgen]
+impl Columns {
+    /// CSV to columns.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    #[wasm_bindgen(constructor)]
+    pub fn new(file: Blob) -> std::result::Result<Self, JsError> {
+        read(file).map(Self).map_err(said)
+    }
+
+    #[must_use]
+    pub fn rows(&self) -> u32 {
+        self.0.table.n_rows() as u32
+    }
+}
+
+/// Encoded rows, and the models that score them.
+#[wasm_bindgen]
+pub struct Scoring {
+    columns: Ingested,
+    schema: Schema,
+    encoder: Encoder,
+    rows: Vec<u32>,
+    x: Array2<f32>,
+    forest: IsolationForest,
+    network: Network,
+    /// What the network reads: `x` and the forest's scores.
+    inputs: Array2<f32>,
+    out: Vec<f32>,
+}
+
+#[wasm_bindgen]
+impl Scoring {
+    /// A forest of 100 trees of 256 rows, fitted to the file, and the network of a pack that reads such files.
+    ///
+    /// # Errors
+    /// If the pack is none, or is not made for the file.
+    #[wasm_bindgen(constructor)]
+    pub fn new(columns: Columns, manifest: &[u8], dnn: &[u8]) -> std::result::Result<Self, JsError> {
+        Self::try_new(columns.0, manifest, dnn).map_err(said)
+    }
+
+    fn try_new(columns: Ingested, manifest: &[u8], dnn: &[u8]) -> Result<Self> {
+        let manifest: Manifest = serde_json::from_slice(manifest).map_err(|error| Error::new(error.to_string()))?;
+        let encoder = manifest.encoder;
+        let schema = schema::detect(&columns.table, columns.detected);
+        let rows = columns.table.good_rows();
+        let x = encoder.bind(&columns.table, &schema)?.transform_all(&rows);
+        let forest = IsolationForestParams::default().fit(x.view())?;
+        let network = Network::from_onnx(dnn, x.ncols() + 1)?;
+        let mut out = vec![0.0; rows.len()];
+        forest.anomaly_score(x.view(), &mut out);
+        let scores = ArrayView2::from_shape((rows.len(), 1), &out).expect("a score for each row");
+        let inputs = concatenate(Axis(1), &[x.view(), scores]).expect("as many rows");
+        Ok(Self { columns, schema, encoder, rows, x, forest, network, inputs, out })
+    }
+
+    /// # Panics
+    /// Never: the encoder has been bound before.
+    pub fn encode(&mut self) {
+        let bound = self.encoder.bind(&self.columns.table, &self.schema).expect("it was bound before");
+        bound.transform(&self.rows, self.x.view_mut());
+    }
+
+    pub fn forest(&mut self) {
+        self.forest.anomaly_score(self.x.view(), &mut self.out);
+    }
+
+    /// The network as packs run it.
+    ///
+    /// # Panics
+    /// Never: the sizes fit.
+    pub fn network(&mut self) {
+        self.network.probability(self.inputs.view(), &mut self.out).expect("the sizes fit");
+    }
+
+    /// The network by tract.
+    ///
+    /// # Panics
+    /// If tract fails.
+    pub fn tract(&mut self) {
+        self.network.judge(self.inputs.view(), &mut self.out, &mut []).expect("tract runs the network");
+    }
+
+    /// What the network reads, rows × [`Self::n_inputs`].
+    #[must_use]
+    pub fn inputs(&self) -> Vec<f32> {
+        self.inputs.iter().copied().collect()
+    }
+
+    #[must_use]
+    pub fn n_inputs(&self) -> usize {
+        self.inputs.ncols()
+    }
+
+    /// What the last stage said of each row.
+    #[must_use]
+    pub fn out(&self) -> Vec<f32> {
+        self.out.clone()
+    }
+}
+
+fn read(file: Blob) -> Result<Ingested> {
+    let file = BlobStore::new(file);
+    let (mut reader, mut bytes) = (Reader::new(), Vec::new());
+    let mut at = 0;
+    while at < file.size() {
+        let len = BYTES_PER_READ.min(file.size() - at);
+        bytes.clear();
+        file.read(at, len as usize, &mut bytes)?;
+        reader.push(&bytes)?;
+        at += len;
+    }
+    reader.finish()
+}
+
+fn said(error: Error) -> JsError {
+    JsError::new(&error.to_string())
+}
