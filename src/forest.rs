@@ -13,7 +13,6 @@
 //! itself or in a circle; sizes, depths, features and thresholds are checked while it is laid out.
 
 mod outline;
-mod ranker;
 mod tiles;
 
 use crate::error::{Error, Result};
@@ -250,6 +249,19 @@ impl IsolationForest {
         let average = average_path_length(self.max_samples) * self.trees.len() as f64;
         // One row has no path to compare with; scikit-learn calls it average.
         if average == 0.0 { 0.5 } else { libm::exp2(-sum_of_paths / average) as f32 }
+    }
+
+    /// The forest that compares each feature with what `map` makes of the threshold, from the feature and the threshold.
+    #[must_use]
+    pub fn map_thresholds(&self, map: impl Fn(u32, f32) -> f32) -> Self {
+        let mut forest = self.clone();
+        for (at, node) in (0..).zip(&mut forest.nodes) {
+            if node.child != at {
+                node.threshold = map(node.feature, node.threshold);
+            }
+        }
+        forest.tiles = TileForest::of(&forest.outlines());
+        forest
     }
 
     /// The opposite of the anomaly score, as in scikit-learn: the lower, the more abnormal.

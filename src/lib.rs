@@ -19,6 +19,7 @@ pub mod hybrid;
 pub mod ingest;
 pub mod inputs;
 pub mod protocol;
+mod ranker;
 pub mod report;
 pub mod rng;
 pub mod schema;

@@ -117,21 +117,24 @@ impl BoundSeen<'_> {
     /// Raises the forest's scores of those of these rows that have unseen values.
     pub fn shorten(&self, rows: &[u32], forest: &IsolationForest, scores: &mut [f32]) {
         let average = average_path_length(forest.max_samples());
-        for (&row, score) in rows.iter().zip(scores) {
-            let is_unseen = |(seen, column, texts): &&(&SeenColumn, &Column, Vec<bool>)| match read(
-                seen.kind,
-                column.cells[row as usize],
-            ) {
-                Reading::Missing => !seen.missing,
-                Reading::Amount(x) => !(seen.low..=seen.high).contains(&x),
-                Reading::Token(token) => !seen.tokens.contains(&token),
-                Reading::Text(code) => !texts[code as usize],
-                Reading::Unknown => false,
-            };
-            let unseen = self.columns.iter().filter(is_unseen).count();
+        // Column by column, as the cells lie in memory.
+        let mut counts = vec![0_u32; rows.len()];
+        for (seen, column, texts) in &self.columns {
+            for (&row, count) in rows.iter().zip(&mut counts) {
+                let is_unseen = match read(seen.kind, column.cells[row as usize]) {
+                    Reading::Missing => !seen.missing,
+                    Reading::Amount(x) => !(seen.low..=seen.high).contains(&x),
+                    Reading::Token(token) => !seen.tokens.contains(&token),
+                    Reading::Text(code) => !texts[code as usize],
+                    Reading::Unknown => false,
+                };
+                *count += u32::from(is_unseen);
+            }
+        }
+        for (unseen, score) in counts.into_iter().zip(scores) {
             if unseen > 0 {
                 let path = -libm::log2(f64::from(*score)) * average;
-                let share = unseen as f64 / self.columns.len() as f64;
+                let share = f64::from(unseen) / self.columns.len() as f64;
                 let path = (1.0 - libm::pow(1.0 - share, path)) / share;
                 *score = libm::exp2(-path / average) as f32;
             }

@@ -11,15 +11,15 @@
 //! a time: while one waits for a node, the others go on.
 
 use super::outline::{Outline, Step};
-use super::ranker::{BLOCK, MOST_THRESHOLDS, Ranker, Scratch};
+use crate::ranker::{BLOCK, MOST_THRESHOLDS, Ranker, Scratch};
 use ndarray::{ArrayView2, s};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TileForest {
-    /// Of the features that upper parts compare, rising.
-    rankers: Vec<Ranker>,
+    /// The features that upper parts compare, rising.
+    rankers: Vec<(u32, Ranker)>,
     /// The features that lower parts compare, rising.
     features: Vec<u32>,
     groups: Vec<Group>,
@@ -95,7 +95,7 @@ struct Node {
 impl TileForest {
     /// `None` if a tree, or the number of features, is too large for the numbers in nodes and splits.
     pub(super) fn of(trees: &[Outline]) -> Option<Self> {
-        let halves: Vec<(Outline, Vec<Outline>)> = trees.iter().map(|tree| halves(tree)).collect();
+        let halves: Vec<(Outline, Vec<Outline>)> = trees.iter().map(halves).collect();
         let n_nodes = |lower: &[Outline]| lower.iter().map(Vec::len).sum::<usize>();
         if halves.iter().any(|(_, lower)| n_nodes(lower) > usize::from(u16::MAX)) {
             return None;
@@ -108,40 +108,39 @@ impl TileForest {
         if too_many || all.len().max(features.len()) > usize::from(u16::MAX) {
             return None;
         }
-        let rankers = all.into_iter().map(|(feature, values)| Ranker::of(feature, values)).collect();
+        let rankers = all.iter().map(|(feature, values)| (*feature, Ranker::of(values.iter().copied()))).collect();
         let mut forest = Self { rankers, features: features.into_iter().collect(), groups: Vec::new() };
         let sizes = group_sizes(&uppers);
-        let n_thresholds: usize = forest.rankers.iter().map(|ranker| ranker.thresholds.len()).sum();
-        if n_thresholds * sizes.len() > MOST_TABLES {
+        if all.iter().map(|(_, values)| values.len()).sum::<usize>() * sizes.len() > MOST_TABLES {
             return None;
         }
         let mut rest = &halves[..];
         for size in sizes {
             let some = rest.split_off(..size).expect("the sizes are those of all trees");
-            forest.groups.push(forest.group(some));
+            forest.groups.push(forest.group(some, &all));
         }
         Some(forest)
     }
 
-    fn group(&self, trees: &[(Outline, Vec<Outline>)]) -> Group {
+    /// `all` are the thresholds of the whole forest.
+    fn group(&self, trees: &[(Outline, Vec<Outline>)], all: &[(u32, Vec<f32>)]) -> Group {
         let own = thresholds(&trees.iter().map(|(upper, _)| upper).collect::<Vec<_>>());
         let mut rest = own.iter().peekable();
-        let values: Vec<&[f32]> = self
-            .rankers
+        let values: Vec<&[f32]> = all
             .iter()
-            .map(|ranker| rest.next_if(|(feature, _)| *feature == ranker.feature).map_or(&[][..], |(_, values)| values))
+            .map(|(feature, _)| rest.next_if(|(own, _)| own == feature).map_or(&[][..], |(_, values)| values))
             .collect();
-        let ranks = self.rankers.iter().zip(&values).map(|(ranker, own)| match own {
+        let ranks = all.iter().zip(&values).map(|((_, all), own)| match own {
             [] => GroupRanks::Unused,
-            own if own.len() == ranker.thresholds.len() => GroupRanks::Same,
+            own if own.len() == all.len() => GroupRanks::Same,
             own => {
                 // A rank says that a value exceeds the thresholds before it, and no other.
-                let exceeded = ranker.thresholds.iter().map(|last| own.partition_point(|t| t <= last));
+                let exceeded = all.iter().map(|last| own.partition_point(|t| t <= last));
                 GroupRanks::Table(std::iter::once(0).chain(exceeded).map(byte).collect())
             }
         });
         let place = |feature: u32, threshold: f32| {
-            let ranker = self.rankers.partition_point(|ranker| ranker.feature < feature);
+            let ranker = all.partition_point(|(other, _)| *other < feature);
             (ranker as u16, byte(values[ranker].partition_point(|&t| t < threshold)))
         };
         let tree = |(upper, lower): &(Outline, Vec<Outline>)| {
@@ -163,11 +162,18 @@ impl TileForest {
         let width = self.rankers.len();
         let mut ranks = vec![vec![[0; TILE]; n_tiles * width]; self.groups.len()];
         let mut values = vec![[0.0; TILE]; self.features.len()];
-        let mut scratch = Scratch::new();
+        let (mut scratch, mut gathered) = (Scratch::default(), [0.0; BLOCK]);
         for start in (0..x.nrows()).step_by(BLOCK) {
             let n = BLOCK.min(x.nrows() - start);
-            for (at, ranker) in self.rankers.iter().enumerate() {
-                ranker.rank(x.slice(s![start..start + n, ranker.feature as usize]), &mut scratch);
+            for (at, (feature, ranker)) in self.rankers.iter().enumerate() {
+                let column = x.slice(s![start..start + n, *feature as usize]);
+                match column.to_slice() {
+                    Some(column) => ranker.rank(column, &mut scratch),
+                    None => {
+                        gathered.iter_mut().zip(&column).for_each(|(place, &x)| *place = x);
+                        ranker.rank(&gathered[..n], &mut scratch);
+                    }
+                }
                 for (group, ranks) in self.groups.iter().zip(&mut ranks) {
                     for (from, tile) in scratch.ranks.as_chunks::<TILE>().0.iter().zip(ranks.chunks_mut(width)) {
                         group.ranks[at].apply(from, &mut tile[at]);
