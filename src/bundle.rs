@@ -285,6 +285,7 @@ impl Pack {
                 network: self.network.clone(),
                 fusion: manifest.fusion.clone(),
             }),
+            unscaled: None,
             seen: None,
             threshold: manifest.threshold,
             threshold_origin: format!(

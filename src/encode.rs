@@ -12,9 +12,10 @@
 //! deserialized, so that no table can make a checked encoder fail.
 
 use crate::error::{Error, Result};
+use crate::ranker::{BLOCK, MOST_THRESHOLDS, Ranker, Scratch};
 use crate::schema::{Kind, Role, Schema};
 use crate::table::{Cell, Column, Table, Value};
-use ndarray::{Array2, ArrayViewMut2};
+use ndarray::{Array2, ArrayViewMut2, Axis};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use serde::{Deserialize, Serialize};
 use std::hash::Hasher;
@@ -110,7 +111,7 @@ pub enum PortRange {
 
 /// More features than this make a matrix that no tab can hold.
 pub const MAX_FEATURES: usize = 1 << 14;
-const MAX_KNOTS: usize = 1 << 16;
+const MAX_KNOTS: usize = MOST_THRESHOLDS;
 const VERSION: u32 = 1;
 
 impl EncoderParams {
@@ -319,6 +320,58 @@ impl Scale {
     }
 }
 
+impl Scale {
+    /// The greatest number that is scaled to at most `limit`; −∞ if there is none.
+    fn greatest(&self, limit: f32) -> f32 {
+        if matches!(self, Self::Identity) {
+            return limit;
+        }
+        // Scales never fall, as they are computed too: `log1p` errs by less than what two neighbours of 32 bits differ by, and
+        // the operations between two knots are monotone each by itself.
+        let (mut low, mut high) = (f32::NEG_INFINITY, f32::INFINITY);
+        while low.next_up() < high {
+            let middle = midpoint(low, high);
+            if self.apply(middle) <= limit { low = middle } else { high = middle }
+        }
+        low
+    }
+}
+
+/// The number in the middle of those that lie between two others, so that halving takes 32 steps.
+fn midpoint(low: f32, high: f32) -> f32 {
+    // In the order of the numbers.
+    let place = |x: f32| (x.to_bits() as i32) ^ (((x.to_bits() as i32) >> 31) as u32 >> 1) as i32;
+    let middle = (i64::from(place(low)) + i64::from(place(high))).div_euclid(2) as i32;
+    f32::from_bits((middle ^ ((middle >> 31) as u32 >> 1) as i32) as u32)
+}
+
+/// A quantile scale that is applied to many numbers.
+struct Knots {
+    ranker: Ranker,
+    /// For each rank: value and position of the knot below, and of the one above.
+    segments: Vec<[f32; 4]>,
+}
+
+impl Knots {
+    fn new(values: &[f32], positions: &[f32]) -> Self {
+        // A value exceeds the number below each knot that it is at least.
+        let ranker = Ranker::of(values.iter().map(|x| x.next_down()));
+        let (first, last) = (positions[0], positions[positions.len() - 1]);
+        let between = values.windows(2).zip(positions.windows(2)).map(|(x, y)| [x[0], y[0], x[1], y[1]]);
+        let segments = [[0.0, first, 1.0, first]].into_iter().chain(between).chain([[0.0, last, 1.0, last]]);
+        Self { ranker, segments: segments.collect() }
+    }
+
+    /// As [`Scale::apply`], to the bit. At most [`BLOCK`] values.
+    fn apply(&self, values: &mut [f32], scratch: &mut Scratch) {
+        self.ranker.rank(values, scratch);
+        for (x, &rank) in values.iter_mut().zip(&scratch.ranks) {
+            let [low, from, high, to] = self.segments[usize::from(rank)].map(f64::from);
+            *x = (from + (f64::from(*x) - low) / (high - low) * (to - from)) as f32;
+        }
+    }
+}
+
 impl PortRange {
     const ALL: [Self; 3] = [Self::WellKnown, Self::Registered, Self::Dynamic];
 
@@ -452,6 +505,31 @@ impl Encoder {
         self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
     }
 
+    /// The encoder that leaves numbers as they are, to compare them with what [`Self::unscale`] makes of thresholds.
+    #[must_use]
+    pub fn unscaled(&self) -> Self {
+        let mut encoder = self.clone();
+        for column in &mut encoder.columns {
+            if let Encoding::Number { scale, .. } = &mut column.encoding {
+                *scale = Scale::Identity;
+            }
+        }
+        encoder
+    }
+
+    /// For each feature a map of thresholds: a number exceeds the unscaled threshold exactly if, scaled, it exceeds the threshold.
+    #[must_use]
+    pub fn unscale(&self) -> Vec<impl Fn(f32) -> f32 + '_> {
+        let scales = self.columns.iter().flat_map(|column| {
+            let scale = match &column.encoding {
+                Encoding::Number { scale, low, high, .. } if low < high => Some(scale),
+                _ => None,
+            };
+            std::iter::once(scale).chain(std::iter::repeat(None)).take(column.n_features())
+        });
+        scales.map(|scale| move |limit| scale.map_or(limit, |scale| scale.greatest(limit))).collect()
+    }
+
     /// Finds the encoder's columns in a table, by their canonical names.
     ///
     /// # Errors
@@ -475,7 +553,13 @@ impl Encoder {
         }
         let columns = self.columns.iter().map(|encoding| {
             let column = &table.columns[at[encoding.name.as_str()]];
-            BoundColumn { encoding, column, lookup: Lookup::new(encoding, column) }
+            let knots = match &encoding.encoding {
+                Encoding::Number { scale: Scale::Quantile { values, positions }, .. } => {
+                    Some(Knots::new(values, positions))
+                }
+                _ => None,
+            };
+            BoundColumn { encoding, column, lookup: Lookup::new(encoding, column), knots }
         });
         Ok(BoundEncoder { columns: columns.collect(), n_features: self.n_features() })
     }
@@ -491,6 +575,7 @@ struct BoundColumn<'a> {
     encoding: &'a ColumnEncoding,
     column: &'a Column,
     lookup: Lookup,
+    knots: Option<Knots>,
 }
 
 /// Which of a column's features a value sets.
@@ -530,18 +615,19 @@ impl Lookup {
 }
 
 impl BoundEncoder<'_> {
-    /// Encodes some rows of the table into `out`, rows × features.
+    /// Encodes some rows of the table into `out`, rows × features. It is fastest where the values of a feature are neighbours.
     ///
     /// # Panics
     /// If `out` does not have this shape, or the table not these rows.
     pub fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>) {
         assert_eq!(out.dim(), (rows.len(), self.n_features), "shape of the encoded rows");
         out.fill(0.0);
+        let mut scratch = Scratch::default();
         let mut first = 0;
         for column in &self.columns {
             let width = column.encoding.n_features();
             let features = out.slice_mut(ndarray::s![.., first..first + width]);
-            column.transform(rows, features);
+            column.transform(rows, features, &mut scratch);
             first += width;
         }
     }
@@ -557,36 +643,27 @@ impl BoundEncoder<'_> {
 
 impl BoundColumn<'_> {
     /// `out` is rows × features of this column, all zero.
-    fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>) {
+    fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>, scratch: &mut Scratch) {
         let missing_at = out.ncols() - 1;
-        let rows = rows.iter().map(|&row| self.column.cells[row as usize]).zip(out.rows_mut());
+        let cells = rows.iter().map(|&row| self.column.cells[row as usize]);
         match &self.encoding.encoding {
-            Encoding::Number { scale, low, high, fill, infinite } => {
-                let has_value = low < high;
-                let fill = scale.apply(*fill);
-                for (cell, mut out) in rows {
-                    let scaled = match cell.as_number() {
-                        Some(x) if x.is_finite() => scale.apply(to_f32(x)),
-                        Some(x) => {
-                            if *infinite {
-                                out[usize::from(has_value)] = 1.0;
-                            }
-                            scale.apply(if x > 0.0 { *high } else { *low })
+            Encoding::Number { low, high, .. } => {
+                let mut values = [0.0; BLOCK];
+                for (rows, mut out) in rows.chunks(BLOCK).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+                    let values = &mut values[..rows.len()];
+                    self.numbers(rows, values, &mut out);
+                    if low < high {
+                        self.scale(values, scratch);
+                        let mut column = out.column_mut(0);
+                        match column.as_slice_mut() {
+                            Some(column) => column.copy_from_slice(values),
+                            None => column.iter_mut().zip(values).for_each(|(place, x)| *place = *x),
                         }
-                        None => {
-                            if self.encoding.missing {
-                                out[missing_at] = 1.0;
-                            }
-                            fill
-                        }
-                    };
-                    if has_value {
-                        out[0] = scaled;
                     }
                 }
             }
             Encoding::Category { .. } => {
-                for (cell, mut out) in rows {
+                for (row, cell) in cells.enumerate() {
                     let feature = match cell.value() {
                         Value::Text(code) => self.lookup.texts[code as usize],
                         Value::Number(x) => self.lookup.numbers.get(&number_key(x)).copied().or(self.lookup.other),
@@ -594,24 +671,70 @@ impl BoundColumn<'_> {
                         Value::Missing => self.encoding.missing.then_some(missing_at as u32),
                     };
                     if let Some(feature) = feature {
-                        out[feature as usize] = 1.0;
+                        out[[row, feature as usize]] = 1.0;
                     }
                 }
             }
             Encoding::Port { ports, ranges } => {
-                for (cell, mut out) in rows {
+                for (row, cell) in cells.enumerate() {
                     if let Some(port) = port(cell) {
                         if let Some(&feature) = self.lookup.numbers.get(&number_key(f64::from(port))) {
-                            out[feature as usize] = 1.0;
+                            out[[row, feature as usize]] = 1.0;
                         }
                         if let Some(range) = ranges.iter().position(|&range| range == PortRange::of(port)) {
-                            out[ports.len() + range] = 1.0;
+                            out[[row, ports.len() + range]] = 1.0;
                         }
                     } else if self.encoding.missing {
-                        out[missing_at] = 1.0;
+                        out[[row, missing_at]] = 1.0;
                     }
                 }
             }
+        }
+    }
+}
+
+impl BoundColumn<'_> {
+    /// The numbers of a column of numbers, with what stands for those that are missing or infinite; these get their own
+    /// features in `out`.
+    fn numbers(&self, rows: &[u32], values: &mut [f32], out: &mut ArrayViewMut2<'_, f32>) {
+        let Encoding::Number { low, high, fill, infinite, .. } = self.encoding.encoding else { return };
+        let mut all_finite = true;
+        for (&row, value) in rows.iter().zip(&mut *values) {
+            // What is no number is NaN as one.
+            let x = f64::from_bits(self.column.cells[row as usize].to_bits());
+            all_finite &= x.is_finite();
+            *value = to_f32(x);
+        }
+        if all_finite {
+            return;
+        }
+        for (at, (&row, value)) in rows.iter().zip(values).enumerate() {
+            match self.column.cells[row as usize].as_number() {
+                Some(x) if x.is_finite() => {}
+                Some(x) => {
+                    if infinite {
+                        out[[at, usize::from(low < high)]] = 1.0;
+                    }
+                    *value = if x > 0.0 { high } else { low };
+                }
+                None => {
+                    if self.encoding.missing {
+                        let last = out.ncols() - 1;
+                        out[[at, last]] = 1.0;
+                    }
+                    *value = fill;
+                }
+            }
+        }
+    }
+
+    fn scale(&self, values: &mut [f32], scratch: &mut Scratch) {
+        match (&self.encoding.encoding, &self.knots) {
+            (_, Some(knots)) => knots.apply(values, scratch),
+            (Encoding::Number { scale: scale @ Scale::SignedLog { .. }, .. }, _) => {
+                values.iter_mut().for_each(|x| *x = scale.apply(*x));
+            }
+            _ => {}
         }
     }
 }
@@ -664,8 +787,10 @@ fn same(a: &Column, b: &Column, rows: &[u32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
     use crate::schema::ColumnSpec;
     use crate::table::Span;
+    use ndarray::ShapeBuilder;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -799,6 +924,63 @@ mod tests {
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         assert!(pairs.windows(2).all(|pair| pair[0].1 <= pair[1].1));
         assert!(pairs.iter().all(|pair| pair.1.abs() <= 1.0));
+    }
+
+    #[test]
+    fn many_numbers_are_scaled_as_each() {
+        let cells: Vec<String> = (0..1500_u32)
+            .map(|i| match i % 5 {
+                0 => (f64::from(i) * 0.37 - 80.0).to_string(),
+                1 => libm::exp(f64::from(i % 97) - 40.0).to_string(),
+                2 => (i % 12).to_string(),
+                3 => ["", "inf", "-inf", "text", "-0"][i as usize / 5 % 5].to_string(),
+                _ => "0".to_string(),
+            })
+            .collect();
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let (table, schema) = table(&[("x", Kind::Number, &cells)]);
+        let rows: Vec<u32> = (0..1500).collect();
+        for numeric in [NumericTransform::Identity, NumericTransform::Amount, NumericTransform::Quantile] {
+            let encoder =
+                EncoderParams { max_knots: 300, ..params(numeric) }.fit(&table, &schema, &rows[..1000]).unwrap();
+            let Encoding::Number { scale, low, high, fill, .. } = &encoder.columns[0].encoding else { panic!() };
+            let bound = encoder.bind(&table, &schema).unwrap();
+            let mut columns = Array2::zeros((1500, encoder.n_features()).f());
+            bound.transform(&rows, columns.view_mut());
+            assert_eq!(bound.transform_all(&rows), columns);
+            for (cell, row) in table.columns[0].cells.iter().zip(columns.rows()) {
+                let (value, flags) = match cell.as_number() {
+                    Some(x) if x.is_finite() => (to_f32(x), [0.0, 0.0]),
+                    Some(x) => (if x > 0.0 { *high } else { *low }, [1.0, 0.0]),
+                    None => (*fill, [0.0, 1.0]),
+                };
+                assert_eq!(row.to_vec(), [&[scale.apply(value)][..], &flags].concat(), "{cell:?} by {numeric:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn unscaled_thresholds_part_the_same_numbers() {
+        let quantile =
+            Scale::Quantile { values: vec![-3.0, 0.0, 1e-3, 7.0, 1e9], positions: vec![-1.0, -0.2, -0.2, 0.7, 1.0] };
+        let logarithm = |unit| Scale::SignedLog { unit };
+        for scale in
+            [Scale::Identity, logarithm(1.0), logarithm(1234.5), logarithm(1e-30), logarithm(f32::MAX), quantile]
+        {
+            let mut rng = Rng::new(8);
+            for _ in 0..300 {
+                let x = to_f32((rng.normal() * libm::exp(20.0 * rng.normal())).clamp(-3e38, 3e38));
+                // Thresholds are values and numbers between or beyond them.
+                for limit in [scale.apply(x), scale.apply(x).next_up(), scale.apply(x).next_down(), -2.0, 2.0, 1e30] {
+                    let greatest = scale.greatest(limit);
+                    for x in [x, x.next_up(), x.next_down(), greatest, greatest.next_up(), f32::MIN, f32::MAX, 0.0] {
+                        if x.is_finite() {
+                            assert_eq!(scale.apply(x) > limit, x > greatest, "{x} and {limit} by {scale:?}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,9 @@
 //! A stored forest is untrusted. Its trees are stored in pre-order without pointers, so no stored tree can point outside
 //! itself or in a circle; sizes, depths, features and thresholds are checked while it is laid out.
 
+mod outline;
 mod paths;
+mod tiles;
 
 pub use paths::{ForestPaths, PathCredits};
 
@@ -20,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::rng::Rng;
 use ndarray::{ArrayView2, CowArray, Ix2};
 use serde::{Deserialize, Serialize};
+use tiles::TileForest;
 
 /// How many rows each tree sees; never more than there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,6 +88,8 @@ pub struct IsolationForest {
     nodes: Vec<Node>,
     /// The end of the path for each node that is a leaf.
     ends: Vec<End>,
+    /// The trees as they are scored fastest, unless one is too large for it.
+    tiles: Option<TileForest>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -209,52 +214,57 @@ impl IsolationForestParams {
 
 impl IsolationForest {
     /// `s = 2^(−E[h]/c(ψ))`, in (0, 1], rising with anomaly; 0.5 is average. `x` is rows × features, `out` has a place for
-    /// each row.
+    /// each row. It is fastest where the values of a feature are neighbours (column-major).
     ///
     /// # Panics
     /// If the shapes do not fit each other or the forest.
     pub fn anomaly_score(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) {
         let width = self.n_features as usize;
         assert_eq!((x.nrows(), x.ncols()), (out.len(), width), "shape of the rows to score");
-        let x = x.as_standard_layout();
-        let values = x.as_slice().expect("standard layout is contiguous");
-        // A block of rows stays in the cache while every tree passes over it.
-        const BLOCK: usize = 64;
-        for (rows, out) in values.chunks(BLOCK * width).zip(out.chunks_mut(BLOCK)) {
-            let mut sums = [0.0; BLOCK];
-            for tree in &self.trees {
-                self.add_paths(*tree, rows, &mut sums[..out.len()]);
-            }
-            for (score, sum) in out.iter_mut().zip(sums) {
-                *score = self.score_of(sum);
+        match &self.tiles {
+            Some(tiles) => tiles.sum_paths(x, |row, sum| out[row] = self.score_of(sum)),
+            None => {
+                for (row, score) in x.rows().into_iter().zip(out) {
+                    *score = self.anomaly_score_of_row(&row.to_vec());
+                }
             }
         }
     }
 
-    /// Adds the path length of each row in one tree.
-    fn add_paths(&self, tree: Tree, rows: &[f32], sums: &mut [f64]) {
-        // Eight rows in flight hide the latency of each other's loads.
-        const LANES: usize = 8;
-        let width = self.n_features as usize;
-        for (rows, sums) in rows.chunks(LANES * width).zip(sums.chunks_mut(LANES)) {
-            let mut at = [tree.root; LANES];
-            let at = &mut at[..sums.len()];
+    /// The same for one row, node by node, which is slower for many rows: what [`Self::anomaly_score`] is held against.
+    ///
+    /// # Panics
+    /// If the row has fewer values than the forest features.
+    #[must_use]
+    pub fn anomaly_score_of_row(&self, row: &[f32]) -> f32 {
+        let path = |tree: &Tree| {
+            let mut at = tree.root;
             for _ in 0..tree.depth {
-                for (at, row) in at.iter_mut().zip(rows.chunks_exact(width)) {
-                    let node = self.nodes[*at as usize];
-                    *at = node.child + u32::from(row[node.feature as usize] > node.threshold);
-                }
+                let node = self.nodes[at as usize];
+                at = node.child + u32::from(row[node.feature as usize] > node.threshold);
             }
-            for (sum, at) in sums.iter_mut().zip(at) {
-                *sum += f64::from(self.ends[*at as usize].path);
-            }
-        }
+            f64::from(self.ends[at as usize].path)
+        };
+        self.score_of(self.trees.iter().fold(0.0, |sum, tree| sum + path(tree)))
     }
 
     fn score_of(&self, sum_of_paths: f64) -> f32 {
         let average = average_path_length(self.max_samples) * self.trees.len() as f64;
         // One row has no path to compare with; scikit-learn calls it average.
         if average == 0.0 { 0.5 } else { libm::exp2(-sum_of_paths / average) as f32 }
+    }
+
+    /// The forest that compares each feature with what `map` makes of the threshold, from the feature and the threshold.
+    #[must_use]
+    pub fn map_thresholds(&self, map: impl Fn(u32, f32) -> f32) -> Self {
+        let mut forest = self.clone();
+        for (at, node) in (0..).zip(&mut forest.nodes) {
+            if node.child != at {
+                node.threshold = map(node.feature, node.threshold);
+            }
+        }
+        forest.tiles = TileForest::of(&forest.outlines());
+        forest
     }
 
     /// The opposite of the anomaly score, as in scikit-learn: the lower, the more abnormal.
@@ -462,10 +472,12 @@ impl TryFrom<Stored> for IsolationForest {
             trees: Vec::with_capacity(stored.trees.len()),
             nodes: Vec::new(),
             ends: Vec::new(),
+            tiles: None,
         };
         for tree in &stored.trees {
             forest.lay_out(tree)?;
         }
+        forest.tiles = TileForest::of(&forest.outlines());
         Ok(forest)
     }
 }
@@ -545,7 +557,7 @@ impl From<IsolationForest> for Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, ShapeBuilder, array};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -596,6 +608,65 @@ mod tests {
         check(array![[1.0], [1.0 + f32::EPSILON]], &[0.5, 0.5]);
         // NaN goes left with the lower number.
         check(array![[f32::NAN], [f32::NAN], [f32::NAN], [f32::NAN]], &[0.5; 4]);
+    }
+
+    #[test]
+    fn scoring_many_rows_is_scoring_each() {
+        // Flags, numbers with few and with many values, and everything that a number can be.
+        let odd = [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, -0.0, 0.0, 1e-45, -1e-45];
+        let mut rng = Rng::new(3);
+        let mut table = |n_rows: usize, width: usize| {
+            Array2::from_shape_fn((n_rows, width), |(_, column)| match (column % 4, rng.below(50)) {
+                (0, 0) => odd[rng.below(odd.len() as u32) as usize],
+                (0, _) => (rng.normal() * 1e3) as f32,
+                (1, _) => rng.below(2) as f32,
+                (2, 0) => (rng.normal() * 1e30) as f32,
+                (2, _) => rng.below(7) as f32 - 3.0,
+                _ => libm::exp(9.0 * rng.normal()) as f32,
+            })
+        };
+        let mut check = |n_rows: usize, width: usize, samples: u32, n_estimators: u32| {
+            let x = table(n_rows, width);
+            let max_samples = MaxSamples::Count(samples);
+            let params = IsolationForestParams { n_estimators, max_samples, ..Default::default() };
+            let forest = params.fit(x.view()).unwrap();
+            assert!(forest.tiles.is_some());
+            // Rows like those, then each threshold with its neighbours, a row for a node.
+            let splits = forest.nodes.iter().filter(|node| node.threshold.is_finite()).take(3000);
+            let mut rows = table(700, width);
+            for (i, node) in splits.enumerate() {
+                for value in [node.threshold, node.threshold.next_up(), node.threshold.next_down()] {
+                    rows.push_row(x.row(i % n_rows)).unwrap();
+                    *rows.last_mut().unwrap() = value;
+                    let last = rows.nrows() - 1;
+                    rows[[last, node.feature as usize]] = value;
+                }
+            }
+            let expected: Vec<f32> =
+                rows.rows().into_iter().map(|row| forest.anomaly_score_of_row(&row.to_vec())).collect();
+            assert_eq!(scores(&forest, &rows), expected, "{n_rows} rows, {width} columns, {samples} samples");
+            let mut columns = Array2::zeros(rows.raw_dim().f());
+            columns.assign(&rows);
+            assert_eq!(scores(&forest, &columns), expected);
+        };
+        check(1, 1, 256, 3);
+        check(300, 1, 256, 1);
+        check(2000, 9, 256, 100);
+        check(5000, 4, 512, 30);
+        check(5000, 41, 5000, 12);
+    }
+
+    #[test]
+    fn a_forest_too_large_for_tiles_is_scored_all_the_same() {
+        // One tree of more nodes than 16 bits count.
+        let x = Array2::from_shape_fn((300_000, 1), |(i, _)| i as f32);
+        let params =
+            IsolationForestParams { n_estimators: 1, max_samples: MaxSamples::Count(300_000), ..Default::default() };
+        let forest = params.fit(x.view()).unwrap();
+        assert!(forest.tiles.is_none());
+        let some = x.slice(ndarray::s![..5, ..]).to_owned();
+        let expected: Vec<f32> = some.iter().map(|&x| forest.anomaly_score_of_row(&[x])).collect();
+        assert_eq!(scores(&forest, &some), expected);
     }
 
     #[test]

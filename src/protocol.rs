@@ -3,12 +3,18 @@
 //! Small things travel as serde values, bulk (scores, orders, file bytes) beside them as [`Bulk`] buffers that are
 //! transferred, not copied. Every request carries a [`JobId`], and every reply the id of the request it answers.
 
+use crate::allow::{AllowList, Likeness, Rule};
+use crate::compare::{Comparison, ScoreChange};
 use crate::domain::FitReport;
 use crate::error::Error;
-use crate::evaluate::Curve;
-use crate::report::Histogram;
+use crate::evaluate::{Curve, Reliability};
+use crate::flow::Part;
+use crate::explain::{Background, Explanation};
+use crate::groups::{Group, GroupKind, Lead, Others};
+use crate::report::{Brush, Cuts, DensityGrid, Histogram, QuadrantCounts, Swimlanes};
 use crate::schema::{Kind, Layout, Role, Schema};
 use crate::table::BadRecord;
+use crate::verdicts::{Judged, Verdicts};
 use serde::{Deserialize, Serialize};
 
 /// Numbers the requests of one page, from 1; 0 is the worker speaking unasked.
@@ -133,6 +139,54 @@ pub enum SortKey {
     Column(u32),
 }
 
+/// Through what the records of a run are looked at. Everything that is shown of them goes through the same lens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lens {
+    /// A record is flagged if its score is at least this, and no rule of the allow-list is about it.
+    pub threshold: f32,
+    /// In the language of [`crate::query`]; records that do not pass are not looked at.
+    pub filter: String,
+    pub flagged_only: bool,
+    /// The part of the plot of both stages that records have to be in.
+    pub brush: Option<Brush>,
+    pub allow_list: AllowList,
+    /// Whether records that the allow-list is about are looked at all the same.
+    pub shows_allowed: bool,
+    pub verdicts: Verdicts,
+}
+
+impl Lens {
+    /// All records, flagged by this threshold.
+    #[must_use]
+    pub fn new(threshold: f32) -> Self {
+        Self {
+            threshold,
+            filter: String::new(),
+            flagged_only: false,
+            brush: None,
+            allow_list: AllowList::default(),
+            shows_allowed: false,
+            verdicts: Verdicts::default(),
+        }
+    }
+
+    /// Whether it shows all records.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.filter.trim().is_empty()
+            && !self.flagged_only
+            && self.brush.is_none()
+            && !self.allow_list.rules.iter().any(|rule| rule.enabled)
+    }
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReportFormat {
+    Html,
+    Json,
+}
+
 /// What the page asks of the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Request {
@@ -147,15 +201,26 @@ pub enum Request {
     OpenReference { name: String },
     /// Scores the open file. → [`Reply::Analyzed`]
     Analyze { settings: Settings, roles: Vec<RoleChange> },
-    /// Sorts and filters the scored records. A record passes if its text contains `filter`, whatever the case, and, with
-    /// `at_least`, if its score is that high. → [`Reply::Arranged`]
-    Arrange { sort: SortKey, descending: bool, filter: String, at_least: Option<f32> },
+    /// Puts the records that a lens shows in order. → [`Reply::Arranged`]
+    Arrange { sort: SortKey, descending: bool, lens: Lens },
+    /// What the records that a lens shows have in common, and what to look at first. → [`Reply::Surveyed`]
+    Survey { lens: Lens },
+    /// Why a record has its score. → [`Reply::Explained`]
+    Explain { row: u32 },
+    /// A rule for the allow-list that is about flows like this record's. → [`Reply::Rule`]
+    RuleLike { row: u32, parts: Vec<Part>, likeness: Likeness },
+    /// Holds the open file against the one of [`Request::OpenReference`]. → [`Reply::Compared`]
+    Compare,
+    /// Writes a report of what a lens shows; `made` is when, in words. → [`Reply::Exported`]
+    Report { lens: Lens, format: ReportFormat, made: Option<String> },
+    /// Bytes that the columns of the open file may take in memory. → [`Reply::Limited`]
+    Limit { bytes: u64 },
     /// The cells of these rows. → [`Reply::Rows`]
     Rows { rows: Vec<u32> },
     /// Scores one record, given as one text for each column of the table. → [`Reply::Checked`]
     Check { cells: Vec<String> },
-    /// Writes the annotated file, with the verdicts of this threshold. → [`Reply::Exported`]
-    Export { threshold: f32 },
+    /// Writes the annotated file: all records, flagged and judged as the lens has it. → [`Reply::Exported`]
+    Export { lens: Lens },
     /// Ends a job at its next step. The cancelled job answers [`Reply::Cancelled`]; this message has no answer of its own.
     Cancel { job: JobId },
 }
@@ -276,6 +341,10 @@ pub struct Analysis {
     pub wants_reference: bool,
     /// How well the file fits the pack that speaks, or the one that keeps silent because it does not.
     pub fit: Option<FitReport>,
+    /// What is usual in this file: of the columns that the detector reads.
+    pub background: Background,
+    /// Of the network's probability, where there are labels.
+    pub reliability: Option<Reliability>,
 }
 
 /// What the labels say about the scores, at no particular threshold.
@@ -321,6 +390,55 @@ pub struct RowScores {
     pub score: f32,
 }
 
+/// What the records that a lens shows have in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    /// Records that are shown, and those of them that are flagged.
+    pub shown: u64,
+    pub flagged: u64,
+    /// Of each rule of the allow-list, the records that would be flagged without it; why a rule is not in force.
+    pub allowed: Vec<u64>,
+    pub idle_rules: Vec<(u32, String)>,
+    /// What to look at first.
+    pub leads: Vec<Lead>,
+    /// The first groups of each kind that the file has.
+    pub groups: Vec<GroupList>,
+    /// When which of the first entities was odd, where the file has times.
+    pub lanes: Option<Lanes>,
+    /// Forest scores by network probabilities, where a network has spoken.
+    pub stages: Option<Stages>,
+    /// What the verdicts say about the list.
+    pub judged: Judged,
+    /// The reasons of so many of the flagged records were looked at, those with the highest scores.
+    pub reasoned: u64,
+}
+
+/// The groups of one kind, the most surprising first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupList {
+    pub kind: GroupKind,
+    pub groups: Vec<Group>,
+    /// Those that are not listed.
+    pub others: Others,
+}
+
+/// A swimlane for each of some entities.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lanes {
+    pub kind: GroupKind,
+    pub lanes: Swimlanes,
+    /// The filter for each lane but the last, which is that of all others.
+    pub queries: Vec<String>,
+}
+
+/// The two stages side by side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stages {
+    pub grid: DensityGrid,
+    pub cuts: Cuts,
+    pub counts: QuadrantCounts,
+}
+
 /// The scores of one record that was checked by itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checked {
@@ -329,6 +447,7 @@ pub struct Checked {
     pub score: f32,
     /// The share of the open file's records that score lower, 0 to 1.
     pub rank: f64,
+    pub explanation: Explanation,
 }
 
 /// What the worker answers.
@@ -351,7 +470,15 @@ pub enum Reply {
     /// Bulk: the rows to show, in order (u32).
     Arranged,
     Rows(Vec<RowView>),
-    Checked(Checked),
+    Surveyed(Box<Survey>),
+    Explained(Box<Explanation>),
+    Rule(Rule),
+    Compared {
+        comparison: Box<Comparison>,
+        scores: Option<Box<ScoreChange>>,
+    },
+    Limited,
+    Checked(Box<Checked>),
     /// A `Blob` travels beside this message.
     Exported {
         name: String,

@@ -113,26 +113,29 @@ impl Seen {
     }
 }
 
+/// What was seen in a column, a column to compare, and the answer for each text of its dictionary.
+type Bound<'a> = (&'a SeenColumn, &'a Column, Vec<bool>);
+
 /// What was seen, with the columns of a table to compare.
 pub struct BoundSeen<'a> {
-    /// With the answer for each text of the column's dictionary.
-    columns: Vec<(&'a SeenColumn, &'a Column, Vec<bool>)>,
+    columns: Vec<Bound<'a>>,
+}
+
+fn is_unseen((seen, column, texts): &Bound<'_>, row: u32) -> bool {
+    match read(seen.kind, column.cells[row as usize]) {
+        Reading::Missing => !seen.missing,
+        Reading::Amount(x) => !(seen.low..=seen.high).contains(&x),
+        Reading::Token(token) => !seen.tokens.contains(&token),
+        Reading::Text(code) => !texts[code as usize],
+        Reading::Unknown => false,
+    }
 }
 
 impl BoundSeen<'_> {
     /// The canonical names of the columns in which a row has an unseen value.
     pub fn unseen(&self, row: u32) -> impl Iterator<Item = &str> {
-        let is_unseen = move |(seen, column, texts): &&(&SeenColumn, &Column, Vec<bool>)| match read(
-            seen.kind,
-            column.cells[row as usize],
-        ) {
-            Reading::Missing => !seen.missing,
-            Reading::Amount(x) => !(seen.low..=seen.high).contains(&x),
-            Reading::Token(token) => !seen.tokens.contains(&token),
-            Reading::Text(code) => !texts[code as usize],
-            Reading::Unknown => false,
-        };
-        self.columns.iter().filter(is_unseen).map(|(seen, ..)| seen.name.as_str())
+        let columns = self.columns.iter().filter(move |column| is_unseen(column, row));
+        columns.map(|(seen, ..)| seen.name.as_str())
     }
 
     /// The path length that is left of one, where a row has so many unseen values.
@@ -145,8 +148,14 @@ impl BoundSeen<'_> {
     /// Raises the forest's scores of those of these rows that have unseen values.
     pub fn shorten(&self, rows: &[u32], forest: &IsolationForest, scores: &mut [f32]) {
         let average = average_path_length(forest.max_samples());
-        for (&row, score) in rows.iter().zip(scores) {
-            let unseen = self.unseen(row).count();
+        // Column by column, as the cells lie in memory.
+        let mut counts = vec![0_usize; rows.len()];
+        for column in &self.columns {
+            for (&row, count) in rows.iter().zip(&mut counts) {
+                *count += usize::from(is_unseen(column, row));
+            }
+        }
+        for (unseen, score) in counts.into_iter().zip(scores) {
             if unseen > 0 {
                 let path = -libm::log2(f64::from(*score)) * average;
                 *score = libm::exp2(-self.shortened(path, unseen) / average) as f32;

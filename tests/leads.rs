@@ -42,21 +42,21 @@ fn table(bytes: &[u8]) -> (Table, Schema) {
 /// Leads by a forest that is fitted to the file itself, with the rows counted in several parts.
 fn found(table: &Table, schema: &Schema, parts_of_file: usize) -> (Vec<Lead>, Vec<f32>) {
     let rows = table.good_rows();
-    let mut detector = Detector::fit_to_file(table, schema, &rows, FIT).unwrap();
+    let detector = Detector::fit_to_file(table, schema, &rows, FIT).unwrap();
     let (mut forest, mut score) = (vec![0.0; rows.len()], vec![0.0; rows.len()]);
     detector.bind(table, schema).unwrap().score(&rows, &mut forest, &mut [], &mut score).unwrap();
-    detector.limit_flagged(&score);
+    let threshold = detector.limited_threshold(&score).value;
     let background = Background::fit(table, schema, &rows, rows.len());
     let explainer = Explainer::new(&detector, &background).unwrap();
     let mut explainer = explainer.bind(table, schema).unwrap();
     let parts = Parts::of(schema);
     let (mut groups, mut pairs) = (Groups::default(), Pairs::default());
     for chunk in (0..rows.len()).collect::<Vec<_>>().chunks(rows.len().div_ceil(parts_of_file)) {
-        let mut group_fold = GroupFold::new(&parts, table, schema, detector.threshold);
+        let mut group_fold = GroupFold::new(&parts, table, schema, threshold);
         let mut pair_fold = PairFold::new(&parts, table).unwrap();
         for &at in chunk {
             let reasons =
-                if score[at] >= detector.threshold { explainer.reasons(rows[at]).unwrap() } else { Vec::new() };
+                if score[at] >= threshold { explainer.reasons(rows[at]).unwrap() } else { Vec::new() };
             group_fold.add(rows[at], rows[at], score[at], reasons.first().map(|reason| reason.tag.as_str()));
             pair_fold.add(rows[at], rows[at]);
         }

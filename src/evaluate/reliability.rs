@@ -1,11 +1,11 @@
 //! Whether a probability is one: of the rows that are given 0.8, are 80 % anomalies?
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 const BINS: usize = 10;
 
 /// How a predicted probability compares with what is observed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reliability {
     /// The mean of `(p − y)²` (Brier, "Verification of forecasts expressed in terms of probability", 1950): 0 is
     /// perfect, and always saying the share of anomalies q gives `q(1 − q)`.
@@ -17,7 +17,7 @@ pub struct Reliability {
 }
 
 /// The rows whose probability is within one bin.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityBin {
     pub count: u64,
     /// `null` without rows; so below.

@@ -8,10 +8,12 @@ use super::sources::{self, Of, Source, Term};
 use crate::schema::{Kind, Role, Schema, fold, time};
 use crate::table::{Cell, Column, Table, Value};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What a column tells of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Part {
     Source,
     Destination,
