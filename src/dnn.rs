@@ -116,6 +116,12 @@ impl Network {
         self.dense.is_some()
     }
 
+    /// The classifier and the autoencoder, if the model is run by `dense.rs`.
+    #[must_use]
+    pub fn chains(&self) -> Option<(&Dense, Option<&Dense>)> {
+        self.dense.as_ref().map(|(classifier, autoencoder)| (classifier, autoencoder.as_ref()))
+    }
+
     /// The probability of being an anomaly for each row of `x`; `out` has a place for each.
     ///
     /// # Errors
