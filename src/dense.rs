@@ -1,8 +1,8 @@
 //! Fully connected networks, run the same to the last bit in every program.
 //!
 //! Each output is the bias plus `input × weight` added in the order of the inputs: one multiplication, one addition, never a
-//! fused one, however wide the registers are, and an exponential of our own. So a page (wasm) and a program (native) give the same scores, which no
-//! general runtime promises. Only plain chains of layers are run here; any other graph is `dnn.rs`'s.
+//! fused one, however wide the registers are, and an exponential of our own. So a page (wasm) and a program (native) give the
+//! same scores, which no general runtime promises. Only plain chains of layers are run here; any other graph is `dnn.rs`'s.
 
 use crate::error::{Error, Result};
 use ndarray::ArrayView2;
