@@ -105,11 +105,8 @@ impl PartReader {
     /// # Errors
     /// A table that is too large to be held.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.is_done() {
-            return Ok(());
-        }
         let mut rest = bytes;
-        loop {
+        while !self.is_done() {
             if self.pending.is_empty() && rest.len() >= BATCH {
                 // Most bytes are read where they are.
                 let read = self.body.read(rest, false)?;
@@ -131,6 +128,7 @@ impl PartReader {
                 rest = &rest[more..];
             }
         }
+        Ok(())
     }
 
     /// Whether the part has been read and no more bytes are needed.
@@ -194,9 +192,11 @@ impl Body {
     fn read(&mut self, bytes: &[u8], at_end: bool) -> Result<usize> {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
-            at += self.read_plain(&bytes[at..])?;
-            if at == bytes.len() || self.is_done() {
-                break;
+            if self.overlong.is_none() {
+                at += self.read_plain(&bytes[at..])?;
+                if at == bytes.len() || self.is_done() {
+                    break;
+                }
             }
             let Some(read) = self.read_one(&bytes[at..], at_end)? else { break };
             at += read;
