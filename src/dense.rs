@@ -173,7 +173,7 @@ fn add<const TILE: usize>(weights: &[f32], bias: &[f32], x: &[(u32, f32)], out: 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx")]
 fn add_avx(weights: &[f32], bias: &[f32], x: &[(u32, f32)], out: &mut [f32]) {
-    if out.len() % WIDE_TILE == 0 {
+    if out.len().is_multiple_of(WIDE_TILE) {
         add::<WIDE_TILE>(weights, bias, x, out);
     } else {
         add::<TILE>(weights, bias, x, out);
@@ -197,8 +197,7 @@ pub fn tanh(z: f32) -> f32 {
 fn exp(x: f32) -> f32 {
     // ln 2, of which the first part times any `n` is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-    const POLYNOMIAL: [f32; 6] =
-        [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1];
+    const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
     // Added to a small number, it rounds it to the nearest whole one, which then is in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
