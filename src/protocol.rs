@@ -315,9 +315,8 @@ pub struct PackOffer {
     pub switched_off: Option<String>,
 }
 
-/// The result of a run. Bulk, in this order: the scores in falling order (f32 per scored row), the labelled anomalies and
-/// normal rows among the first `i` of them, for `i` from 0 to all (two u32 each; empty without labels), and the rows by
-/// falling score, the unscored last (u32 per row).
+/// The result of a run. Bulk, in this order: the scores in falling order (f32 per scored row), the labels in the same order
+/// (u8: 0 normal, 1 anomaly, 2 unknown; empty without labels), and the rows by falling score, the unscored last (u32 per row).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// The pack in use.

@@ -72,7 +72,7 @@ fn the_odd_record_comes_first_and_every_record_comes_out() {
                     .map(|&row| engine.scores().unwrap().score[row as usize])
                     .collect()
             ),
-            Bulk::U32(vec![]),
+            Bulk::U8(vec![]),
             Bulk::U32(engine.scores().unwrap().order.to_vec()),
         ]
     );

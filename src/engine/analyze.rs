@@ -163,10 +163,9 @@ impl Analyze {
                 ));
                 return None;
             }
-            let stage = |scores: &[f32]| StageQuality {
-                roc_auc: evaluate::roc_auc(scores, labels),
-                pr_auc: evaluate::pr_auc(scores, labels),
-                curve: evaluate::curve(scores, labels),
+            let stage = |scores: &[f32]| {
+                let (roc_auc, pr_auc, curve) = evaluate::areas_and_curve(scores, labels);
+                StageQuality { roc_auc, pr_auc, curve }
             };
             let dnn = (!dnn.is_empty()).then(|| stage(&dnn));
             Some(Quality { label_column, normal, anomalies, forest: stage(&forest), dnn, hybrid: stage(&score) })
@@ -195,8 +194,8 @@ impl Analyze {
             background: (**background).clone(),
             reliability: if dnn.is_empty() || labels.is_empty() { None } else { evaluate::reliability(&dnn, &labels) },
         };
-        let (sorted, known) = ranking.into_parts();
-        let bulk = vec![Bulk::F32(sorted), Bulk::U32(known), Bulk::U32(order.clone())];
+        let (sorted, ranked_labels) = ranking.into_parts();
+        let bulk = vec![Bulk::F32(sorted), Bulk::U8(ranked_labels), Bulk::U32(order.clone())];
         let n_scored = dataset.n_good() as usize;
         let ends = forest
             .iter()

@@ -1,6 +1,6 @@
 //! Where a file's records are: chunks of about [`CHUNK_BYTES`], cut between records, and each record's bytes.
 //!
-//! A record takes six bytes here, whatever it holds, so that the places of a file that is larger than memory fit in it.
+//! A record takes two bytes here, and a little, whatever it holds: the places of a file that is larger than memory fit in it.
 
 use crate::ingest::Start;
 use crate::table::Span;
@@ -35,33 +35,50 @@ impl Chunk {
     }
 }
 
-/// The places of all records.
+/// The places of all records. Of a record, only how far the next one is; every [`BLOCK`] records of a chunk it is said where
+/// one starts.
 #[derive(Default)]
 pub(super) struct Places {
     pub chunks: Vec<Chunk>,
-    /// Of each record, counted from its chunk's start.
-    starts: Vec<u32>,
-    /// [`LONG`] for those that are in `long`.
-    lens: Vec<u16>,
-    long: FxHashMap<u32, u32>,
+    /// Of each chunk, its first block, and how many bytes most of its records end before the next one starts.
+    blocks: Vec<(u32, u32)>,
+    /// Where the first record of each block starts.
+    starts: Vec<u64>,
+    /// [`UNUSUAL`] for those that are in `unusual`.
+    steps: Vec<u16>,
+    /// The steps and lengths of records that are long, or followed by something that is no record.
+    unusual: FxHashMap<u32, (u64, u32)>,
 }
 
-const LONG: u16 = u16::MAX;
+const BLOCK: usize = 64;
+const UNUSUAL: u16 = u16::MAX;
 
 impl Places {
     pub fn n_rows(&self) -> usize {
-        self.starts.len()
+        self.steps.len()
     }
 
     /// Appends a chunk and the spans of its records.
-    pub fn push(&mut self, chunk: Chunk, spans: impl Iterator<Item = Span>) {
-        self.starts.reserve(chunk.n_rows as usize);
-        self.lens.reserve(chunk.n_rows as usize);
-        for (row, span) in (chunk.first_row..).zip(spans) {
-            self.starts.push((span.start - chunk.start.offset) as u32);
-            self.lens.push(u16::try_from(span.len).unwrap_or(LONG));
-            if span.len >= u32::from(LONG) {
-                self.long.insert(row, span.len);
+    pub fn push(&mut self, chunk: Chunk, spans: &[Span]) {
+        let next = |at: usize| spans.get(at + 1).map_or(chunk.end, |next| next.start);
+        let rest = |at: usize, span: &Span| next(at) - span.start - u64::from(span.len);
+        // One or two, most often: the line end. The middle one of some, since any single record may be followed by more.
+        let mut some: Vec<u64> = spans.iter().take(BLOCK).enumerate().map(|(at, span)| rest(at, span)).collect();
+        some.sort_unstable();
+        let usual = some.get(some.len() / 2).map_or(0, |&rest| rest.min(2)) as u32;
+        self.blocks.push((self.starts.len() as u32, usual));
+        self.steps.reserve(spans.len());
+        for (at, span) in spans.iter().enumerate() {
+            if at % BLOCK == 0 {
+                self.starts.push(span.start);
+            }
+            let step = next(at) - span.start;
+            match u16::try_from(step) {
+                Ok(short) if short != UNUSUAL && rest(at, span) == u64::from(usual) => self.steps.push(short),
+                _ => {
+                    self.unusual.insert(self.steps.len() as u32, (step, span.len));
+                    self.steps.push(UNUSUAL);
+                }
             }
         }
         self.chunks.push(chunk);
@@ -77,12 +94,17 @@ impl Places {
     }
 
     pub fn span(&self, row: u32) -> Option<Span> {
-        let chunk = self.chunks[self.chunk_of(row)? as usize];
-        let len = match self.lens[row as usize] {
-            LONG => self.long[&row],
-            len => u32::from(len),
+        let number = self.chunk_of(row)? as usize;
+        let (first_block, usual) = self.blocks[number];
+        let within = (row - self.chunks[number].first_row) as usize;
+        let first = row as usize - within % BLOCK;
+        let place = |row: usize| match self.steps[row] {
+            UNUSUAL => self.unusual[&(row as u32)],
+            step => (u64::from(step), u32::from(step) - usual),
         };
-        Some(Span { start: chunk.start.offset + u64::from(self.starts[row as usize]), len })
+        let start = self.starts[first_block as usize + within / BLOCK];
+        let start = start + (first..row as usize).map(|row| place(row).0).sum::<u64>();
+        Some(Span { start, len: place(row as usize).1 })
     }
 }
 
@@ -92,18 +114,23 @@ mod tests {
 
     #[test]
     fn every_record_is_found_again() {
-        let spans = [(10, 5), (15, 70_000), (70_016, 0), (70_020, 65_535), (200_000, 3)];
-        let span = |&(start, len): &(u64, u32)| Span { start, len };
+        // A blank line after the second record, long records, an empty one, and a last one without a line end.
+        let mut spans = vec![(10, 5), (16, 70_000), (70_018, 0), (70_020, 65_535)];
+        spans.extend((0..200).map(|row| (200_000 + row * 30, 29)));
+        spans.push((206_000, 3));
+        let spans: Vec<Span> = spans.into_iter().map(|(start, len)| Span { start, len }).collect();
         let chunk =
             |start, end, first_row, n_rows| Chunk { start: Start::at(start), end, first_row, n_rows, first_line: 1 };
         let mut places = Places::default();
-        places.push(chunk(10, 70_020, 0, 3), spans[..3].iter().map(span));
-        places.push(chunk(70_020, 70_020, 3, 0), [].iter().map(span));
-        places.push(chunk(70_020, 200_003, 3, 2), spans[3..].iter().map(span));
+        places.push(chunk(10, 70_020, 0, 3), &spans[..3]);
+        places.push(chunk(70_020, 70_020, 3, 0), &[]);
+        places.push(chunk(70_020, 206_003, 3, 202), &spans[3..]);
         for (row, expected) in (0..).zip(&spans) {
-            assert_eq!(places.span(row), Some(span(expected)), "row {row}");
+            assert_eq!(places.span(row), Some(*expected), "row {row}");
         }
-        assert_eq!((places.span(5), places.n_rows()), (None, 5));
-        assert_eq!([0, 2, 3, 4].map(|row| places.chunk_of(row)), [Some(0), Some(0), Some(2), Some(2)]);
+        assert_eq!((places.span(205), places.n_rows()), (None, 205));
+        assert_eq!([0, 2, 3, 204].map(|row| places.chunk_of(row)), [Some(0), Some(0), Some(2), Some(2)]);
+        // Those before what is no record, those that are long, and the last.
+        assert_eq!(places.unusual.len(), 4);
     }
 }

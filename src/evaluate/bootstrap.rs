@@ -52,7 +52,7 @@ impl Bootstrap {
         let mut step_of = [Vec::new(), Vec::new()];
         let (mut n_steps, mut flagged_steps, mut last) = (0_u32, 0, None);
         for key in keys {
-            let (key, label) = ((key >> 1) as u32, (key & 1) as usize);
+            let (key, label) = ((key >> 32) as u32, (key & 1) as usize);
             if last != Some(key) {
                 n_steps += 1;
                 flagged_steps += usize::from(key <= falling_key(threshold));

@@ -9,9 +9,14 @@ use crate::evaluate::Confusion;
 pub struct Ranking {
     /// Falling.
     scores: Vec<f32>,
-    /// Anomalies and normal rows among the first `i` rows, for `i` from 0 to all of them; empty without labels.
-    known: Vec<[u32; 2]>,
+    /// Of the rows in the same order: 0 normal, 1 anomaly, 2 unknown; empty without labels.
+    labels: Vec<u8>,
+    /// Anomalies and normal rows before every [`BLOCK`]th row.
+    counts: Vec<[u32; 2]>,
 }
+
+/// Rows that are counted anew for each question, at most: so that a row takes a byte rather than eight.
+const BLOCK: usize = 256;
 
 impl Ranking {
     /// `order` holds rows by falling score with the unscored last; `labels` is empty or 0 normal, 1 anomaly, 2 unknown.
@@ -20,36 +25,40 @@ impl Ranking {
     pub fn new(scores: &[f32], order: &[u32], labels: &[u8]) -> Self {
         let rows = || order.iter().filter_map(|&row| Some((row as usize, *scores.get(row as usize)?)));
         let sorted = rows().map(|(_, score)| score).take_while(|score| !score.is_nan()).collect::<Vec<_>>();
-        let mut known = Vec::new();
-        if !labels.is_empty() {
-            known.reserve_exact(sorted.len() + 1);
-            let mut seen = [0; 2];
-            known.push(seen);
-            for (row, _) in rows().take(sorted.len()) {
-                match labels.get(row) {
-                    Some(1) => seen[0] += 1,
-                    Some(0) => seen[1] += 1,
-                    _ => {}
-                }
-                known.push(seen);
-            }
-        }
-        Self { scores: sorted, known }
+        let label = |(row, _): (usize, f32)| labels.get(row).copied().unwrap_or(2);
+        let labels = if labels.is_empty() { Vec::new() } else { rows().take(sorted.len()).map(label).collect() };
+        Self::of_sorted(sorted, labels)
     }
 
-    /// The scores, and the anomalies and normal rows among the first of them, one pair after the other: for
-    /// [`Self::from_parts`].
+    fn of_sorted(scores: Vec<f32>, labels: Vec<u8>) -> Self {
+        let mut seen = [0; 2];
+        let mut counts = Vec::with_capacity(labels.len() / BLOCK + 1);
+        for block in labels.chunks(BLOCK) {
+            counts.push(seen);
+            seen = sum(seen, count(block));
+        }
+        counts.push(seen);
+        Self { scores, labels, counts }
+    }
+
+    /// The scores and the labels in their order: for [`Self::from_parts`].
     #[must_use]
-    pub fn into_parts(self) -> (Vec<f32>, Vec<u32>) {
-        (self.scores, self.known.into_flattened())
+    pub fn into_parts(self) -> (Vec<f32>, Vec<u8>) {
+        (self.scores, self.labels)
     }
 
     /// What [`Self::into_parts`] gave; `None` if the parts do not fit each other.
     #[must_use]
-    pub fn from_parts(scores: Vec<f32>, known: &[u32]) -> Option<Self> {
-        let (pairs, rest) = known.as_chunks();
-        let fits = rest.is_empty() && (pairs.is_empty() || pairs.len() == scores.len() + 1);
-        fits.then(|| Self { scores, known: pairs.to_vec() })
+    pub fn from_parts(scores: Vec<f32>, labels: Vec<u8>) -> Option<Self> {
+        let fits = labels.is_empty() || labels.len() == scores.len();
+        fits.then(|| Self::of_sorted(scores, labels))
+    }
+
+    /// Anomalies and normal rows among the `n` oddest; none without labels.
+    fn known(&self, n: usize) -> [u32; 2] {
+        let n = n.min(self.labels.len());
+        let block = n / BLOCK;
+        self.counts.get(block).map_or([0; 2], |&seen| sum(seen, count(&self.labels[block * BLOCK..n])))
     }
 
     /// How many rows are scored.
@@ -90,19 +99,19 @@ impl Ranking {
     /// Whether labels are known.
     #[must_use]
     pub fn has_labels(&self) -> bool {
-        !self.known.is_empty()
+        !self.labels.is_empty()
     }
 
     /// Labelled anomalies among the `n` oddest rows; 0 without labels.
     #[must_use]
     pub fn anomalies_among(&self, n: usize) -> usize {
-        self.known.get(n.min(self.scores.len())).map_or(0, |seen| seen[0] as usize)
+        self.known(n)[0] as usize
     }
 
     /// Rows labelled normal among the `n` oddest; 0 without labels.
     #[must_use]
     pub fn normal_among(&self, n: usize) -> usize {
-        self.known.get(n.min(self.scores.len())).map_or(0, |seen| seen[1] as usize)
+        self.known(n)[1] as usize
     }
 
     /// The most rows, at most `n`, that some threshold flags: what is tied with a row that is one too many is left out.
@@ -114,17 +123,23 @@ impl Ranking {
     /// The most rows that some threshold flags with at most `n` labelled normal among them; without labels, all.
     #[must_use]
     pub fn most_with_normal(&self, n: usize) -> usize {
-        match self.known.partition_point(|seen| seen[1] as usize <= n).checked_sub(1) {
-            None => self.scores.len(),
-            Some(rows) => self.most_within(rows),
+        if !self.has_labels() {
+            return self.scores.len();
         }
+        let block = self.counts.partition_point(|seen| seen[1] as usize <= n).saturating_sub(1);
+        let rest = self.labels.iter().enumerate().skip(block * BLOCK).filter(|(_, label)| **label == 0);
+        let allowed = n - self.counts[block][1] as usize;
+        // The first normal row that is one too many, and what is before it.
+        self.most_within(rest.map(|(row, _)| row).nth(allowed).unwrap_or(self.scores.len()))
     }
 
     /// What the labels say about the rows that score at least `threshold`; `None` without labels.
     #[must_use]
     pub fn confusion(&self, threshold: f32) -> Option<Confusion> {
-        let all = *self.known.last()?;
-        let above = self.known[self.flagged(threshold)];
+        if !self.has_labels() {
+            return None;
+        }
+        let (all, above) = (self.known(self.labels.len()), self.known(self.flagged(threshold)));
         Some(Confusion {
             true_positives: above[0].into(),
             false_positives: above[1].into(),
@@ -132,6 +147,16 @@ impl Ranking {
             false_negatives: (all[0] - above[0]).into(),
         })
     }
+}
+
+fn sum(a: [u32; 2], b: [u32; 2]) -> [u32; 2] {
+    [a[0] + b[0], a[1] + b[1]]
+}
+
+/// Anomalies and normal rows among these.
+fn count(labels: &[u8]) -> [u32; 2] {
+    let of = |class| labels.iter().filter(|&&label| label == class).count() as u32;
+    [of(1), of(0)]
 }
 
 #[cfg(test)]

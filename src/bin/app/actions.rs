@@ -538,10 +538,10 @@ impl App {
 
 /// The bulk of an [`Analysis`], if its parts fit each other.
 fn ranked(bulk: Vec<Bulk>) -> Option<(Ranking, Vec<u32>)> {
-    let [Bulk::F32(sorted), Bulk::U32(known), Bulk::U32(order)] = <[Bulk; 3]>::try_from(bulk).ok()? else {
+    let [Bulk::F32(sorted), Bulk::U8(labels), Bulk::U32(order)] = <[Bulk; 3]>::try_from(bulk).ok()? else {
         return None;
     };
-    let ranking = Ranking::from_parts(sorted, &known)?;
+    let ranking = Ranking::from_parts(sorted, labels)?;
     (ranking.n_scored() <= order.len()).then_some((ranking, order))
 }
 
