@@ -24,12 +24,12 @@ pub fn CheckPanel() -> impl IntoView {
     view! {
         <aside class="side sheet" on:keydown=move |event| {
                 if event.key() == "Escape" {
-                    state.side.set(Side::Rest);
+                    state.side.set(Side::Closed);
                 }
             } aria-labelledby="check-title">
             <div class="side-head">
                 <h2 id="check-title">"Check one record"</h2>
-                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Rest)>
+                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Closed)>
                     {icon(Icon::Close)}
                 </button>
             </div>

@@ -44,6 +44,8 @@ fn title(activity: &Activity) -> String {
         (_, Some(Stage::Selecting)) => "Looking for the normal records".into(),
         (_, Some(Stage::Fitting)) => "Learning what is ordinary here".into(),
         (ActivityKind::Analyze, None) => format!("Preparing {name}"),
+        (ActivityKind::Report, None) => "Writing the report".into(),
+        (ActivityKind::Compare, _) => format!("Comparing {name}"),
         (_, Some(Stage::Scoring)) => "Scoring every record".into(),
         (_, Some(Stage::Arranging)) => "Sorting".into(),
         (ActivityKind::Export, None) | (_, Some(Stage::Writing)) => "Writing the annotated file".into(),

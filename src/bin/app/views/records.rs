@@ -1,13 +1,14 @@
 //! All records in one table of which only the window in view exists: rows and columns alike.
 
+use super::filter::{Chips, FilterBox, shown_words};
 use super::size::size_of;
-use crate::actions::{App, use_app};
+use crate::actions::{App, RECORDS_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
 use crate::state::{Outcome, Side, Sort};
 use gloo::timers::callback::Timeout;
 use leptos::{html, prelude::*};
 use oddflow::protocol::SortKey;
-use oddflow::report::{RowScroll, count, plural, score};
+use oddflow::report::{RowScroll, count, score};
 use oddflow::schema::{Kind, Role};
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,8 +24,8 @@ const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
 /// Milliseconds without scrolling before cells are fetched.
 const FETCH_PAUSE: u32 = 40;
-/// Milliseconds without typing before the worker filters.
-const TYPE_PAUSE: u32 = 250;
+/// Milliseconds without a change of threshold, rules or verdicts before the worker is asked again.
+const SETTLE_PAUSE: u32 = 150;
 /// Milliseconds without scrolling before the track is put back to where the rows are.
 const TRACK_PAUSE: u32 = 150;
 
@@ -40,64 +41,35 @@ pub fn Records() -> impl IntoView {
     let app = use_app();
     let state = app.state;
     let listing = Memo::new(move |_| listing(app));
-    arrange_on_change(app);
+    ask_on_change(app);
     let n_rows = move || state.opened.with(|opened| opened.as_ref().map_or(0, |opened| opened.n_rows));
-    let has_quality = Memo::new(move |_| {
-        state.outcome.with(|outcome| outcome.as_ref().is_some_and(|outcome| outcome.analysis.quality.is_some()))
-    });
-    let quality_shown = move || has_quality.get() && state.quality_open.get();
     view! {
-        <section class="records" aria-labelledby="records-title">
+        <section class="records" aria-labelledby=RECORDS_TITLE>
             <div class="toolbar">
-                <h2 id="records-title">"Records"</h2>
+                <h2 id=RECORDS_TITLE tabindex="-1">"Records"</h2>
                 <p class="shown" role="status">
                     {move || match listing.with(|listing| listing.n as u64) {
                         _ if state.arranging.get() => "Sorting…".into(),
-                        n if n == n_rows() => plural(n, "record", "records"),
-                        n => format!("{} of {}", count(n), plural(n_rows(), "record", "records")),
+                        n => shown_words(n, n_rows()),
                     }}
                 </p>
-                <div class="toolbar-end">
-                    <Show when=move || has_quality.get()>
-                        <label class="toggle">
-                            <input type="checkbox" prop:checked=move || state.quality_open.get() on:change=move |event| {
-                                state.quality_open.set(event_target_checked(&event));
-                                state.side.set(Side::Rest);
-                            }/>
-                            "Against the labels"
-                        </label>
-                    </Show>
-                    <label class="toggle">
-                        <input type="checkbox" prop:checked=move || state.flagged_only.get()
-                            on:change=move |event| state.flagged_only.set(event_target_checked(&event))/>
-                        "Odd only"
-                    </label>
-                    <FilterBox/>
-                </div>
+                <FilterBox/>
+                <label class="toggle">
+                    <input type="checkbox" prop:checked=move || state.flagged_only.get()
+                        on:change=move |event| state.flagged_only.set(event_target_checked(&event))/>
+                    "Odd only"
+                </label>
             </div>
+            <Chips/>
             <div class="table-and-side">
                 {move || state.outcome.get().map(|outcome| view! { <Grid outcome listing/> })}
                 {move || match state.side.get() {
-                    Side::Rest => quality_shown().then(|| view! { <super::quality::QualityPanel/> }).into_any(),
+                    Side::Closed => ().into_any(),
                     Side::Record => view! { <super::record::RecordPanel/> }.into_any(),
                     Side::Check => view! { <super::check::CheckPanel/> }.into_any(),
                 }}
             </div>
         </section>
-    }
-}
-
-#[component]
-fn FilterBox() -> impl IntoView {
-    let state = use_app().state;
-    let typed = StoredValue::new_local(None::<Timeout>);
-    let input = move |event| {
-        let text = event_target_value(&event);
-        typed.set_value(Some(Timeout::new(TYPE_PAUSE, move || state.filter.set(text))));
-    };
-    view! {
-        <input class="input filter" type="search" placeholder="Filter by text" aria-label="Filter records by text" autocomplete="off"
-            spellcheck="false" prop:value=move || state.filter.get() on:input=input disabled=move || !state.engine_has_file.get()/>
     }
 }
 
@@ -114,24 +86,36 @@ fn listing(app: App) -> Listing {
     }
 }
 
-/// The worker sorts anew when what it sorts by has changed; a threshold that is being dragged is let settle first.
-fn arrange_on_change(app: App) {
+/// The worker is asked anew for order and survey when what they depend on has changed. What a person types or chooses is
+/// followed at once; a threshold that is being dragged is let settle first.
+fn ask_on_change(app: App) {
     let state = app.state;
-    let wish = Memo::new(move |_| {
+    let has_file = move || state.engine_has_file.get();
+    let order = Memo::new(move |_| {
         let natural = state.in_natural_order();
-        let at_least = (!natural && state.flagged_only.get()).then(|| state.threshold.get());
-        (state.sort.get(), state.filter.get(), at_least, state.engine_has_file.get())
+        (state.sort.get(), (!natural).then(|| state.lens()), has_file())
     });
+    let lens = Memo::new(move |_| (state.lens(), has_file()));
+    on_settled(order, |before, now| before.0 != now.0, move || app.arrange());
+    on_settled(lens, |_, _| false, move || app.survey());
+}
+
+/// Calls back when a value has not changed for a while, or at once where the change is `urgent`.
+fn on_settled<T: Clone + PartialEq + Send + Sync + 'static>(
+    value: Memo<T>,
+    urgent: fn(&T, &T) -> bool,
+    act: impl Fn() + Copy + 'static,
+) {
     let pause = StoredValue::new_local(None::<Timeout>);
-    Effect::new(move |before: Option<(Sort, String, Option<f32>, bool)>| {
-        let wish = wish.get();
-        let Some(before) = before else { return wish };
-        let only_threshold = before.0 == wish.0 && before.1 == wish.1;
-        match only_threshold {
-            true => pause.set_value(Some(Timeout::new(TYPE_PAUSE, move || app.arrange()))),
-            false => app.arrange(),
+    Effect::new(move |before: Option<T>| {
+        let now = value.get();
+        match before {
+            Some(before) if urgent(&before, &now) => act(),
+            Some(_) => pause.set_value(Some(Timeout::new(SETTLE_PAUSE, act))),
+            // The run itself has asked.
+            None => {}
         }
-        wish
+        now
     });
 }
 
@@ -249,7 +233,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
                 event.prevent_default();
                 return select(here.unwrap_or(0));
             }
-            "Escape" => return state.side.set(Side::Rest),
+            "Escape" => return state.side.set(Side::Closed),
             _ => return,
         };
         event.prevent_default();
@@ -304,7 +288,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             </div>
             <Show when=move || listing.with(|listing| listing.n == 0) && !state.arranging.get()>
                 <p class="grid-empty">
-                    {move || if state.filter.with(String::is_empty) { "No record is odd at this threshold." } else { "No record contains this text." }}
+                    {move || if untrack(|| state.filter.with(String::is_empty)) { "No record is odd at this threshold." } else { "No record passes the filter." }}
                 </p>
             </Show>
         </div>
@@ -437,7 +421,7 @@ fn RecordRow(
     };
     view! {
         <div class="grid-row" role="row" id=row_id(place) aria-rowindex=(place + 2).to_string()
-            aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Rest).to_string()
+            aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Closed).to_string()
             class:odd=move || odd.get() class:unscored=move || unscored.get() class:at-cursor=move || cursor.get() == Some(place)
             on:click=move |_| on_select(place)>
             {leads.with_value(|leads| leads.iter().map(lead).collect_view())}
