@@ -11,7 +11,10 @@ mod profile;
 pub use profile::{Amounts, Bucket, ColumnProfile, MAX_VALUES, Named, Profile, Tally, Values};
 
 use crate::domain::psi;
-use crate::report::{Histogram, Ranking, ReportTable, bytes, count, drift, plural, score, share_of_one};
+use crate::report::{
+    Axis, Chart, Histogram, Ranking, ReportCompared, ReportTable, Series, bytes, count, drift, plural, score,
+    share_of_one,
+};
 use crate::schema::Kind;
 use serde::{Deserialize, Serialize};
 
@@ -178,37 +181,70 @@ pub fn compare_scores(
 }
 
 impl Comparison {
-    /// For a report: how each column differs, and what is new.
+    /// For a report: the words, the scores of both files, how each column differs, and what is new.
     #[must_use]
-    pub fn tables(&self) -> Vec<ReportTable> {
+    pub fn report(&self, scores: Option<&ScoreChange>) -> ReportCompared {
         let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         let row = |column: &ColumnChange| {
             vec![column.name.clone(), column.psi.map_or_else(|| "–".into(), drift), column.words.clone()]
         };
         let columns = ReportTable {
-            title: format!("Against {}", self.base.name),
-            note: self.words.join(" "),
+            title: "How each column differs".into(),
+            note: "Drift is the population stability index, less what chance accounts for; 0.25 is a major shift."
+                .into(),
             columns: texts(&["Column", "Drift", "In words"]),
             rows: self.columns.iter().map(row).collect(),
         };
-        let new = self.columns.iter().flat_map(|column| {
-            let values = column.appeared.iter().flat_map(|appeared| &appeared.values);
-            values.map(|new| {
-                vec![
-                    column.name.clone(),
-                    new.value.clone(),
-                    count(new.rows),
-                    new.best.map_or_else(|| "–".into(), score),
-                ]
-            })
-        });
+        let mut new: Vec<(&str, &ChangedValue)> = Vec::new();
+        for (column, appeared) in self.columns.iter().filter_map(|column| Some((column, column.appeared.as_ref()?))) {
+            // In a column that always brings new values, one that comes once is none of interest.
+            let counts = |new: &&ChangedValue| appeared.is_surprising() || new.rows > 1;
+            new.extend(appeared.values.iter().filter(counts).map(|new| (column.name.as_str(), new)));
+        }
+        new.sort_by(|(_, a), (_, b)| by_oddness(a, b));
+        let row = |&(column, new): &(&str, &ChangedValue)| {
+            let best = new.best.map_or_else(|| "–".into(), score);
+            vec![column.to_owned(), new.value.clone(), count(new.rows), best]
+        };
         let new = ReportTable {
             title: format!("New since {}", self.base.name),
-            note: String::new(),
+            note: "The highest scores first.".into(),
             columns: texts(&["Column", "Value", "Records", "Highest score"]),
-            rows: new.collect(),
+            rows: new.iter().take(LISTED).map(row).collect(),
         };
-        if new.rows.is_empty() { vec![columns] } else { vec![columns, new] }
+        let tables = [columns, new].into_iter().filter(|table| !table.rows.is_empty());
+        ReportCompared {
+            title: format!("Against {}", self.base.name),
+            words: self.words.iter().cloned().chain(scores.map(|scores| scores.words.clone())).collect(),
+            charts: scores.iter().map(|scores| scores.chart(&self.base.name, &self.other.name)).collect(),
+            tables: tables.collect(),
+        }
+    }
+}
+
+impl ScoreChange {
+    /// The share of each file's records in each bin of scores.
+    #[must_use]
+    pub fn chart(&self, base: &str, other: &str) -> Chart {
+        let series = |name: &str, histogram: &Histogram| {
+            let all: u64 = histogram.counts.iter().sum();
+            let step = |(bin, &n): (usize, &u64)| {
+                let (from, to) = histogram.edges(bin);
+                [[from, ratio(n, all)], [to, ratio(n, all)]]
+            };
+            Series { name: name.to_owned(), points: histogram.counts.iter().enumerate().flat_map(step).collect() }
+        };
+        let series = vec![series(other, &self.other), series(base, &self.base)];
+        let peak = series.iter().flat_map(|series| &series.points).map(|point| point[1]).fold(0.0, f64::max);
+        Chart {
+            title: "Scores of both files".into(),
+            summary: self.words.clone(),
+            x: Axis::between("Score", self.base.low, self.base.high, 5),
+            y: Axis::between("Share of the file's records", 0.0, peak, 4),
+            series,
+            guides: Vec::new(),
+            marks: Vec::new(),
+        }
     }
 }
 
@@ -326,8 +362,7 @@ fn lacking(named: &Named, without: &Named) -> Option<Changed> {
         .filter(|(value, _)| !without.tallies.contains_key(*value))
         .map(|(value, tally)| ChangedValue { value: value.clone(), rows: tally.rows, best: tally.best })
         .collect();
-    let oddness = |value: &ChangedValue| value.best.unwrap_or(f32::NEG_INFINITY);
-    values.sort_by(|a, b| oddness(b).total_cmp(&oddness(a)).then_with(|| b.rows.cmp(&a.rows)));
+    values.sort_by(by_oddness);
     let (n_values, rows) = (values.len() as u64, values.iter().map(|value| value.rows).sum());
     values.truncate(LISTED);
     let once = without.tallies.values().filter(|tally| tally.rows == 1).count() as u64;
@@ -338,6 +373,12 @@ fn lacking(named: &Named, without: &Named) -> Option<Changed> {
         expected_share: ratio(once, without.rows()),
         values,
     })
+}
+
+/// By the highest score, then by rows, falling.
+fn by_oddness(a: &ChangedValue, b: &ChangedValue) -> std::cmp::Ordering {
+    let best = |value: &ChangedValue| value.best.unwrap_or(f32::NEG_INFINITY);
+    best(b).total_cmp(&best(a)).then_with(|| b.rows.cmp(&a.rows))
 }
 
 fn column_words(change: &ColumnChange, base: &ColumnProfile, other: &ColumnProfile) -> String {
@@ -546,9 +587,10 @@ mod tests {
         let back = compare(("tuesday", &tuesday), ("monday", &monday));
         let gone = of(&back, "dst_ip").gone.as_ref().unwrap();
         assert_eq!((&gone.values[0], gone.n_values), (&new.values[0], new.n_values));
-        let tables = comparison.tables();
-        assert_eq!(tables[0].rows[0][0], "orig_bytes");
-        assert!(tables[1].rows.iter().any(|row| row[1] == "100.64.9.9" && row[3] == "0.900"));
+        let report = comparison.report(None);
+        assert_eq!((report.title.as_str(), &report.words), ("Against monday", &comparison.words));
+        assert_eq!(report.tables[0].rows[0][0], "orig_bytes");
+        assert!(report.tables[1].rows.iter().any(|row| row[1] == "100.64.9.9" && row[3] == "0.900"));
     }
 
     #[test]
@@ -618,6 +660,9 @@ mod tests {
         assert_eq!(change.base.counts.iter().sum::<u64>(), 1000);
         assert_eq!((change.flagged_base, change.flagged_other), (100, 600));
         assert!(change.psi > 1.0 && change.words.replace('\u{202f}', " ").starts_with("60.0 % of the records"));
+        let chart = change.chart("monday", "tuesday");
+        let area = |series: &Series| series.points.iter().map(|point| point[1]).sum::<f64>() / 2.0;
+        assert!(chart.series.iter().all(|series| (area(series) - 1.0).abs() < 1e-9));
         let same = compare_scores(&ranking(0.0), &ranking(0.0), 0.7, false, 20).unwrap();
         assert!(same.psi == 0.0 && same.words.ends_with("not on one scale."));
         assert_eq!(compare_scores(&Ranking::default(), &ranking(0.0), 0.5, true, 20), None);

@@ -34,6 +34,7 @@ use background::BoundBackground;
 use gradients::{Gradients, complete};
 use ndarray::{Array2, s};
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 use words::Wording;
 
 /// Why one row has the score that it has.
@@ -102,9 +103,9 @@ const LEARNED: f64 = 0.2;
 const FAINT: f64 = 0.2;
 
 /// A detector's reasons, against what is usual.
-pub struct Explainer<'a> {
-    detector: &'a Detector,
-    background: &'a Background,
+pub struct Explainer {
+    detector: Rc<Detector>,
+    background: Rc<Background>,
     paths: ForestPaths,
     network: Option<NetworkReasons>,
     /// The canonical names of the columns that can be a reason: those of the encoder, then those that are only `seen`.
@@ -122,10 +123,10 @@ struct NetworkReasons {
     gradients: Option<Gradients>,
 }
 
-impl<'a> Explainer<'a> {
+impl Explainer {
     /// # Errors
     /// If the network fails on the typical row.
-    pub fn new(detector: &'a Detector, background: &'a Background) -> Result<Self> {
+    pub fn new(detector: Rc<Detector>, background: Rc<Background>) -> Result<Self> {
         let encoder = &detector.encoder;
         let mut columns: Vec<String> = encoder.columns.iter().map(|column| column.name.clone()).collect();
         if let Some(seen) = &detector.seen {
@@ -134,9 +135,9 @@ impl<'a> Explainer<'a> {
         }
         let features = encoder.columns.iter().zip(0..).flat_map(|(column, at)| vec![at; column.n_features()]);
         let of_feature: Vec<u32> = features.collect();
-        let mut explainer =
-            Self { detector, background, paths: ForestPaths::of(&detector.forest), network: None, columns, of_feature };
-        if let Some(second) = &detector.second {
+        let paths = ForestPaths::of(&detector.forest);
+        let mut explainer = Self { detector, background, paths, network: None, columns, of_feature };
+        if let Some(second) = &explainer.detector.second {
             explainer.network = Some(explainer.network_reasons(second)?);
         }
         Ok(explainer)
@@ -200,7 +201,7 @@ impl<'a> Explainer<'a> {
     ///
     /// # Errors
     /// If some are missing; the error names them.
-    pub fn bind<'b>(&'b self, table: &'b Table, schema: &'b Schema) -> Result<BoundExplainer<'b>> {
+    pub fn bind<'a>(&'a self, table: &'a Table, schema: &'a Schema) -> Result<BoundExplainer<'a>> {
         let parts = Parts::of(schema);
         let rows = self.background.rows;
         let columns = self.columns.iter().map(|name| {
@@ -231,7 +232,7 @@ fn network_row(second: &SecondStage, features: &Array2<f32>, score: [f32; 1]) ->
 
 /// An explainer that knows where a table's columns are.
 pub struct BoundExplainer<'a> {
-    explainer: &'a Explainer<'a>,
+    explainer: &'a Explainer,
     encoder: BoundEncoder<'a>,
     seen: Option<BoundSeen<'a>>,
     /// `None` for a column of which nothing usual is known.

@@ -61,6 +61,23 @@ impl GroupKind {
         Self::Pattern,
         Self::Category,
     ];
+
+    /// What people call such a group.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Source => "Source",
+            Self::Destination => "Destination",
+            Self::Pair => "Source and destination",
+            Self::DestinationPort => "Destination port",
+            Self::Service => "Service",
+            Self::AttackName => "Attack name",
+            Self::Time => "Time",
+            Self::Reason => "Reason",
+            Self::Pattern => "Pattern",
+            Self::Category => "Category",
+        }
+    }
 }
 
 /// Rows that have something in common.

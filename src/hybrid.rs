@@ -8,18 +8,19 @@
 //! Without a pack, the forest fitted to the file itself stands alone, and its score is the score. Rows are scored in blocks,
 //! so memory does not grow with the file.
 
+use crate::dense::{Dense, mean_absolute_difference};
 use crate::dnn::Network;
 use crate::encode::{BoundEncoder, Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::evaluate::contamination_threshold;
 use crate::flow::Record;
 use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
-use crate::inputs::NetworkInputs;
+use crate::inputs::{Folded, NetworkInputs};
 use crate::rng::Rng;
 use crate::schema::Schema;
 use crate::seen::{BoundSeen, Seen};
 use crate::table::Table;
-use ndarray::{Array2, ShapeBuilder, s};
+use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
 use serde::{Deserialize, Serialize};
 
 /// Everything that turns a table into scores. Made from a pack, or fitted to the file itself.
@@ -437,13 +438,16 @@ impl Detector {
         let (encoder, forest) = unscaled.map_or((&self.encoder, &self.forest), |u| (&u.encoder, &u.forest));
         let encoder = encoder.bind(table, schema)?;
         let width = self.encoder.n_features();
-        let inputs = self.second.as_ref().map_or(0, |second| second.inputs.n_inputs(width));
+        let chains = self.second.as_ref().and_then(|second| Chains::of(second, width));
+        let inputs =
+            self.second.as_ref().filter(|_| chains.is_none()).map_or(0, |second| second.inputs.n_inputs(width));
         Ok(BoundDetector {
             detector: self,
             encoder,
             forest,
+            chains,
             seen: self.seen.as_ref().map(|seen| seen.bind(table, schema)),
-            features: Array2::zeros((BLOCK, width).f()),
+            features: Array2::zeros((STRIDE, width).f()),
             inputs: Array2::zeros((BLOCK, inputs)),
             errors: vec![0.0; BLOCK],
         })
@@ -452,12 +456,15 @@ impl Detector {
 
 /// Rows that are encoded at a time: 512 × 123 features fit a second-level cache.
 const BLOCK: usize = 512;
+/// Places for each feature: were it a power of two, the values of one row would fall into the same few sets of a cache.
+const STRIDE: usize = BLOCK + 16;
 
 /// A detector that knows where a table's columns are.
 pub struct BoundDetector<'a> {
     detector: &'a Detector,
     encoder: BoundEncoder<'a>,
     forest: &'a IsolationForest,
+    chains: Option<Chains<'a>>,
     seen: Option<BoundSeen<'a>>,
     /// Feature by feature.
     features: Array2<f32>,
@@ -491,14 +498,52 @@ impl BoundDetector<'_> {
             };
             let dnn = &mut dnn[places];
             let features = self.features.slice(s![..n, ..]);
-            inputs.fill(features, forest, fusion.forest_input, self.inputs.slice_mut(s![..n, ..]));
-            network.run(self.inputs.slice(s![..n, ..]), dnn, &mut self.errors[..n])?;
+            let errors = &mut self.errors[..n];
+            if let Some(chains) = &self.chains {
+                chains.run(features, forest, fusion.forest_input, dnn, errors);
+            } else {
+                inputs.fill(features, forest, fusion.forest_input, self.inputs.slice_mut(s![..n, ..]));
+                network.run(self.inputs.slice(s![..n, ..]), dnn, errors)?;
+            }
             for (at, score) in score.iter_mut().enumerate() {
                 let views = Views { forest: forest[at], probability: dnn[at], error: self.errors[at] };
                 *score = fusion.score(views);
             }
         }
         Ok(())
+    }
+}
+
+/// A network that is run by `dense.rs`, on features and scores rather than on all of its inputs.
+struct Chains<'a> {
+    classifier: Folded<'a>,
+    /// If its error counts.
+    autoencoder: Option<&'a Dense>,
+}
+
+impl<'a> Chains<'a> {
+    fn of(second: &'a SecondStage, n_features: usize) -> Option<Self> {
+        let (classifier, autoencoder) = second.network.dense()?;
+        let autoencoder = autoencoder.filter(|_| second.fusion.weights.autoencoder > 0.0);
+        if autoencoder.is_some_and(|autoencoder| autoencoder.n_inputs() > n_features) {
+            return None;
+        }
+        Some(Self { classifier: Folded::new(&second.inputs, n_features, classifier)?, autoencoder })
+    }
+
+    fn run(
+        &self,
+        features: ArrayView2<'_, f32>,
+        scores: &[f32],
+        forest_input: Standardise,
+        probabilities: &mut [f32],
+        errors: &mut [f32],
+    ) {
+        self.classifier.for_each_row(features, scores, forest_input, |row, y| probabilities[row] = y[0]);
+        if let Some(autoencoder) = self.autoencoder {
+            let x = features.slice_move(s![.., ..autoencoder.n_inputs()]);
+            autoencoder.for_each_row(x, |row, x, y| errors[row] = mean_absolute_difference(x, y));
+        }
     }
 }
 

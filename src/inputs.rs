@@ -2,11 +2,15 @@
 //! feature once more in pieces, `clamp((x − a_k) / (a_{k+1} − a_k), 0, 1)` between even positions `a_k` of its scale. A network
 //! that can weigh each part of a range by itself comes close to boosted trees on tables (piecewise linear encoding,
 //! Gorishniy 2022, "On Embeddings for Numerical Features in Tabular Deep Learning").
+//!
+//! Nearly all pieces are 0 or 1, with the ones first, so [`Folded`] gives the first layer of a network the sums of their weights
+//! instead: a fine feature costs two rows of weights, however many pieces it has.
 
+use crate::dense::{Dense, Inputs, Layer, run};
 use crate::encode::{Encoder, Encoding, Scale};
 use crate::error::{Error, Result};
 use crate::hybrid::Standardise;
-use ndarray::{ArrayView2, ArrayViewMut2, s};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use serde::{Deserialize, Serialize};
 
 /// Which features are given in pieces.
@@ -89,10 +93,116 @@ impl NetworkInputs {
     }
 }
 
+/// A network that reads features and scores, with the pieces folded into its first layer.
+pub struct Folded<'a> {
+    /// With a row of weights for each feature, then one for the score, then two for each piece of each fine feature and one for
+    /// its end.
+    first: Layer,
+    rest: &'a [Layer],
+    inputs: &'a NetworkInputs,
+    n_features: usize,
+}
+
+/// Rows whose inputs are gathered feature by feature.
+const TILE: usize = 64;
+
+impl<'a> Folded<'a> {
+    /// `None` if the network does not read these inputs of so many features, or folding makes a weight infinite.
+    #[must_use]
+    pub fn new(inputs: &'a NetworkInputs, n_features: usize, network: &'a Dense) -> Option<Self> {
+        let [first, rest @ ..] = network.layers() else { return None };
+        if first.n_inputs() != inputs.n_inputs(n_features) {
+            return None;
+        }
+        let (width, pieces) = (first.n_outputs(), inputs.pieces as usize);
+        let all = first.weights();
+        let rows: Vec<&[f32]> = all.chunks_exact(width).collect();
+        let mut weights = rows[..=n_features].concat();
+        for (at, &feature) in inputs.features.iter().enumerate() {
+            let of_value = rows[feature as usize];
+            let of_pieces = &rows[n_features + 1 + at * pieces..][..pieces];
+            let step = 2.0 / pieces as f64;
+            // What the value and its whole pieces add where piece `k` begins, and what they add on the way to its end.
+            let mut sums: Vec<f64> = of_value.iter().map(|&w| -f64::from(w)).collect();
+            for piece in of_pieces {
+                let slopes = piece.iter().zip(of_value).map(|(&p, &w)| f64::from(p) + step * f64::from(w));
+                let slopes: Vec<f64> = slopes.collect();
+                weights.extend(sums.iter().chain(&slopes).map(|&w| w as f32));
+                sums.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
+            }
+            weights.extend(sums.iter().map(|&w| w as f32));
+        }
+        let first = Layer::new(weights.len() / width, &weights, first.bias(), first.activation()).ok()?;
+        Some(Self { first, rest, inputs, n_features })
+    }
+
+    /// Runs the features, rows × features, and forest scores of some rows; `each` gets the row's index and the outputs.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other.
+    pub fn for_each_row(
+        &self,
+        features: ArrayView2<'_, f32>,
+        scores: &[f32],
+        forest_input: Standardise,
+        mut each: impl FnMut(usize, &[f32]),
+    ) {
+        assert_eq!(features.dim(), (scores.len(), self.n_features), "shape of the features");
+        // A fine feature is three inputs at most.
+        let mut lists = vec![Inputs::new(3 * self.n_features + 1); TILE];
+        let (mut outputs, mut hidden, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+        let mut next = Inputs::default();
+        let tiles = features.axis_chunks_iter(Axis(0), TILE).zip(scores.chunks(TILE));
+        for (tile, (features, scores)) in tiles.enumerate() {
+            for (list, &score) in lists.iter_mut().zip(scores) {
+                list.clear();
+                list.push(self.n_features as u32, forest_input.apply(score));
+            }
+            self.gather(features, &mut lists);
+            for (row, list) in lists[..scores.len()].iter().enumerate() {
+                self.first.run(list, &mut outputs);
+                if !self.rest.is_empty() {
+                    next.fill(&outputs);
+                    run(self.rest, &mut next, &mut hidden, &mut scratch);
+                    std::mem::swap(&mut outputs, &mut hidden);
+                }
+                each(tile * TILE + row, &outputs);
+            }
+        }
+    }
+
+    /// Adds the features of some rows to their lists.
+    fn gather(&self, features: ArrayView2<'_, f32>, lists: &mut [Inputs]) {
+        let mut fine = self.inputs.features.iter().copied().peekable();
+        let (pieces, scale) = (self.inputs.pieces, self.inputs.pieces as f32 / 2.0);
+        let mut first = self.n_features as u32 + 1;
+        for (feature, values) in (0..).zip(features.columns()) {
+            if fine.next_if_eq(&feature).is_none() {
+                values.iter().zip(&mut *lists).for_each(|(&x, list)| list.push(feature, x));
+                continue;
+            }
+            for (&x, list) in values.iter().zip(&mut *lists) {
+                // An encoder's quantiles are between −1 and 1; what is beyond has no pieces, but counts by itself.
+                let within = x.clamp(-1.0, 1.0);
+                let at = (within + 1.0) * scale;
+                let piece = (at as u32).min(pieces);
+                list.push(first + 2 * piece, 1.0);
+                list.push(first + 2 * piece + 1, at - piece as f32);
+                if x != within {
+                    list.push(feature, x - within);
+                }
+            }
+            first += 2 * pieces + 1;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dense::Activation;
     use crate::encode::ColumnEncoding;
+    use crate::rng::Rng;
     use ndarray::{Array2, array};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -124,6 +234,43 @@ mod tests {
             [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
         ];
         assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn a_folded_network_gives_what_the_whole_one_does() {
+        let mut rng = Rng::new(4);
+        let inputs = NetworkInputs { pieces: 7, features: vec![0, 2, 3] };
+        let mut layer = |n: usize, width: usize, activation| {
+            let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32 / 4.0).collect::<Vec<_>>();
+            Layer::new(n, &draw(n * width), &draw(width), activation).unwrap()
+        };
+        let layers = vec![layer(inputs.n_inputs(5), 40, Activation::Relu), layer(40, 3, Activation::Sigmoid)];
+        for network in [Dense::new(layers.clone()).unwrap(), Dense::new(layers[..1].to_vec()).unwrap()] {
+            // Ends of pieces and what is between them; flags; and what no encoder gives.
+            let features = Array2::from_shape_fn((700, 5), |(i, column)| match (column, i % 9) {
+                (1, _) => f32::from(u8::from(i % 3 == 0)),
+                (_, 0) => 1.0,
+                (_, 1) => -1.0,
+                (_, 2) => 2.0 * (i % 7) as f32 / 7.0 - 1.0,
+                (_, 3) if i > 600 => 3.0 * (i % 5) as f32 - 6.0,
+                _ => rng.uniform() as f32 * 2.0 - 1.0,
+            });
+            let scores: Vec<f32> = (0..700).map(|i| i as f32 / 700.0).collect();
+            let forest_input = Standardise { mean: 0.4, deviation: 0.2 };
+            let mut x = Array2::zeros((700, inputs.n_inputs(5)));
+            inputs.fill(features.view(), &scores, forest_input, x.view_mut());
+            let mut expected = Vec::new();
+            network.for_each_row(x.view(), |_, _, y| expected.push(y.to_vec()));
+            let folded = Folded::new(&inputs, 5, &network).unwrap();
+            let mut rows = 0;
+            folded.for_each_row(features.view(), &scores, forest_input, |row, y| {
+                let near = y.iter().zip(&expected[row]).all(|(a, b)| (a - b).abs() < 3e-6);
+                assert!(near && y.len() == expected[row].len(), "row {row}: {y:?} is not {:?}", expected[row]);
+                rows += 1;
+            });
+            assert_eq!(rows, 700);
+            assert!(Folded::new(&inputs, 6, &network).is_none());
+        }
     }
 
     #[test]

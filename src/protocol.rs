@@ -8,8 +8,8 @@ use crate::compare::{Comparison, ScoreChange};
 use crate::domain::FitReport;
 use crate::error::Error;
 use crate::evaluate::{Curve, Reliability};
-use crate::flow::Part;
 use crate::explain::{Background, Explanation};
+use crate::flow::Part;
 use crate::groups::{Group, GroupKind, Lead, Others};
 use crate::report::{Brush, Cuts, DensityGrid, Histogram, QuadrantCounts, Swimlanes};
 use crate::schema::{Kind, Layout, Role, Schema};
@@ -215,8 +215,8 @@ pub enum Request {
     Report { lens: Lens, format: ReportFormat, made: Option<String> },
     /// Bytes that the columns of the open file may take in memory. → [`Reply::Limited`]
     Limit { bytes: u64 },
-    /// The cells of these rows. → [`Reply::Rows`]
-    Rows { rows: Vec<u32> },
+    /// The cells of these rows, and the first reason of those that score at least `reasons_from`. → [`Reply::Rows`]
+    Rows { rows: Vec<u32>, reasons_from: f32 },
     /// Scores one record, given as one text for each column of the table. → [`Reply::Checked`]
     Check { cells: Vec<String> },
     /// Writes the annotated file: all records, flagged and judged as the lens has it. → [`Reply::Exported`]
@@ -246,6 +246,8 @@ pub enum Stage {
     Fitting,
     /// In rows.
     Scoring,
+    /// In rows.
+    Surveying,
     /// In rows.
     Arranging,
     /// In rows.
@@ -378,6 +380,8 @@ pub struct RowView {
     pub scores: Option<RowScores>,
     /// Why it is not scored, if it is not.
     pub unscored: Option<String>,
+    /// The first of its reasons, where somebody asked for it.
+    pub reason: Option<String>,
 }
 
 /// What the stages say about one record.

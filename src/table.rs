@@ -99,7 +99,7 @@ impl fmt::Debug for Cell {
 #[derive(Clone, Debug, Default)]
 pub struct Dictionary {
     texts: Vec<Box<str>>,
-    codes: FxHashMap<Box<str>, u32>,
+    codes: FxHashMap<Box<[u8]>, u32>,
     bytes: usize,
     is_unlimited: bool,
     /// Whether some text was not kept because the dictionary was full.
@@ -120,7 +120,7 @@ impl Dictionary {
 
     /// The code of `text`, which is added while there is room.
     pub fn code(&mut self, text: &str) -> Option<u32> {
-        if let Some(&code) = self.codes.get(text) {
+        if let Some(&code) = self.codes.get(text.as_bytes()) {
             return Some(code);
         }
         let is_full = self.texts.len() >= Self::MAX_TEXTS || self.bytes + text.len() > Self::MAX_BYTES;
@@ -131,13 +131,19 @@ impl Dictionary {
         let code = self.texts.len() as u32;
         self.bytes += text.len();
         self.texts.push(text.into());
-        self.codes.insert(text.into(), code);
+        self.codes.insert(text.as_bytes().into(), code);
         Some(code)
     }
 
     /// The code of a text that is already known.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<u32> {
+        self.find_bytes(text.as_bytes())
+    }
+
+    /// The code of a text that is already known, given as UTF-8; other bytes are no text.
+    #[must_use]
+    pub fn find_bytes(&self, text: &[u8]) -> Option<u32> {
         self.codes.get(text).copied()
     }
 
@@ -230,11 +236,11 @@ impl Table {
         self.spans.len()
     }
 
-    /// Makes room for `more` records.
+    /// Makes room for `more` records, and for as many as are expected in all where room must be made anyway.
     ///
     /// # Errors
     /// A table that is too large to be held.
-    pub fn reserve(&mut self, more: usize) -> Result<()> {
+    pub fn reserve(&mut self, more: usize, expected: usize) -> Result<()> {
         let rows = self.spans.len();
         if rows as u64 + more as u64 > u64::from(u32::MAX) {
             return Err(
@@ -248,7 +254,9 @@ impl Table {
         if more <= self.spans.capacity() - rows {
             return Ok(());
         }
-        let room = more.max(rows / 2).max(ROOM);
+        // The records so far may be much shorter than those to come.
+        let expected = expected.min(16 * rows).saturating_sub(rows);
+        let room = more.max(expected).max(rows / 2).max(ROOM);
         let columns = self.columns.iter_mut().map(|column| column.cells.try_reserve_exact(room));
         if columns.chain([self.spans.try_reserve_exact(room)]).any(|room| room.is_err()) {
             return Err(Error::new(format!("The file is too large for the memory there is: {rows} records were read"))
@@ -267,7 +275,7 @@ impl Table {
     /// If the number of columns differs.
     pub fn append(&mut self, more: Self, lines: u64) -> Result<()> {
         assert_eq!(self.columns.len(), more.columns.len(), "the columns must be the same");
-        self.reserve(more.n_rows())?;
+        self.reserve(more.n_rows(), 0)?;
         let rows = self.n_rows() as u32;
         for (column, more) in self.columns.iter_mut().zip(more.columns) {
             let Column { cells, dictionary, .. } = column;

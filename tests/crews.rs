@@ -3,7 +3,7 @@
 use oddflow::Result;
 use oddflow::engine::{Engine, Hand, Outcome, Pool};
 use oddflow::generate::Generator;
-use oddflow::protocol::{Bulk, Opened, Reference, Reply, Request, Settings, SortKey};
+use oddflow::protocol::{Bulk, Lens, Opened, Reference, Reply, Request, Settings, SortKey};
 use oddflow::store::Store;
 use std::collections::VecDeque;
 
@@ -63,7 +63,9 @@ fn run(file: &[u8], n_hands: usize, memory: u64, settings: &Settings) -> (Vec<St
         (Request::Analyze { settings: settings.clone(), roles: Vec::new() }, None),
         (arrange(SortKey::Column(0), ""), None),
         (arrange(SortKey::Column(2), "udp"), None),
-        (Request::Rows { rows: vec![0, 40_000, 7] }, None),
+        (Request::Rows { rows: vec![0, 40_000, 7], reasons_from: 0.6 }, None),
+        (Request::Survey { lens: Lens { filter: "proto:udp".into(), ..Lens::new(0.6) } }, None),
+        (Request::Explain { row: 40_000 }, None),
     ];
     let mut said = Vec::new();
     for (request, file) in requests {
@@ -71,13 +73,13 @@ fn run(file: &[u8], n_hands: usize, memory: u64, settings: &Settings) -> (Vec<St
         let Outcome { reply, bulk, .. } = engine.finish(job, |_| ()).unwrap();
         said.push(format!("{reply:?} {bulk:?}"));
     }
-    let job = engine.start(Request::Export { threshold: 0.6 }, Vec::new(), None);
+    let job = engine.start(Request::Export { lens: Lens::new(0.6) }, Vec::new(), None);
     let written = engine.finish(job, |_| ()).unwrap().written.unwrap();
     (said, String::from_utf8(*written.into_any().downcast::<Vec<u8>>().unwrap()).unwrap())
 }
 
 fn arrange(sort: SortKey, filter: &str) -> Request {
-    Request::Arrange { sort, descending: true, filter: filter.into(), at_least: None }
+    Request::Arrange { sort, descending: true, lens: Lens { filter: filter.into(), ..Lens::new(0.6) } }
 }
 
 /// About 12 MB: three chunks, some bad records, and quoted line ends where a chunk may well be cut.

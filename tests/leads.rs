@@ -12,6 +12,7 @@ use oddflow::ingest::{Decoder, Reader};
 use oddflow::schema::{Role, Schema, detect};
 use oddflow::table::Table;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 const FIT: FileFit = FileFit { n_estimators: 100, max_samples: 256, seed: 0 };
 
@@ -47,7 +48,7 @@ fn found(table: &Table, schema: &Schema, parts_of_file: usize) -> (Vec<Lead>, Ve
     detector.bind(table, schema).unwrap().score(&rows, &mut forest, &mut [], &mut score).unwrap();
     let threshold = detector.limited_threshold(&score).value;
     let background = Background::fit(table, schema, &rows, rows.len());
-    let explainer = Explainer::new(&detector, &background).unwrap();
+    let explainer = Explainer::new(Rc::new(detector.clone()), Rc::new(background.clone())).unwrap();
     let mut explainer = explainer.bind(table, schema).unwrap();
     let parts = Parts::of(schema);
     let (mut groups, mut pairs) = (Groups::default(), Pairs::default());
@@ -55,8 +56,7 @@ fn found(table: &Table, schema: &Schema, parts_of_file: usize) -> (Vec<Lead>, Ve
         let mut group_fold = GroupFold::new(&parts, table, schema, threshold);
         let mut pair_fold = PairFold::new(&parts, table).unwrap();
         for &at in chunk {
-            let reasons =
-                if score[at] >= threshold { explainer.reasons(rows[at]).unwrap() } else { Vec::new() };
+            let reasons = if score[at] >= threshold { explainer.reasons(rows[at]).unwrap() } else { Vec::new() };
             group_fold.add(rows[at], rows[at], score[at], reasons.first().map(|reason| reason.tag.as_str()));
             pair_fold.add(rows[at], rows[at]);
         }

@@ -9,11 +9,12 @@ use crate::bundle::Pack;
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::evaluate;
+use crate::explain::Background;
 use crate::hybrid::{Detector, FileFit, Threshold};
 use crate::protocol::{
     Analysis, Bulk, PackChoice, Progress, Quality, Reference, Reply, RoleChange, Settings, Stage, StageQuality,
 };
-use crate::report::{self, Histogram, Ranking};
+use crate::report::{self, DensityGrid, Histogram, Ranking};
 use crate::schema;
 use std::rc::Rc;
 
@@ -106,10 +107,13 @@ impl Analyze {
         let n_rows = dataset.n_rows();
         let n_dnn = if detector.second.is_some() { n_rows } else { 0 };
         let n_labels = if schema.normal_labels.is_empty() { 0 } else { n_rows };
-        let ready = Rc::new(Ready { detector, schema });
+        let view = detector.record.view(table, &schema)?;
+        let (seen_as, view_schema) = view.as_ref().map_or((table, &schema), |(table, schema)| (table, schema));
+        let background = Background::fit(seen_as, view_schema, &rows, dataset.n_good() as usize);
+        let ready = Rc::new(Ready::new(detector, schema, background));
         engine.brief_everywhere(&ready, chosen.as_deref())?;
         Ok(Scoring {
-            sweep: Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone()),
+            sweep: dataset.sweep(engine),
             ready,
             explanation,
             warnings,
@@ -137,7 +141,7 @@ impl Analyze {
             labels,
             ..
         } = scoring;
-        let Ready { detector, schema } = &*ready;
+        let Ready { detector, schema, background, .. } = &*ready;
         let order = evaluate::best_order(&score);
         let threshold = match self.settings.contamination {
             Some(share) => Threshold::of_share(&score, share),
@@ -188,11 +192,19 @@ impl Analyze {
             warnings,
             wants_reference,
             fit,
+            background: (**background).clone(),
+            reliability: if dnn.is_empty() || labels.is_empty() { None } else { evaluate::reliability(&dnn, &labels) },
         };
         let (sorted, known) = ranking.into_parts();
         let bulk = vec![Bulk::F32(sorted), Bulk::U32(known), Bulk::U32(order.clone())];
         let n_scored = dataset.n_good() as usize;
-        (Run { ready, forest, dnn, score, labels, order, n_scored, analysis }, bulk)
+        let ends = forest
+            .iter()
+            .filter(|score| !score.is_nan())
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |ends, &x| (ends.0.min(x), ends.1.max(x)));
+        let grid = DensityGrid::around(ends.0, ends.1);
+        let forest_range = (grid.low, grid.high);
+        (Run { ready, forest, dnn, score, labels, order, n_scored, forest_range, analysis }, bulk)
     }
 }
 
@@ -276,15 +288,23 @@ impl Engine {
     fn brief_everywhere(&mut self, ready: &Rc<Ready>, pack: Option<&Pack>) -> Result<()> {
         self.crew.brief(ready.clone());
         let Some(crews) = self.crews.as_mut().filter(|crews| crews.n() > 0) else { return Ok(()) };
-        let Ready { detector, schema } = &**ready;
+        let Ready { detector, schema, background, .. } = &**ready;
         let (origin, bulk) = match pack {
             Some(pack) => (Origin::Pack, pack.files().iter().map(|bytes| Bulk::U8(bytes.clone())).collect()),
             None => {
-                let Detector { encoder, forest, seen, .. } = detector.clone();
+                let Detector { encoder, forest, seen, .. } = Detector::clone(detector);
                 (Origin::Own { encoder, forest, seen }, Vec::new())
             }
         };
-        crews.tell(&Message::Brief(Box::new(Briefing { schema: schema.clone(), origin })), &bulk, None)
+        crews.tell(
+            &Message::Brief(Box::new(Briefing {
+                schema: schema.clone(),
+                background: Background::clone(background),
+                origin,
+            })),
+            &bulk,
+            None,
+        )
     }
 }
 

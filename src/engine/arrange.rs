@@ -1,13 +1,13 @@
-//! Sorting and filtering: a filter text, a least score and a sort key → the rows to show, in order.
+//! Sorting and filtering: a lens and a sort key → the rows to show, in order.
 
-use super::crew::{self, Records};
+use super::crew::{self, Ready, Records};
+use super::lens::{Sight, Tags, look};
 use super::sweep::{Sweep, Swept};
-use super::{Dataset, Engine, Outcome, Run, Step, Work};
+use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
-use crate::protocol::{Bulk, Progress, Reply, SortKey, Stage};
+use crate::protocol::{Bulk, Lens, Progress, Reply, SortKey, Stage};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::rc::Rc;
 
 /// More distinct texts than this cannot be put in order in the memory there is.
 const MOST_TEXTS: usize = 1 << 22;
@@ -15,15 +15,13 @@ const MOST_TEXTS: usize = 1 << 22;
 pub(super) struct Arrange {
     sort: SortKey,
     descending: bool,
-    /// In lower case.
-    filter: String,
-    at_least: Option<f32>,
+    lens: Lens,
     state: State,
 }
 
 enum State {
     Begun,
-    Filtering(Sweep, Vec<u32>),
+    Filtering(Box<Sight>, Sweep, Vec<u32>),
     Filtered,
     Reading(Box<Reading>),
     Done,
@@ -32,8 +30,8 @@ enum State {
 /// What a crew does with a chunk's records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Task {
-    /// Finds those that contain a text.
-    Filter(String),
+    /// Finds those that a lens shows.
+    Filter(Sight),
     /// Reads what they are sorted by in a column.
     Keys(u32),
 }
@@ -50,17 +48,22 @@ pub(super) enum Finding {
 const NO_TEXT: u32 = u32::MAX;
 
 impl Task {
-    pub fn perform(&self, records: &Records) -> Result<(Finding, Vec<Bulk>)> {
+    pub fn perform(
+        &self,
+        records: &Records,
+        scores: &[Bulk],
+        ready: &Ready,
+        tags: &mut Tags,
+    ) -> Result<(Finding, Vec<Bulk>)> {
         match self {
-            Self::Filter(text) => {
+            Self::Filter(sight) => {
                 let mut passing = Vec::new();
-                if let Some(mut contains) = Contains::new(text) {
-                    records.each(|row, record, _| {
-                        if contains.is_in(record) {
-                            passing.push(records.chunk.first_row + row as u32);
-                        }
-                    })?;
-                }
+                look(sight, records, scores, ready, tags, false, |seen| {
+                    if seen.is_shown {
+                        passing.push(records.chunk.first_row + seen.row);
+                    }
+                    Ok(())
+                })?;
                 Ok((Finding::Passing, vec![Bulk::U32(passing)]))
             }
             Self::Keys(column) => keys(records, *column as usize),
@@ -108,8 +111,8 @@ fn normalized(filter: &str) -> String {
 }
 
 impl Arrange {
-    pub(super) fn new(sort: SortKey, descending: bool, filter: String, at_least: Option<f32>) -> Self {
-        Self { sort, descending, filter: normalized(&filter), at_least, state: State::Begun }
+    pub(super) fn new(sort: SortKey, descending: bool, lens: Lens) -> Self {
+        Self { sort, descending, lens, state: State::Begun }
     }
 
     fn progress(dataset: &Dataset, sweep: &Sweep) -> Progress {
@@ -117,16 +120,12 @@ impl Arrange {
         Progress { stage: Stage::Arranging, done: rows, total: dataset.n_rows() as u64, rows }
     }
 
-    /// The rows that pass, by rising number.
-    fn rows(&self, engine: &Engine, run: &Run, dataset: &Dataset) -> Vec<u32> {
-        let mut rows: Vec<u32> = match &engine.filtered {
-            Some((filter, rows)) if *filter == self.filter => rows.clone(),
+    /// The rows that are shown, by rising number.
+    fn rows(&self, engine: &Engine, dataset: &Dataset) -> Vec<u32> {
+        match &engine.filtered {
+            Some((lens, rows)) if *lens == self.lens => rows.clone(),
             _ => (0..dataset.n_rows() as u32).collect(),
-        };
-        if let Some(threshold) = self.at_least {
-            rows.retain(|&row| run.score[row as usize] >= threshold);
         }
-        rows
     }
 
     fn done(&mut self, rows: Vec<u32>) -> Step {
@@ -141,16 +140,20 @@ impl Work for Arrange {
         engine.run()?;
         match &mut self.state {
             State::Begun => {
-                let is_known = engine.filtered.as_ref().is_some_and(|(filter, _)| *filter == self.filter);
-                self.state = if self.filter.is_empty() || is_known {
+                let is_known = engine.filtered.as_ref().is_some_and(|(lens, _)| *lens == self.lens);
+                self.state = if self.lens.is_clear() || is_known {
                     State::Filtered
                 } else {
-                    State::Filtering(sweep(engine, &dataset), Vec::new())
+                    let sight = Box::new(engine.run()?.sight(&self.lens));
+                    State::Filtering(sight, dataset.sweep(engine), Vec::new())
                 };
             }
-            State::Filtering(sweep, passing) => {
-                let filter = &self.filter;
-                let task = |_, _: &_| (crew::Task::Arrange(Task::Filter(filter.clone())), Vec::new());
+            State::Filtering(sight, sweep, passing) => {
+                let run = engine.run()?.clone();
+                let task = |_, chunk: &_| {
+                    let task = Task::Filter((**sight).clone());
+                    (crew::Task::Arrange(Box::new(task)), run.scores_of(chunk))
+                };
                 match sweep.step(engine, task)? {
                     Swept::Found(found) => match found.bulk.into_iter().next() {
                         Some(Bulk::U32(rows)) => passing.extend(rows),
@@ -159,14 +162,14 @@ impl Work for Arrange {
                     Swept::Working => {}
                     Swept::Waiting => return Ok(Step::Waiting(Self::progress(&dataset, sweep))),
                     Swept::Done => {
-                        engine.filtered = Some((self.filter.clone(), std::mem::take(passing)));
+                        engine.filtered = Some((self.lens.clone(), std::mem::take(passing)));
                         self.state = State::Filtered;
                     }
                 }
             }
             State::Filtered => {
                 let run = engine.run()?;
-                let rows = self.rows(engine, run, &dataset);
+                let rows = self.rows(engine, &dataset);
                 let of = |scores: &[f32]| {
                     let mut keyed = Keyed::default();
                     for &row in &rows {
@@ -186,7 +189,7 @@ impl Work for Arrange {
                             return Err(Error::new("There is no such column to sort by"));
                         }
                         let reading =
-                            Reading { column, sweep: sweep(engine, &dataset), rows, next: 0, keyed: Keyed::default() };
+                            Reading { column, sweep: dataset.sweep(engine), rows, next: 0, keyed: Keyed::default() };
                         self.state = State::Reading(Box::new(reading));
                         return self.step(engine);
                     }
@@ -207,10 +210,6 @@ impl Work for Arrange {
     }
 }
 
-fn sweep(engine: &mut Engine, dataset: &Rc<Dataset>) -> Sweep {
-    Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone())
-}
-
 fn incomplete() -> Error {
     Error::new("A worker's answer is incomplete")
 }
@@ -228,7 +227,7 @@ struct Reading {
 impl Reading {
     fn step(&mut self, engine: &mut Engine, dataset: &Dataset) -> Result<Option<Step>> {
         let column = self.column;
-        let task = |_, _: &_| (crew::Task::Arrange(Task::Keys(column)), Vec::new());
+        let task = |_, _: &_| (crew::Task::Arrange(Box::new(Task::Keys(column))), Vec::new());
         match self.sweep.step(engine, task)? {
             Swept::Found(found) => {
                 let (crew::Finding::Arranged(Finding::Keys(texts)), [Bulk::U8(numbers), Bulk::U32(codes)]) =

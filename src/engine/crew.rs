@@ -4,13 +4,15 @@
 //! The engine has a crew of its own, and may have more elsewhere, which hear everything by [`Message`] and know nothing of
 //! each other. What is found out about a chunk does not depend on who does it.
 
+use super::lens::Tags;
 use super::places::Chunk;
 use super::reference::Test;
 use super::sample::{Picked, is_picked};
-use super::{BYTES_PER_STEP, arrange, export};
+use super::{BYTES_PER_STEP, arrange, export, survey};
 use crate::bundle::Pack;
 use crate::encode::Encoder;
 use crate::error::{Error, Result};
+use crate::explain::{Background, Explainer};
 use crate::forest::IsolationForest;
 use crate::hybrid::Detector;
 use crate::ingest::{Dialect, Part, PartReader, Plan, Start, Tally, guess_start};
@@ -21,6 +23,7 @@ use crate::store::Store;
 use crate::table::{BadRecord, Table};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -74,8 +77,9 @@ pub(super) enum Task {
         test: Test,
         below: u64,
     },
-    Arrange(arrange::Task),
-    Export(export::Task),
+    Arrange(Box<arrange::Task>),
+    Export(Box<export::Task>),
+    Survey(Box<survey::Task>),
 }
 
 /// What came of a task. Bulk travels beside it.
@@ -94,6 +98,7 @@ pub(super) enum Finding {
     Arranged(arrange::Finding),
     /// Bulk: the bytes.
     Exported,
+    Surveyed(survey::Finding),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,6 +122,7 @@ pub(super) const BAD_NAMED: usize = 100;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Briefing {
     pub schema: Schema,
+    pub background: Background,
     pub origin: Origin,
 }
 
@@ -126,10 +132,29 @@ pub(super) enum Origin {
     Own { encoder: Encoder, forest: IsolationForest, seen: Option<Seen> },
 }
 
-/// What scores, and how the file's columns are to be understood.
+/// What scores, how the file's columns are to be understood, and what is usual in them.
 pub(super) struct Ready {
-    pub detector: Detector,
+    pub detector: Rc<Detector>,
     pub schema: Schema,
+    pub background: Rc<Background>,
+    explainer: OnceCell<Explainer>,
+}
+
+impl Ready {
+    pub fn new(detector: Detector, schema: Schema, background: Background) -> Self {
+        let (detector, background) = (Rc::new(detector), Rc::new(background));
+        Self { detector, schema, background, explainer: OnceCell::new() }
+    }
+
+    /// What tells the reasons; made when it is first needed.
+    pub fn explainer(&self) -> Result<&Explainer> {
+        if self.explainer.get().is_none() {
+            let explainer = Explainer::new(self.detector.clone(), self.background.clone())?;
+            // Nobody else has filled it meanwhile.
+            let _ = self.explainer.set(explainer);
+        }
+        Ok(self.explainer.get().expect("it was filled just now"))
+    }
 }
 
 struct OpenFile {
@@ -142,6 +167,8 @@ struct OpenFile {
 pub struct Crew {
     files: FxHashMap<FileId, OpenFile>,
     ready: Option<Rc<Ready>>,
+    /// Of rows of the file that was scored last.
+    tags: Tags,
     cache: Cache,
 }
 
@@ -154,15 +181,26 @@ pub(super) struct Records<'a> {
 }
 
 impl Records<'_> {
+    /// The chunk's bytes, for [`Self::record`].
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let (mut bytes, range) = (Vec::new(), self.chunk.range());
+        self.store.read(range.start, (range.end - range.start) as usize, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// One record as it stands in the file.
+    pub fn record<'b>(&self, bytes: &'b [u8], row: usize) -> &'b [u8] {
+        let span = self.table.spans[row];
+        let start = (span.start - self.chunk.start.offset) as usize;
+        &bytes[start..start + span.len as usize]
+    }
+
     /// Calls `each` for every record, with its place in the chunk, its bytes and, if it is bad, why.
     pub fn each(&self, mut each: impl FnMut(usize, &[u8], Option<&BadRecord>)) -> Result<()> {
-        let mut bytes = Vec::new();
-        let range = self.chunk.range();
-        self.store.read(range.start, (range.end - range.start) as usize, &mut bytes)?;
+        let bytes = self.bytes()?;
         let mut bad = self.table.bad.iter().peekable();
-        for (row, span) in self.table.spans.iter().enumerate() {
-            let start = (span.start - range.start) as usize;
-            each(row, &bytes[start..start + span.len as usize], bad.next_if(|bad| bad.row as usize == row));
+        for row in 0..self.table.n_rows() {
+            each(row, self.record(&bytes, row), bad.next_if(|bad| bad.row as usize == row));
         }
         Ok(())
     }
@@ -189,6 +227,7 @@ impl Crew {
 
     pub(super) fn brief(&mut self, ready: Rc<Ready>) {
         self.ready = Some(ready);
+        self.tags.clear();
     }
 
     pub(super) fn limit(&mut self, bytes: u64) {
@@ -215,8 +254,21 @@ impl Crew {
                 let (picked, cells) = Picked::of(&table, &picked);
                 Ok((Finding::Selected { n: rows.len() as u64, is_comparable, picked }, vec![Bulk::U8(cells)]))
             }
-            Task::Arrange(task) => task.perform(&records).map(|(finding, bulk)| (Finding::Arranged(finding), bulk)),
-            Task::Export(task) => Ok((Finding::Exported, vec![Bulk::U8(task.perform(&records, bulk)?)])),
+            Task::Arrange(task) => {
+                let ready = self.ready()?.clone();
+                let (finding, bulk) = task.perform(&records, bulk, &ready, &mut self.tags)?;
+                Ok((Finding::Arranged(finding), bulk))
+            }
+            Task::Export(task) => {
+                let ready = self.ready()?.clone();
+                let bytes = task.perform(&records, bulk, &ready, &mut self.tags)?;
+                Ok((Finding::Exported, vec![Bulk::U8(bytes)]))
+            }
+            Task::Survey(task) => {
+                let ready = self.ready()?.clone();
+                let finding = task.perform(&records, bulk, &ready, &mut self.tags)?;
+                Ok((Finding::Surveyed(finding), Vec::new()))
+            }
         }
     }
 
@@ -284,7 +336,7 @@ impl Crew {
     }
 
     fn score(&self, records: &Records) -> Result<(Finding, Vec<Bulk>)> {
-        let Ready { detector, schema } = &**self.ready()?;
+        let Ready { detector, schema, .. } = &**self.ready()?;
         let table = records.table;
         let view = detector.record.view(table, schema)?;
         let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
@@ -420,7 +472,7 @@ impl Hand {
             Message::Close { file } => self.crew.close(file),
             Message::Limit { bytes } => self.crew.limit(bytes),
             Message::Brief(briefing) => {
-                let Briefing { schema, origin } = *briefing;
+                let Briefing { schema, background, origin } = *briefing;
                 let detector = match origin {
                     Origin::Pack => {
                         let [Bulk::U8(manifest), Bulk::U8(forest), Bulk::U8(dnn)] = &bulk[..] else {
@@ -430,7 +482,7 @@ impl Hand {
                     }
                     Origin::Own { encoder, forest, seen } => Detector::of_parts(encoder, forest, seen),
                 };
-                self.crew.brief(Rc::new(Ready { detector, schema }));
+                self.crew.brief(Rc::new(Ready::new(detector, schema, background)));
             }
             Message::Order(order) => {
                 let answer = Answer {

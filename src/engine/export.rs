@@ -3,71 +3,96 @@
 //! Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay as they are. The output is
 //! UTF-8, in the delimiter and line ends of the input, with a header even where the input has none.
 
-use super::crew::{self, Records};
+use super::crew::{self, Ready, Records};
+use super::lens::{Sight, Tags, look};
 use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
 use crate::ingest::Dialect;
-use crate::protocol::{Bulk, Progress, Reply, Stage};
+use crate::protocol::{Bulk, Lens, Progress, Reply, Stage};
 use crate::store::Spool;
 use crate::table::BadRecord;
+use crate::verdicts::verdict_word;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 
-/// The columns that are written behind the file's own. The last says why a record is not scored.
-pub const APPENDED_COLUMNS: [&str; 5] =
-    ["oddflow_forest_score", "oddflow_dnn_probability", "oddflow_score", "oddflow_verdict", "oddflow_note"];
+/// The columns that are written behind the file's own: what was found, what a person said about it, and why a record is not
+/// scored.
+pub const APPENDED_COLUMNS: [&str; 8] = [
+    "oddflow_forest_score",
+    "oddflow_dnn_probability",
+    "oddflow_score",
+    "oddflow_verdict",
+    "oddflow_reasons",
+    "oddflow_judged",
+    "oddflow_remark",
+    "oddflow_note",
+];
 
 pub(super) struct Export {
-    threshold: f32,
+    lens: Lens,
     spool: Option<Box<dyn Spool>>,
     sweep: Option<Sweep>,
 }
 
-/// What a crew does with a chunk's records: writes them, with their scores and the verdicts of this threshold.
+/// What a crew does with a chunk's records: writes them all, flagged and judged as the lens has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Task {
-    threshold: f32,
-}
+pub(super) struct Task(Sight);
 
 impl Task {
-    pub fn perform(&self, records: &Records, bulk: &[Bulk]) -> Result<Vec<u8>> {
-        let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score)] = bulk else {
-            return Err(Error::new("The scores did not come with the records"));
-        };
-        let (dialect, n_columns) = (records.dialect, records.table.columns.len());
+    pub fn perform(&self, records: &Records, scores: &[Bulk], ready: &Ready, tags: &mut Tags) -> Result<Vec<u8>> {
+        let Self(sight) = self;
+        let (dialect, table, schema) = (records.dialect, records.table, &ready.schema);
+        let n_columns = table.columns.len();
         let first_line = records.chunk.first_line - 1;
-        let range = records.chunk.range();
-        let mut out = Vec::with_capacity((range.end - range.start) as usize * 5 / 4);
-        records.each(|row, record, bad| {
-            write_record(dialect, n_columns, record, bad, &mut out);
-            for scores in [forest, dnn, score] {
+        let bytes = records.bytes()?;
+        let mut out = Vec::with_capacity(bytes.len() * 5 / 4);
+        let view = ready.detector.record.view(table, schema)?;
+        let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+        let mut explainer = None;
+        let mut bad = table.bad.iter().peekable();
+        look(sight, records, scores, ready, tags, false, |seen| {
+            let bad = bad.next_if(|bad| bad.row == seen.row);
+            write_record(dialect, n_columns, records.record(&bytes, seen.row as usize), bad, &mut out);
+            for score in [seen.forest, seen.probability, seen.score] {
                 out.push(dialect.delimiter);
-                match scores.get(row).filter(|x| !x.is_nan()) {
-                    Some(x) => write!(out, "{x}").expect("a Vec takes every byte"),
+                if score.is_nan() {
                     // Where runs of spaces count as one, an empty field has to be seen.
-                    None => dialect.write_field("", &mut out),
+                    dialect.write_field("", &mut out);
+                } else {
+                    write!(out, "{score}").expect("a Vec takes every byte");
                 }
             }
-            out.push(dialect.delimiter);
-            let verdict = match score.get(row) {
-                Some(score) if *score >= self.threshold => "anomaly",
-                Some(score) if !score.is_nan() => "normal",
-                _ => "unscored",
+            let verdict = match () {
+                () if seen.score.is_nan() => "unscored",
+                () if seen.allowed.is_some() => "allowed",
+                () if seen.is_flagged => "anomaly",
+                () => "normal",
             };
-            out.extend_from_slice(verdict.as_bytes());
-            out.push(dialect.delimiter);
-            let note = bad.map(|bad| format!("line {}: {}", first_line + bad.line, bad.cause));
-            dialect.write_field(&note.unwrap_or_default(), &mut out);
+            let mut reasons = String::new();
+            if seen.is_flagged && seen.score >= sight.reasoned_from {
+                if explainer.is_none() {
+                    explainer = Some(ready.explainer()?.bind(seen_as, view_schema)?);
+                }
+                if let Some(explainer) = &mut explainer {
+                    reasons = explainer.line(seen.row)?;
+                }
+            }
+            let note = bad.map(|bad| format!("line {}: {}", first_line + bad.line, bad.cause)).unwrap_or_default();
+            for text in [verdict, &reasons, verdict_word(seen.is_true), seen.note, &note] {
+                out.push(dialect.delimiter);
+                write_safe(dialect, text, &mut out);
+            }
             out.extend_from_slice(dialect.line_end.bytes());
+            Ok(())
         })?;
         Ok(out)
     }
 }
 
 impl Export {
-    pub(super) fn new(threshold: f32, spool: Box<dyn Spool>) -> Self {
-        Self { threshold, spool: Some(spool), sweep: None }
+    pub(super) fn new(lens: Lens, spool: Box<dyn Spool>) -> Self {
+        Self { lens, spool: Some(spool), sweep: None }
     }
 
     fn begin(&mut self, engine: &mut Engine, dataset: &Dataset) -> Result<Sweep> {
@@ -77,7 +102,7 @@ impl Export {
         write_fields(dataset.dialect(), &names, &mut header);
         header.extend_from_slice(dataset.dialect().line_end.bytes());
         self.spool.as_mut().expect("a finished job is not stepped again").append(&header)?;
-        Ok(Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone()))
+        Ok(dataset.sweep(engine))
     }
 }
 
@@ -89,8 +114,8 @@ impl Work for Export {
             Some(sweep) => sweep,
             None => self.begin(engine, &dataset)?,
         };
-        let task = Task { threshold: self.threshold };
-        let swept = sweep.step(engine, |_, chunk| (crew::Task::Export(task.clone()), run.scores_of(chunk)));
+        let task = || crew::Task::Export(Box::new(Task(run.sight(&self.lens))));
+        let swept = sweep.step(engine, |_, chunk| (task(), run.scores_of(chunk)));
         let rows = dataset.rows_before(sweep.done().0);
         let progress = Progress { stage: Stage::Writing, done: rows, total: dataset.n_rows() as u64, rows };
         self.sweep = Some(sweep);
@@ -136,12 +161,16 @@ fn write_fields(dialect: &Dialect, fields: &[impl AsRef<str>], out: &mut Vec<u8>
         if at > 0 {
             out.push(dialect.delimiter);
         }
-        let field = field.as_ref();
-        if is_formula(field) {
-            dialect.write_field(&format!("'{field}"), out);
-        } else {
-            dialect.write_field(field, out);
-        }
+        write_safe(dialect, field.as_ref(), out);
+    }
+}
+
+/// One field, with an apostrophe in front if a spreadsheet would run it.
+fn write_safe(dialect: &Dialect, field: &str, out: &mut Vec<u8>) {
+    if is_formula(field) {
+        dialect.write_field(&format!("'{field}"), out);
+    } else {
+        dialect.write_field(field, out);
     }
 }
 

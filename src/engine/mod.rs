@@ -15,25 +15,36 @@ mod crew;
 mod export;
 mod flood;
 mod judge;
+mod lens;
 mod open;
 mod part;
 mod places;
 mod reference;
+mod report;
 mod sample;
+mod survey;
 mod sweep;
 
+use crate::allow::{Likeness, Rule};
 use crate::bundle::Pack;
+use crate::compare::{self, Profile};
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
+use crate::explain::Explanation;
+use crate::flow::Part;
 use crate::ingest::{self, Dialect, Plan};
-use crate::protocol::{Analysis, Bulk, Checked, FileFacts, Progress, Reply, Request, RoleChange, RowScores, RowView};
+use crate::protocol::{
+    Analysis, Bulk, Checked, FileFacts, Lens, Progress, Reply, Request, RoleChange, RowScores, RowView,
+};
+use crate::report::{Cuts, Ranking};
 use crate::schema::{Schema, Summary};
 use crate::store::{Spool, Store};
 use crate::table::{BadRecord, Dictionary, Table};
 use crew::{Crew, FileId, Message, Ready};
+use lens::{MOST_REASONED, Sight};
 use places::{Chunk, Places};
 use std::rc::Rc;
-use sweep::{Crews, Owner};
+use sweep::{Crews, Owner, Sweep};
 
 pub use crew::Hand;
 pub use export::APPENDED_COLUMNS;
@@ -87,6 +98,11 @@ impl Dataset {
         self.chunks[..n_chunks as usize].last().map_or(0, |chunk| chunk.rows().end as u64)
     }
 
+    /// Begins to have something done for every chunk.
+    fn sweep(&self, engine: &mut Engine) -> Sweep {
+        Sweep::new(engine, self.file, self.chunks.clone(), self.owners.clone())
+    }
+
     /// The schema as the person has changed it.
     fn schema_with(&self, roles: &[RoleChange]) -> Result<Schema> {
         let mut schema = self.schema.clone();
@@ -113,6 +129,8 @@ struct Run {
     /// Rows by falling score, the unscored last.
     order: Vec<u32>,
     n_scored: usize,
+    /// The ends of the axis of forest scores.
+    forest_range: (f64, f64),
     analysis: Analysis,
 }
 
@@ -121,6 +139,25 @@ impl Run {
     fn scores_of(&self, chunk: &Chunk) -> Vec<Bulk> {
         let some = |scores: &[f32]| Bulk::F32(scores.get(chunk.rows()).unwrap_or_default().to_vec());
         vec![some(&self.forest), some(&self.dnn), some(&self.score)]
+    }
+
+    /// A lens, with what the crews need to know of all records.
+    fn sight(&self, lens: &Lens) -> Sight {
+        let most = self.order[..self.n_scored].get(MOST_REASONED).map(|&row| self.score[row as usize]);
+        Sight {
+            lens: lens.clone(),
+            forest_range: self.forest_range,
+            // Rows of equal score are looked at together or not at all.
+            reasoned_from: most.map_or(f32::NEG_INFINITY, f32::next_up),
+        }
+    }
+
+    /// Where the two stages' opinions part: the forest flags as many as the run's own threshold does, the network what is
+    /// rather an attack than not.
+    fn cuts(&self) -> Cuts {
+        let flagged = self.order.partition_point(|&row| self.score[row as usize] >= self.analysis.threshold);
+        let share = flagged as f64 / self.n_scored.max(1) as f64;
+        Cuts { forest: crate::evaluate::contamination_threshold(&self.forest, share), network: 0.5 }
     }
 
     fn scores(&self, row: u32) -> Option<RowScores> {
@@ -150,8 +187,8 @@ pub struct Engine {
     /// A file of normal records. It outlives the open file: people hold several days against the same quiet one.
     reference: Option<Rc<Dataset>>,
     run: Option<Rc<Run>>,
-    /// The last filter and the rows that pass it, so that sorting anew does not read the file anew.
-    filtered: Option<(String, Vec<u32>)>,
+    /// The last lens and the rows that it shows, so that sorting anew does not look at all records anew.
+    filtered: Option<(Lens, Vec<u32>)>,
     crew: Crew,
     /// The crews elsewhere, if there are any.
     crews: Option<Crews>,
@@ -270,14 +307,28 @@ impl Engine {
             Request::OpenReference { name } => read(file, |file| open::Open::reference(name, file)),
             Request::OpenSample { rows, seed } => Job(Box::new(open::OpenSample::new(rows, seed, (self.new_spool)()))),
             Request::Analyze { settings, roles } => Job(Box::new(analyze::Analyze::new(settings, roles))),
-            Request::Arrange { sort, descending, filter, at_least } => {
-                Job(Box::new(arrange::Arrange::new(sort, descending, filter, at_least)))
+            Request::Arrange { sort, descending, lens } => Job(Box::new(arrange::Arrange::new(sort, descending, lens))),
+            Request::Survey { lens } => Job(Box::new(survey::Surveying::new(lens))),
+            Request::Explain { row } => {
+                once(move |engine| engine.explain_row(row).map(|why| Reply::Explained(Box::new(why)).into()))
             }
-            Request::Rows { rows } => once(move |engine| engine.rows(&rows).map(|rows| Reply::Rows(rows).into())),
+            Request::RuleLike { row, parts, likeness } => {
+                once(move |engine| engine.rule_like(row, &parts, likeness).map(|rule| Reply::Rule(rule).into()))
+            }
+            Request::Compare => once(Engine::compare),
+            Request::Report { lens, format, made } => {
+                Job(Box::new(report::Reporting::new(lens, format, made, (self.new_spool)())))
+            }
+            Request::Limit { bytes } => {
+                once(move |engine| engine.set_memory_limit(bytes).map(|()| Reply::Limited.into()))
+            }
+            Request::Rows { rows, reasons_from } => {
+                once(move |engine| engine.rows(&rows, reasons_from).map(|rows| Reply::Rows(rows).into()))
+            }
             Request::Check { cells } => {
-                once(move |engine| engine.check(cells).map(|checked| Reply::Checked(checked).into()))
+                once(move |engine| engine.check(cells).map(|checked| Reply::Checked(Box::new(checked)).into()))
             }
-            Request::Export { threshold } => Job(Box::new(export::Export::new(threshold, (self.new_spool)()))),
+            Request::Export { lens } => Job(Box::new(export::Export::new(lens, (self.new_spool)()))),
             Request::Cancel { .. } => unreachable!("programs cancel jobs themselves"),
         }
     }
@@ -372,7 +423,7 @@ impl Engine {
         self.run.as_ref().ok_or_else(|| Error::new("The file has not been scored yet").advice("Run the analysis first"))
     }
 
-    fn rows(&mut self, rows: &[u32]) -> Result<Vec<RowView>> {
+    fn rows(&mut self, rows: &[u32], reasons_from: f32) -> Result<Vec<RowView>> {
         let dataset = self.dataset()?;
         let mut bytes = Vec::new();
         let mut views = Vec::with_capacity(rows.len());
@@ -382,7 +433,12 @@ impl Engine {
             dataset.store.read(span.start, span.len as usize, &mut bytes)?;
             let scores = self.run.as_ref().and_then(|run| run.scores(row));
             let unscored = if scores.is_none() { self.bad_cause(&dataset, row)? } else { None };
-            views.push(RowView { row, cells: dataset.dialect().fields(&bytes), scores, unscored });
+            let cells = dataset.dialect().fields(&bytes);
+            let reason = match (&self.run, scores.filter(|scores| scores.score >= reasons_from)) {
+                (Some(run), Some(_)) => first_reason(&run.ready, &ingest::table_of(&dataset.sample, &[cells.clone()]))?,
+                _ => None,
+            };
+            views.push(RowView { row, cells, scores, unscored, reason });
         }
         Ok(views)
     }
@@ -414,12 +470,12 @@ impl Engine {
             let (given, expected) = (cells.len(), dataset.sample.columns.len());
             return Err(Error::new(format!("The record has {given} values, the file has {expected} columns")));
         }
-        let Ready { detector, schema } = &*run.ready;
         let table = ingest::table_of(&dataset.sample, &[cells]);
+        let Ready { detector, schema, .. } = &*run.ready;
         let (mut forest, mut dnn, mut score) = ([f32::NAN], [f32::NAN], [f32::NAN]);
         let view = detector.record.view(&table, schema)?;
-        let (table, schema) = view.as_ref().map_or((&table, schema), |(table, schema)| (table, schema));
-        detector.bind(table, schema)?.score(&[0], &mut forest, &mut dnn, &mut score)?;
+        let (seen_as, view_schema) = view.as_ref().map_or((&table, schema), |(table, schema)| (table, schema));
+        detector.bind(seen_as, view_schema)?.score(&[0], &mut forest, &mut dnn, &mut score)?;
         let scored = &run.order[..run.n_scored];
         let above = scored.partition_point(|&row| run.score[row as usize] >= score[0]);
         Ok(Checked {
@@ -427,6 +483,94 @@ impl Engine {
             dnn_probability: (!run.dnn.is_empty()).then_some(dnn[0]),
             score: score[0],
             rank: (scored.len() - above) as f64 / scored.len().max(1) as f64,
+            explanation: explain(&run.ready, &table)?,
         })
     }
+
+    /// One record of the file as a table.
+    fn table_of_row(&self, row: u32) -> Result<Table> {
+        let dataset = self.dataset()?;
+        let span = dataset.places.span(row).ok_or_else(|| Error::new("There is no such record"))?;
+        let mut bytes = Vec::new();
+        dataset.store.read(span.start, span.len as usize, &mut bytes)?;
+        Ok(ingest::table_of(&dataset.sample, &[dataset.dialect().fields(&bytes)]))
+    }
+
+    /// Why a record has its score.
+    fn explain_row(&self, row: u32) -> Result<Explanation> {
+        let run = self.run()?;
+        if run.scores(row).is_none() {
+            return Err(Error::new("The record was not scored, so there is nothing to explain"));
+        }
+        let explanation = explain(&run.ready, &self.table_of_row(row)?)?;
+        Ok(Explanation { row, ..explanation })
+    }
+
+    fn rule_like(&self, row: u32, parts: &[Part], likeness: Likeness) -> Result<Rule> {
+        let table = self.table_of_row(row)?;
+        Rule::like(&table, &self.run()?.ready.schema, 0, parts, likeness).ok_or_else(|| {
+            Error::new("The record has none of the values that a rule could be about")
+                .advice("Choose other parts of it")
+        })
+    }
+
+    /// Holds the open file against the file of normal records, both by their samples.
+    fn compare(&mut self) -> Result<Outcome> {
+        let open = self.dataset()?;
+        let base = self.reference.clone().ok_or_else(|| {
+            Error::new("There is no file to compare with").advice("Choose a file of normal records first")
+        })?;
+        let profile = |dataset: &Dataset, scores: &[f32]| {
+            let mut profile = Profile::new(&dataset.schema);
+            profile.add(&dataset.sample, &dataset.sample.good_rows(), scores);
+            profile
+        };
+        let scored = self.run.as_ref().and_then(|run| {
+            let of = |dataset: &Dataset| sample_scores(&run.ready, dataset);
+            Some((of(&base)?, of(&open)?, run.analysis.threshold))
+        });
+        let (base_scores, open_scores) = match &scored {
+            Some((base, open, _)) => (base.as_slice(), open.as_slice()),
+            None => (&[][..], &[][..]),
+        };
+        let comparison =
+            compare::compare((&base.name, &profile(&base, base_scores)), (&open.name, &profile(&open, open_scores)));
+        let ranking = |scores: &[f32]| Ranking::new(scores, &crate::evaluate::best_order(scores), &[]);
+        let scores = scored.and_then(|(base, open, threshold)| {
+            compare::compare_scores(&ranking(&base), &ranking(&open), threshold, true, COMPARED_BINS)
+        });
+        let scores = scores.map(Box::new);
+        Ok(Reply::Compared { comparison: Box::new(comparison), scores }.into())
+    }
+}
+
+/// Bins of scores where two files are compared.
+const COMPARED_BINS: usize = 40;
+
+/// Why the first record of a table has its score.
+fn explain(ready: &Ready, table: &Table) -> Result<Explanation> {
+    let view = ready.detector.record.view(table, &ready.schema)?;
+    let (table, schema) = view.as_ref().map_or((table, &ready.schema), |(table, schema)| (table, schema));
+    ready.explainer()?.bind(table, schema)?.explain(0)
+}
+
+/// The first reason of the first record of a table.
+fn first_reason(ready: &Ready, table: &Table) -> Result<Option<String>> {
+    let view = ready.detector.record.view(table, &ready.schema)?;
+    let (table, schema) = view.as_ref().map_or((table, &ready.schema), |(table, schema)| (table, schema));
+    let reasons = ready.explainer()?.bind(table, schema)?.reasons(0)?;
+    Ok(reasons.into_iter().next().map(|reason| reason.text))
+}
+
+/// The scores of a file's sample by the detector of a run; `None` if it cannot read that file.
+fn sample_scores(ready: &Ready, dataset: &Dataset) -> Option<Vec<f32>> {
+    let detector = &ready.detector;
+    let view = detector.record.view(&dataset.sample, &dataset.schema).ok()?;
+    let (table, schema) = view.as_ref().map_or((&dataset.sample, &dataset.schema), |(table, schema)| (table, schema));
+    let n = table.n_rows();
+    let (mut forest, mut score) = (vec![f32::NAN; n], vec![f32::NAN; n]);
+    let mut dnn = vec![f32::NAN; if detector.second.is_some() { n } else { 0 }];
+    let rows: Vec<u32> = (0..n as u32).collect();
+    detector.bind(table, schema).ok()?.score(&rows, &mut forest, &mut dnn, &mut score).ok()?;
+    Some(score)
 }

@@ -134,7 +134,7 @@ impl Search {
                 |column: &Column| Column { name: column.name.clone(), notation: column.notation, ..Column::default() };
             // How many will be found is not known; the sample's bound falls as they come.
             let sample = Sample::new(dataset.sample.columns.iter().map(blank).collect(), 0);
-            let sweep = Sweep::new(engine, dataset.file, dataset.chunks.clone(), dataset.owners.clone());
+            let sweep = dataset.sweep(engine);
             Looking { sweep, test, sample, is_comparable: false }
         });
         let normal = Normal { table: Table::default(), schema, words };

@@ -70,8 +70,8 @@ impl Sample {
     /// An empty one, of a table with these columns, of a file of about so many rows.
     pub fn new(columns: Vec<Column>, expected_rows: u64) -> Self {
         let share = MOST_ROWS as f64 / expected_rows.max(1) as f64;
-        // Saturates: of a small file, all.
-        let below = if share >= 0.9 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
+        // A little less than fits, since the number of rows is a guess and the hashes are even only by and large.
+        let below = if share >= 1.0 { u64::MAX } else { (0.9 * share * u64::MAX as f64) as u64 };
         Self { table: Table { columns, ..Table::default() }, below }
     }
 
@@ -164,6 +164,6 @@ mod tests {
         let first_half = whole.iter().filter(|&&start| start < n / 2 * 10).count();
         assert!((first_half as f64 / whole.len() as f64 - 0.5).abs() < 0.01);
         let share = sample(&[0, n], n).len() as f64 / MOST_ROWS as f64;
-        assert!((0.9..=1.0).contains(&share), "{share}");
+        assert!((0.88..0.92).contains(&share), "{share}");
     }
 }

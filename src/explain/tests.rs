@@ -5,6 +5,7 @@ use crate::hybrid::FileFit;
 use crate::ingest::Reader;
 use crate::rng::Rng;
 use crate::schema::{ColumnSpec, Kind, Role, detect};
+use std::rc::Rc;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -56,7 +57,7 @@ fn top_1(draw: fn(&mut Rng) -> f64, culprit: fn(&mut Rng) -> f64) -> f64 {
     let rows = table.good_rows();
     let detector = Detector::fit_to_file(&table, &schema, &rows, FIT).unwrap();
     let background = Background::fit(&table, &schema, &rows, rows.len());
-    let explainer = Explainer::new(&detector, &background).unwrap();
+    let explainer = Explainer::new(Rc::new(detector.clone()), Rc::new(background.clone())).unwrap();
     let mut bound = explainer.bind(&table, &schema).unwrap();
     let found = planted.iter().filter(|&&(row, column)| {
         bound.reasons(row as u32).unwrap().first().is_some_and(|reason| reason.tag == format!("c{column}"))
@@ -108,7 +109,7 @@ fn explained(odd: &str) -> Explanation {
     let rows = table.good_rows();
     let detector = Detector::fit_to_file(&table, &schema, &rows, FIT).unwrap();
     let background = Background::fit(&table, &schema, &rows, rows.len());
-    let explainer = Explainer::new(&detector, &background).unwrap();
+    let explainer = Explainer::new(Rc::new(detector.clone()), Rc::new(background.clone())).unwrap();
     explainer.bind(&table, &schema).unwrap().explain(1000).unwrap()
 }
 
@@ -161,7 +162,7 @@ fn what_no_normal_record_has_is_a_reason() {
     let normal: Vec<u32> = (0..1000).collect();
     let detector = Detector::fit_to_normal(&table, &schema, &normal, "the first", FIT).unwrap();
     let background = Background::fit(&table, &schema, &normal, table.n_rows());
-    let explainer = Explainer::new(&detector, &background).unwrap();
+    let explainer = Explainer::new(Rc::new(detector.clone()), Rc::new(background.clone())).unwrap();
     let explanation = explainer.bind(&table, &schema).unwrap().explain(1000).unwrap();
     assert_eq!(explanation.reasons[0].tag, "proto");
     let text = &explanation.reasons[0].text;

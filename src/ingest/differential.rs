@@ -1,4 +1,5 @@
-//! Ways of reading that must come to the same, on made-up and mutated files: a file in parts and as a whole.
+//! Ways of reading that must come to the same, on made-up and mutated files: a file in parts and as a whole, record by record
+//! and many plain records at a time, and as the `csv` crate reads it.
 
 use super::*;
 use crate::error::Result;
@@ -12,6 +13,14 @@ fn whole(bytes: &[u8]) -> Result<Ingested> {
     let mut reader = Reader::new();
     reader.push(bytes)?;
     reader.finish()
+}
+
+/// A file that is read record by record.
+fn careful(bytes: &[u8]) -> Result<Ingested> {
+    let plan = Plan::new(bytes)?;
+    let mut reader = PartReader::careful(&plan);
+    reader.push(&bytes[plan.skip as usize..])?;
+    plan.finish(reader.finish()?)
 }
 
 /// The part from `start` to `end`, pushed in pieces of `chunk` bytes.
@@ -122,6 +131,22 @@ fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>) {
 }
 
 #[test]
+fn many_at_a_time_or_one_by_one() {
+    let mut rng = Rng::new(46);
+    for round in 0..800 {
+        let rows = if round % 50 == 0 { 3000 } else { rng.below(60) + 1 };
+        let mut bytes = generate(&mut rng, rows);
+        mutate(&mut rng, &mut bytes);
+        let expected = seen(&careful(&bytes));
+        assert!(seen(&whole(&bytes)) == expected, "round {round}");
+        let chunk = [1, 50, 4096, 70_000][rng.below(4) as usize];
+        let mut reader = Reader::new();
+        let pushed: Result<()> = bytes.chunks(chunk).try_for_each(|bytes| reader.push(bytes));
+        assert!(seen(&pushed.and_then(|()| reader.finish())) == expected, "round {round}, {chunk} bytes at a time");
+    }
+}
+
+#[test]
 fn parts_make_the_whole() {
     let mut rng = Rng::new(47);
     let mut again = 0;
@@ -153,7 +178,93 @@ fn dictionaries_are_full_at_the_same_text() {
     let column = &file.as_ref().unwrap().table.columns[0];
     let last: Vec<Cell> = column.cells.iter().rev().take(2).copied().collect();
     assert_eq!(last, [Cell::UNKEPT_TEXT, Cell::text(3)]);
-    assert!(seen(&in_parts(&bytes, &cuts, usize::MAX).map(|(file, _)| file)) == seen(&file));
+    let parts = in_parts(&bytes, &cuts, usize::MAX).map(|(file, _)| file);
+    assert!(seen(&parts) == seen(&file));
+}
+
+/// Files beyond the size of the beginning that is sniffed, with something unusual here and there.
+#[test]
+fn large_files() {
+    let mut rng = Rng::new(48);
+    for unusual in [
+        "",
+        "#1,2,3\n",
+        "a,b,c\n",
+        "1,2\n",
+        "\n",
+        "1,\"2\n\n\",3\r\n",
+        "1,\"2,3\n",
+        "1,2,3\r\n",
+        " ,-,\t\n",
+        "é,\"\",\n",
+    ] {
+        let mut bytes = b"a,b,c\n".to_vec();
+        while bytes.len() < 3 << 19 {
+            let x = rng.below(1 << 20);
+            bytes.extend_from_slice(format!("{x},{}.{},host{}\n", x % 9, x >> 8, x % 1000).as_bytes());
+            if x < 1000 {
+                bytes.extend_from_slice(unusual.as_bytes());
+            }
+        }
+        let long = format!("1,{},3\n", "9".repeat([0, 20, 70_000, 2 << 20][rng.below(4) as usize]));
+        bytes.extend_from_slice(long.as_bytes());
+        bytes.extend_from_slice(b"7,8,9");
+        let expected = seen(&careful(&bytes));
+        assert!(seen(&whole(&bytes)) == expected, "{unusual:?}");
+        let cuts: Vec<usize> = (0..3).map(|_| rng.below(bytes.len() as u32) as usize).collect();
+        assert!(seen(&in_parts(&bytes, &cuts, 100_000).map(|(file, _)| file)) == expected, "{unusual:?} in parts");
+    }
+}
+
+/// Where nothing is broken, fields are those of the `csv` crate.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn cells_are_those_of_the_csv_crate() {
+    let mut rng = Rng::new(45);
+    let mut compared = 0;
+    for round in 0..300 {
+        let bytes = generate(&mut rng, 100);
+        let Ok(file) = whole(&bytes) else { continue };
+        let Dialect { delimiter, has_header, line_end, quote, .. } = file.dialect;
+        let lone_cr = bytes.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n');
+        if delimiter == b' ' || lone_cr || line_end == LineEnd::Cr || quote != Some(b'"') {
+            continue;
+        }
+        let mut peer = csv::ReaderBuilder::new();
+        let peer = peer.delimiter(delimiter).has_headers(has_header).flexible(true).from_reader(bytes.as_slice());
+        let records: Vec<csv::ByteRecord> = peer.into_byte_records().map(|record| record.unwrap()).collect();
+        let records: Vec<_> = records
+            .into_iter()
+            .filter(|record| record.iter().any(|field| !field.trim_ascii().is_empty() || record.len() > 1))
+            .collect();
+        // Records of several lines with a wrong number of fields are read as lines with stray quotes.
+        let is_stray = |record: &csv::ByteRecord| {
+            record.len() != file.table.columns.len() && record.iter().any(|field| field.contains(&b'\n'))
+        };
+        if records.iter().any(is_stray) {
+            continue;
+        }
+        assert_eq!(file.table.n_rows(), records.len(), "round {round}");
+        let plan = Plan::new(&bytes).unwrap();
+        for (row, record) in records.iter().enumerate() {
+            if record.len() != file.table.columns.len() {
+                assert!(file.table.bad_record(row as u32).is_some(), "round {round}, row {row}");
+                continue;
+            }
+            for ((column, field), rule) in file.table.columns.iter().zip(record).zip(&plan.rules) {
+                let expected = match rule.parse(number::trim(field)) {
+                    number::Parsed::Number(x) | number::Parsed::Dotted(x) => Cell::number(x),
+                    number::Parsed::Missing => Cell::MISSING,
+                    number::Parsed::Text => {
+                        Cell::text(column.dictionary.find(&dialect::text_of(number::trim(field))).unwrap())
+                    }
+                };
+                assert_eq!(column.cells[row].to_bits(), expected.to_bits(), "round {round}, row {row}: {field:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 50_000, "{compared} cells were compared");
 }
 
 #[test]

@@ -6,16 +6,20 @@
 //! Or several readers share a file: [`Plan`] is what its beginning says, a [`PartReader`] reads from any place on, and
 //! [`Part::append`] makes one table of the parts, the same as [`Reader`] makes.
 
+mod cell;
 mod decode;
 mod dialect;
 #[cfg(test)]
 mod differential;
+mod digits;
 mod magic;
 mod number;
 mod part;
+mod plain;
 mod plan;
 mod preamble;
 mod reader;
+mod scan;
 mod shapes;
 mod sniff;
 mod split;
@@ -29,7 +33,8 @@ pub use reader::Reader;
 use crate::protocol::FileFacts;
 use crate::schema::Layout;
 use crate::table::{BadRecord, Cell, Column, Span, Table};
-use number::{CellRule, Parsed};
+use cell::Seen;
+use number::CellRule;
 
 /// The longest record in bytes; a longer one is bad.
 pub const MAX_RECORD: usize = 1 << 20;
@@ -59,7 +64,7 @@ pub fn table_of(like: &Table, records: &[Vec<String>]) -> Table {
         table.spans.push(Span { start: 0, len: 0 });
         if record.len() == rules.len() {
             for ((column, rule), text) in table.columns.iter_mut().zip(&rules).zip(record) {
-                let cell = cell(text.trim(), *rule, column);
+                let cell = cell::read(text.trim().as_bytes(), *rule, &mut column.dictionary, &mut Seen::default());
                 column.cells.push(cell);
             }
         } else {
@@ -69,14 +74,6 @@ pub fn table_of(like: &Table, records: &[Vec<String>]) -> Table {
         }
     }
     table
-}
-
-fn cell(text: &str, rule: CellRule, column: &mut Column) -> Cell {
-    match rule.parse(text.as_bytes()) {
-        Parsed::Number(x) | Parsed::Dotted(x) => Cell::number(x),
-        Parsed::Missing => Cell::MISSING,
-        Parsed::Text => column.dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text),
-    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,14 @@ impl CellRule {
     #[inline]
     #[must_use]
     pub fn parse_fast(self, cell: &[u8]) -> Option<f64> {
-        decimal(cell, if self.notation == Notation::Comma { b',' } else { b'.' })
+        decimal(cell, self.mark())
+    }
+
+    /// What stands before the decimals.
+    #[inline]
+    #[must_use]
+    pub fn mark(self) -> u8 {
+        if self.notation == Notation::Comma { b',' } else { b'.' }
     }
 
     /// Reads a cell that [`CellRule::parse_fast`] could not read.
@@ -99,9 +106,12 @@ pub fn trim(cell: &[u8]) -> &[u8] {
     }
 }
 
-// Powers of ten that a double holds exactly.
-const POWERS: [f64; 19] =
+/// Powers of ten that a double holds exactly.
+pub const POWERS: [f64; 19] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
+
+/// Up to here a double holds every integer.
+pub const MAX_EXACT: u64 = 1 << 53;
 
 /// The fast path: up to 18 digits whose integer a double holds exactly, so that one division rounds correctly
 /// (Clinger 1990, section 4).
@@ -126,7 +136,7 @@ fn decimal(cell: &[u8], mark: u8) -> Option<f64> {
             return None;
         }
     }
-    if integer > 1 << 53 || (decimals.is_some() && digits.len() == 1) {
+    if integer > MAX_EXACT || (decimals.is_some() && digits.len() == 1) {
         return None;
     }
     let x = match decimals {

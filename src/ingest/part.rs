@@ -5,14 +5,14 @@
 //! its neighbours are.
 
 use super::MAX_RECORD;
-use super::dialect::text_of;
-use super::number::{Parsed, trim};
+use super::cell::{self, Seen};
+use super::number::trim;
+use super::plain::Plain;
 use super::plan::{Plan, Start, Tally};
 use super::split::{End, Field, cut};
 use crate::error::Result;
 use crate::table::{BadRecord, Cell, Dictionary, Span, Table};
 use memchr::{memchr, memchr_iter};
-use std::borrow::Cow;
 
 // Bytes that must have come before it is worth looking for more whole records.
 const BATCH: usize = 64 << 10;
@@ -66,27 +66,38 @@ impl PartReader {
         Self::with_table(plan, start, end, table, 0)
     }
 
-    /// The whole file in one part, with the limits and lines of a whole file.
-    pub(super) fn whole(plan: &Plan) -> Self {
-        Self::with_table(plan, plan.start(), u64::MAX, plan.new_table(), plan.lines)
+    /// The whole file in one part, with the limits and lines of a whole file, whose size is about `size` bytes or not known.
+    pub(super) fn whole(plan: &Plan, size: u64) -> Self {
+        let mut reader = Self::with_table(plan, plan.start(), u64::MAX, plan.new_table(), plan.lines);
+        reader.body.size = size;
+        reader
+    }
+
+    /// As [`PartReader::whole`], but record by record.
+    #[cfg(test)]
+    pub(super) fn careful(plan: &Plan) -> Self {
+        let mut reader = Self::whole(plan, 0);
+        reader.body.plain = None;
+        reader
     }
 
     fn with_table(plan: &Plan, start: Start, end: u64, table: Table, lines: u64) -> Self {
         let body = Body {
-            dotted: vec![0; table.columns.len()],
+            seen: vec![Seen::default(); table.columns.len()],
+            plain: Plain::can_read(&plan.dialect, table.columns.len()).then(Plain::default),
             plan: plan.clone(),
             table,
             start,
             offset: start.offset,
             end,
+            size: if end == u64::MAX { 0 } else { end },
             line: 1 + lines,
             one_line_until: start.one_line_until,
             overlong: None,
-            has_windows_1252: false,
             fields: Vec::new(),
             scratch: Vec::new(),
         };
-        Self { pending: Vec::new(), next_look: 0, body }
+        Self { pending: Vec::new(), next_look: BATCH, body }
     }
 
     /// Takes the next bytes of the decoded file. It needs some beyond the end of the part, to read its last record.
@@ -97,8 +108,29 @@ impl PartReader {
         if self.is_done() {
             return Ok(());
         }
-        self.pending.extend_from_slice(bytes);
-        if self.pending.len() >= self.next_look { self.read(false) } else { Ok(()) }
+        let mut rest = bytes;
+        loop {
+            if self.pending.is_empty() && rest.len() >= BATCH {
+                // Most bytes are read where they are.
+                let read = self.body.read(rest, false)?;
+                self.pending.extend_from_slice(&rest[read..]);
+                self.next_look = self.pending.len() + BATCH;
+                return Ok(());
+            }
+            let (before, more) = (self.pending.len(), rest.len().min(BATCH));
+            self.pending.extend_from_slice(&rest[..more]);
+            if self.pending.len() < self.next_look {
+                return Ok(());
+            }
+            let read = self.read(false)?;
+            if read >= before {
+                rest = &rest[read - before..];
+                self.pending.clear();
+                self.next_look = BATCH;
+            } else {
+                rest = &rest[more..];
+            }
+        }
     }
 
     /// Whether the part has been read and no more bytes are needed.
@@ -122,11 +154,11 @@ impl PartReader {
         Ok(self.body.finish())
     }
 
-    fn read(&mut self, at_end: bool) -> Result<()> {
+    fn read(&mut self, at_end: bool) -> Result<usize> {
         let read = self.body.read(&self.pending, at_end)?;
         self.pending.drain(..read);
         self.next_look = self.pending.len() + BATCH;
-        Ok(())
+        Ok(read)
     }
 }
 
@@ -140,13 +172,15 @@ struct Body {
     line: u64,
     /// Records that start here or later are not read.
     end: u64,
+    /// Where the bytes are expected to end, or 0.
+    size: u64,
     /// See [`Start`].
     one_line_until: u64,
     /// Within a record that is longer than [`MAX_RECORD`]; the last byte of it that has been passed over.
     overlong: Option<u8>,
-    /// For each column, the cells that had several dots in a number.
-    dotted: Vec<u64>,
-    has_windows_1252: bool,
+    /// For each column.
+    seen: Vec<Seen>,
+    plain: Option<Plain>,
     fields: Vec<Field>,
     scratch: Vec<u8>,
 }
@@ -160,11 +194,59 @@ impl Body {
     fn read(&mut self, bytes: &[u8], at_end: bool) -> Result<usize> {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
+            at += self.read_plain(&bytes[at..])?;
+            if at == bytes.len() || self.is_done() {
+                break;
+            }
             let Some(read) = self.read_one(&bytes[at..], at_end)? else { break };
             at += read;
             self.offset += read as u64;
         }
         Ok(at)
+    }
+
+    /// Reads the plain records at the start of `bytes` and says how many bytes that were.
+    fn read_plain(&mut self, bytes: &[u8]) -> Result<usize> {
+        let Some(mut plain) = self.plain.take() else { return Ok(0) };
+        let mut at = 0;
+        while self.offset < self.end {
+            let text = &bytes[at..];
+            plain.cut(text, &self.plan.dialect, self.table.columns.len());
+            let rows = (0..plain.rows).take_while(|&row| self.is_plain(text, &plain, row)).count();
+            if rows == 0 {
+                break;
+            }
+            self.reserve(rows)?;
+            let mut read = 0;
+            for row in 0..rows {
+                let (start, line_feed) = plain.record(row);
+                let has_cr = text[line_feed - 1] == b'\r';
+                let len = (line_feed - start) as u32 - u32::from(has_cr);
+                self.table.spans.push(Span { start: self.offset + start as u64, len });
+                read = line_feed + 1;
+            }
+            let columns = self.table.columns.iter_mut().zip(&self.plan.rules).zip(&mut self.seen);
+            for (column, ((cells, rule), seen)) in columns.enumerate() {
+                plain.read(text, column, rows, *rule, cells, seen);
+            }
+            self.line += rows as u64;
+            self.offset += read as u64;
+            at += read;
+            if rows < plain.rows {
+                break;
+            }
+        }
+        self.plain = Some(plain);
+        Ok(at)
+    }
+
+    /// Whether a record that looks plain is one: of this part, no comment, and not the header again.
+    fn is_plain(&self, text: &[u8], plain: &Plain, row: usize) -> bool {
+        let (start, _) = plain.record(row);
+        let header = &self.plan.header;
+        let is_header = !header.is_empty()
+            && plain.fields(text, row).zip(header).all(|(field, name)| trim(field) == name.as_slice());
+        self.offset + (start as u64) < self.end && !self.plan.dialect.is_comment(&text[start..]) && !is_header
     }
 
     /// Reads one record, bad or good, or a line that is no record; `None` if more bytes are needed.
@@ -256,28 +338,9 @@ impl Body {
         }
         self.begin_row(record.len())?;
         for (at, field) in fields.iter().enumerate() {
-            let cell = trim(field.unquoted(record, self.plan.dialect.quote, &mut self.scratch));
+            let bytes = field.unquoted(record, self.plan.dialect.quote, &mut self.scratch);
             let column = &mut self.table.columns[at];
-            let cell = match self.plan.rules[at].parse_fast(cell) {
-                Some(x) => Cell::number(x),
-                // Categories come in runs; the same bytes mean the same.
-                None => match column.cells.last().and_then(|last| last.as_text()) {
-                    Some(code) if column.dictionary.text(code).as_bytes() == cell => Cell::text(code),
-                    _ => match self.plan.rules[at].parse_slowly(cell) {
-                        Parsed::Number(x) => Cell::number(x),
-                        Parsed::Missing => Cell::MISSING,
-                        Parsed::Dotted(x) => {
-                            self.dotted[at] += 1;
-                            Cell::number(x)
-                        }
-                        Parsed::Text => {
-                            let text = text_of(cell);
-                            self.has_windows_1252 |= matches!(text, Cow::Owned(_));
-                            column.dictionary.code(&text).map_or(Cell::UNKEPT_TEXT, Cell::text)
-                        }
-                    },
-                },
-            };
+            let cell = cell::read(bytes, self.plan.rules[at], &mut column.dictionary, &mut self.seen[at]);
             column.cells.push(cell);
         }
         Ok(())
@@ -304,9 +367,16 @@ impl Body {
 
     /// Notes where the record is, after making room for its cells.
     fn begin_row(&mut self, len: usize) -> Result<()> {
-        self.table.reserve(1)?;
+        self.reserve(1)?;
         self.table.spans.push(Span { start: self.offset, len: len as u32 });
         Ok(())
+    }
+
+    fn reserve(&mut self, rows: usize) -> Result<()> {
+        let (bytes, so_far) = (self.size - self.start.offset.min(self.size), self.offset - self.start.offset);
+        let expected = self.table.n_rows() as f64 * (bytes as f64 / so_far.max(1) as f64);
+        // The rest of the records may be a little shorter.
+        self.table.reserve(rows, (1.02 * expected) as usize)
     }
 
     fn finish(self) -> Part {
@@ -314,8 +384,8 @@ impl Body {
             rows: self.table.n_rows() as u64,
             bad: self.table.bad.len() as u64,
             lines: self.line - 1,
-            dotted: self.dotted,
-            has_windows_1252: self.has_windows_1252,
+            dotted: self.seen.iter().map(|seen| seen.dotted).collect(),
+            has_windows_1252: self.seen.iter().any(|seen| seen.has_windows_1252),
         };
         let one_line_until = if self.one_line_until > self.offset { self.one_line_until } else { 0 };
         let end = Start { offset: self.offset, one_line_until };

@@ -13,6 +13,7 @@ use crate::error::Result;
 pub struct Reader {
     /// The beginning of the file, until it is known how the table is written.
     head: Vec<u8>,
+    size: u64,
     body: Option<(Plan, PartReader)>,
 }
 
@@ -20,6 +21,12 @@ impl Reader {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A reader that makes room for a file of about `size` bytes.
+    #[must_use]
+    pub fn sized(size: u64) -> Self {
+        Self { size, ..Self::default() }
     }
 
     /// Takes the next bytes of the decoded file.
@@ -61,7 +68,7 @@ impl Reader {
     fn begin(&mut self) -> Result<()> {
         let head = std::mem::take(&mut self.head);
         let plan = Plan::new(&head)?;
-        let mut part = PartReader::whole(&plan);
+        let mut part = PartReader::whole(&plan, self.size);
         // The beginning that was sniffed is larger than what is passed over.
         part.push(&head[plan.skip as usize..])?;
         self.body = Some((plan, part));

@@ -27,15 +27,27 @@ pub struct Extent {
     pub ends: Option<(f64, f64)>,
 }
 
+/// Cells that tell which clock it is.
+const VOTES: usize = 255;
+
 impl Clock {
-    /// From the first cell that tells a time.
+    /// That of most of the first cells that tell a time: a zero stands for none in some logs.
     #[must_use]
     pub fn of(column: &Column) -> Option<Self> {
-        column.cells.iter().find_map(|cell| match cell.value() {
+        let clocks = column.cells.iter().filter_map(|cell| match cell.value() {
             Value::Number(x) if x.is_finite() => Some(Self::of_number(x)),
             Value::Text(code) => time::parse(column.dictionary.text(code)).map(|_| Self::Written),
             _ => None,
-        })
+        });
+        let mut votes: Vec<(Self, u32)> = Vec::new();
+        for clock in clocks.take(VOTES) {
+            match votes.iter_mut().find(|(other, _)| *other == clock) {
+                Some((_, n)) => *n += 1,
+                None => votes.push((clock, 1)),
+            }
+        }
+        // The first of those with as many votes.
+        votes.into_iter().rev().max_by_key(|(_, n)| *n).map(|(clock, _)| clock)
     }
 
     /// 1e8 is a day in 1973, 1e10 one in 2286; a thousand times as many are milliseconds, and so on to nanoseconds.
@@ -253,6 +265,13 @@ mod tests {
             assert_eq!(Clock::of(&column), clock, "{cell:?}");
             assert_eq!(clock.and_then(|clock| clock.seconds(&column, 1)), seconds, "{cell:?}");
         }
+    }
+
+    #[test]
+    fn a_few_zeros_are_outvoted() {
+        let times = [0.0, 1.5e9, 0.0, 1.6e9, 1.7e9];
+        let column = Column { cells: times.map(Cell::number).to_vec(), ..Column::default() };
+        assert_eq!(Clock::of(&column), Some(Clock::Since1970 { per_second: 1.0 }));
     }
 
     #[test]

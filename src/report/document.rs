@@ -30,8 +30,10 @@ pub struct Report {
     pub lanes: Option<ReportLanes>,
     /// What the labels say.
     pub charts: Vec<Chart>,
-    /// Anything else in rows and columns: confusion, recall by attack, verdicts, what is ignored, how another file differs.
+    /// Anything else in rows and columns: confusion, recall by attack, verdicts, what is ignored.
     pub tables: Vec<ReportTable>,
+    /// How the file differs from another.
+    pub compared: Option<ReportCompared>,
     /// The oddest records, in this order.
     pub rows: Vec<ReportRow>,
     /// Such as `The first 100 of 1,234 odd records.`
@@ -136,6 +138,16 @@ pub struct ReportLanes {
     pub what: String,
     pub lanes: Swimlanes,
     pub threshold: f32,
+}
+
+/// The file held against another.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReportCompared {
+    /// Such as `Against monday.csv`.
+    pub title: String,
+    pub words: Vec<String>,
+    pub charts: Vec<Chart>,
+    pub tables: Vec<ReportTable>,
 }
 
 /// A table of texts.

@@ -45,13 +45,14 @@ impl Report {
         }
         if !self.charts.is_empty() {
             section(&mut out, "Against the labels", "The labels were not used to score.");
-            out.raw("<div class=\"charts\">");
-            self.charts.iter().for_each(|chart| chart_figure(&mut out, chart));
-            out.raw("</div>\n");
+            charts(&mut out, &self.charts);
         }
-        for table in &self.tables {
-            section(&mut out, &table.title, &table.note);
-            table_of(&mut out, table);
+        self.tables.iter().for_each(|table| table_section(&mut out, table));
+        if let Some(compared) = &self.compared {
+            section(&mut out, &compared.title, "");
+            out.elements("<p>", &compared.words, "</p>\n");
+            charts(&mut out, &compared.charts);
+            compared.tables.iter().for_each(|table| table_section(&mut out, table));
         }
         if !self.rows.is_empty() {
             section(&mut out, "The oddest records", &self.rows_note);
@@ -218,6 +219,12 @@ fn lanes_section(out: &mut Markup, report: &ReportLanes) {
     out.raw("</figure>\n");
 }
 
+fn charts(out: &mut Markup, charts: &[Chart]) {
+    out.raw("<div class=\"charts\">");
+    charts.iter().for_each(|chart| chart_figure(out, chart));
+    out.raw("</div>\n");
+}
+
 fn chart_figure(out: &mut Markup, chart: &Chart) {
     out.element("<figure><h3>", &chart.title, "</h3>");
     svg::chart(out, chart);
@@ -240,6 +247,11 @@ fn hidden_table(out: &mut Markup, table: &ReportTable) {
     out.raw("</details>");
 }
 
+fn table_section(out: &mut Markup, table: &ReportTable) {
+    section(out, &table.title, &table.note);
+    table_of(out, table);
+}
+
 fn table_of(out: &mut Markup, table: &ReportTable) {
     out.raw("<table><thead><tr>");
     out.elements("<th scope=\"col\">", &table.columns, "</th>");
@@ -259,7 +271,9 @@ fn capital(words: &str) -> String {
 mod tests {
     use super::*;
     use crate::evaluate::{best_order, confusion, curve, reliability};
-    use crate::report::{Clock, Cuts, DensityGrid, Extent, QuadrantCounts, Ranking, ReportFile, Swimlanes};
+    use crate::report::{
+        Clock, Cuts, DensityGrid, Extent, QuadrantCounts, Ranking, ReportCompared, ReportFile, Swimlanes,
+    };
     use crate::report::{pr_chart, reliability_chart, roc_chart};
     use crate::rng::Rng;
     use serde_json::Value;
@@ -331,6 +345,17 @@ mod tests {
                 columns: texts(&["Attack", "Recall"]),
                 rows: vec![texts(&["scan", "0.9"]), texts(&["dos", "0.4"])],
             }],
+            compared: Some(ReportCompared {
+                title: "Against monday.csv".into(),
+                words: texts(&["flows.csv has 2,000 records, monday.csv 1,900."]),
+                charts: vec![roc_chart(&curves, anomalies, normal, None)],
+                tables: vec![ReportTable {
+                    title: "Columns".into(),
+                    note: "The most different first.".into(),
+                    columns: texts(&["Column", "Drift"]),
+                    rows: vec![texts(&["bytes", "0.31"])],
+                }],
+            }),
             rows: vec![ReportRow {
                 record: 1234,
                 score: Some(0.81),
@@ -400,6 +425,7 @@ mod tests {
         "width",
         "height",
         "scope",
+        "tabindex",
     ];
 
     /// Reads the document strictly: known elements, properly nested, with known attributes in double quotes. Gives its text.
@@ -449,6 +475,7 @@ mod tests {
             "2017-07-14",
             "Recall: found among the anomalies",
             "Record 1,234",
+            "flows.csv has 2,000 records, monday.csv 1,900.",
             "Seed",
             "abababab",
         ] {

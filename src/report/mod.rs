@@ -23,7 +23,8 @@ pub use chart::{Axis, Chart, Mark, Series, Tick, pr_chart, reliability_chart, ro
 pub use clock::{Clock, Extent, date_time};
 pub use density::{Brush, Cuts, DensityGrid, Quadrant, QuadrantCounts, network_position};
 pub use document::{
-    Figure, Report, ReportFile, ReportGroup, ReportLanes, ReportRow, ReportScores, ReportStages, ReportTable,
+    Figure, Report, ReportCompared, ReportFile, ReportGroup, ReportLanes, ReportRow, ReportScores, ReportStages,
+    ReportTable,
 };
 pub use histogram::{CountScale, Histogram, nice_ticks};
 pub use plot::{Plot, bars, cells, line, outline, place};

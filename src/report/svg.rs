@@ -43,14 +43,9 @@ pub(super) fn histogram(out: &mut Markup, scores: &ReportScores) {
     // The same bars twice, seen through two windows: the threshold may cut through a bin.
     let path = bars(histogram, &histogram.counts, scale, frame.plot);
     for (class, left, width) in [("calm", 0.0, cut), ("odd", cut, frame.plot.width - cut)] {
-        out.raw("<svg x=\"")
-            .pixels(left)
-            .raw("\" width=\"")
-            .pixels(width)
-            .raw("\" height=\"")
-            .pixels(frame.plot.height);
-        out.raw("\" viewBox=\"").pixels(left).raw(" 0 ").pixels(width).raw(" ").pixels(frame.plot.height);
-        out.raw("\">");
+        let height = frame.plot.height;
+        out.raw("<svg x=\"").pixels(left).raw("\" width=\"").pixels(width).raw("\" height=\"").pixels(height);
+        out.raw("\" viewBox=\"").pixels(left).raw(" 0 ").pixels(width).raw(" ").pixels(height).raw("\">");
         path_of(out, class, &path);
         out.raw("</svg>");
     }
@@ -138,14 +133,22 @@ pub(super) fn chart(out: &mut Markup, chart: &Chart) {
 }
 
 impl Frame {
+    /// A wide chart can be moved within its frame, also by the keyboard.
     fn open(self, out: &mut Markup, name: &str) {
+        if self.is_wide() {
+            out.raw("<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"").text(name).raw("\">");
+        }
         out.raw("<svg role=\"img\" viewBox=\"0 0 ").pixels(self.left + self.plot.width + RIGHT).raw(" ");
         out.pixels(self.top + self.plot.height + BOTTOM).raw("\" aria-label=\"").text(name).raw("\">");
         out.raw("<g transform=\"translate(").pixels(self.left).raw(" ").pixels(self.top).raw(")\">");
     }
 
     fn close(self, out: &mut Markup) {
-        out.raw("</g></svg>");
+        out.raw(if self.is_wide() { "</g></svg></div>" } else { "</g></svg>" });
+    }
+
+    fn is_wide(self) -> bool {
+        self.plot.width > 500.0
     }
 
     /// Lines at the ticks, the ticks' names outside, and the axes' names: below the plot, and above its left edge.

@@ -28,8 +28,8 @@ pub struct Swimlanes {
 }
 
 impl Swimlanes {
-    /// Empty lanes over these times, with at most `most_buckets` buckets, which begin at round times. `None` where there is
-    /// no time.
+    /// Empty lanes over these times, with at most `most_buckets` buckets, which begin at round times; two, if need be, where
+    /// only one is wanted. `None` where there is no time.
     #[must_use]
     pub fn new(clock: Clock, extent: Extent, entities: Vec<String>, most_buckets: u32) -> Option<Self> {
         let (low, high) = extent.ends.filter(|(low, high)| low.is_finite() && high.is_finite())?;

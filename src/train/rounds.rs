@@ -193,7 +193,7 @@ fn judge(
         let detector = Detector::fit_to_file(data.table, data.schema, &rows, fit)?;
         let (mut forest, mut score) = (vec![0.0; rows.len()], vec![0.0; rows.len()]);
         detector.bind(data.table, data.schema)?.score(&rows, &mut forest, &mut [], &mut score)?;
-        Ok(score)
+        Ok::<_, Error>(score)
     });
     Ok(Round {
         run: plan.run,

@@ -10,7 +10,7 @@ use oddflow::evaluate::Bootstrap;
 use oddflow::flow::{self, Record};
 use oddflow::generate::Generator;
 use oddflow::generate::like::Likeness;
-use oddflow::protocol::{Analysis, Opened, PackChoice, Reply, Request, RoleChange};
+use oddflow::protocol::{Analysis, Lens, Opened, PackChoice, Reply, Request, RoleChange};
 use oddflow::report::drift_words;
 use oddflow::schema::Role;
 use oddflow::store::Store;
@@ -32,7 +32,7 @@ pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Resu
     let (mut engine, analysis) = analyze(args)?;
     let threshold = threshold.unwrap_or(analysis.threshold);
     note(&analysis, threshold);
-    let job = engine.start(Request::Export { threshold }, Vec::new(), None);
+    let job = engine.start(Request::Export { lens: Lens::new(threshold) }, Vec::new(), None);
     let written = engine.finish(job, |_| ())?.written.expect("an export writes");
     let written = written.into_any().downcast::<FileStore>().expect("our own spool");
     match out {

@@ -1,0 +1,133 @@
+//! A chunk's records through a lens: which are shown, which are flagged, what the allow-list and the verdicts say of each.
+
+use super::crew::{Ready, Records};
+use crate::allow::BoundAllowList;
+use crate::error::{Error, Result};
+use crate::explain::BoundExplainer;
+use crate::protocol::{Bulk, Lens};
+use crate::query::{self, BoundQuery, RowFacts};
+use crate::report::DensityGrid;
+use crate::schema;
+use crate::verdicts::BoundVerdicts;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+/// A lens, and what the crews need to know of all records to look through it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Sight {
+    pub lens: Lens,
+    /// The ends of the forest's scores, of the plot that is brushed.
+    pub forest_range: (f64, f64),
+    /// Reasons are looked at of flagged records with at least this score: there may be too many for all.
+    pub reasoned_from: f32,
+}
+
+/// Records whose reasons are looked at, at most: a worker explains some thousands a second.
+pub(super) const MOST_REASONED: usize = 5000;
+
+/// A record as it is seen.
+pub(super) struct Seen<'a> {
+    /// Its place in the chunk.
+    pub row: u32,
+    pub score: f32,
+    pub forest: f32,
+    /// NaN without a network.
+    pub probability: f32,
+    /// Whether the lens shows it.
+    pub is_shown: bool,
+    pub is_flagged: bool,
+    /// The rule of the allow-list that keeps it from being flagged.
+    pub allowed: Option<usize>,
+    pub is_true: Option<bool>,
+    pub note: &'a str,
+    /// The tags of its reasons, if somebody asked for them.
+    pub reasons: &'a [&'a str],
+}
+
+/// The tags of the reasons of rows of the file, so that they are found once for each run.
+pub(super) type Tags = FxHashMap<u32, Vec<String>>;
+
+/// Calls `each` for every record of the chunk. `wants_reasons` asks for the reasons of those that are flagged.
+pub(super) fn look(
+    sight: &Sight,
+    records: &Records,
+    scores: &[Bulk],
+    ready: &Ready,
+    tags: &mut Tags,
+    wants_reasons: bool,
+    mut each: impl FnMut(&Seen) -> Result<()>,
+) -> Result<()> {
+    let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score)] = scores else {
+        return Err(Error::new("The scores did not come with the records"));
+    };
+    let (lens, table, schema) = (&sight.lens, records.table, &ready.schema);
+    let query = query::parse(&lens.filter, schema)?;
+    let mut query: BoundQuery = query.bind(table, schema);
+    let mut allow: BoundAllowList = lens.allow_list.bind(table, schema);
+    let mut verdicts: BoundVerdicts = lens.verdicts.bind(table, schema);
+    let needs_reasons = wants_reasons || query.needs_reasons() || allow.needs_reasons() || verdicts.needs_reasons();
+    let needs_text = query.needs_text() || allow.needs_text() || verdicts.needs_text();
+    let has_labels = !schema.normal_labels.is_empty();
+    let labels = if has_labels { schema::labels(table, schema) } else { None }.unwrap_or_default();
+    let grid = DensityGrid::new(sight.forest_range.0, sight.forest_range.1);
+    let view = if needs_reasons { ready.detector.record.view(table, schema)? } else { None };
+    let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+    let explainer = if needs_reasons { Some(ready.explainer()?) } else { None };
+    let mut explainer = explainer.map(|explainer| explainer.bind(seen_as, view_schema)).transpose()?;
+    let text = if needs_text { Some(records.bytes()?) } else { None };
+    for row in 0..table.n_rows() {
+        let number = |of: &[f32]| of.get(row).copied().unwrap_or(f32::NAN);
+        let (forest, probability, score) = (number(forest), number(dnn), number(score));
+        let file_row = records.chunk.first_row + row as u32;
+        let is_high = score >= lens.threshold;
+        if let Some(explainer) = explainer.as_mut().filter(|_| is_high && score >= sight.reasoned_from) {
+            find_tags(tags, file_row, row as u32, explainer)?;
+        }
+        let reasons: Vec<&str> = match (needs_reasons && is_high).then(|| tags.get(&file_row)).flatten() {
+            Some(tags) => tags.iter().map(String::as_str).collect(),
+            None => Vec::new(),
+        };
+        let mut facts = RowFacts {
+            file_row,
+            score,
+            forest,
+            network: probability,
+            flagged: is_high,
+            label: labels.get(row).copied().unwrap_or(schema::UNKNOWN),
+            reasons: &reasons,
+            record: text.as_ref().map_or(&[], |bytes| records.record(bytes, row)),
+            ..RowFacts::default()
+        };
+        let (is_true, note) = verdicts.of(row as u32, &facts);
+        facts.verdict = is_true;
+        facts.note = note;
+        let allowed = allow.rule_of(row as u32, &facts);
+        facts.flagged = is_high && allowed.is_none();
+        let is_shown = query.matches(row as u32, &facts)
+            && (allowed.is_none() || lens.shows_allowed)
+            && (facts.flagged || !lens.flagged_only)
+            && lens.brush.is_none_or(|brush| grid.holds(brush, forest, probability));
+        let is_flagged = facts.flagged;
+        each(&Seen {
+            row: row as u32,
+            score,
+            forest,
+            probability,
+            is_shown,
+            is_flagged,
+            allowed: allowed.filter(|_| is_high),
+            is_true,
+            note,
+            reasons: &reasons,
+        })?;
+    }
+    Ok(())
+}
+
+fn find_tags(tags: &mut Tags, file_row: u32, row: u32, explainer: &mut BoundExplainer) -> Result<()> {
+    if !tags.contains_key(&file_row) {
+        let reasons = explainer.reasons(row)?;
+        tags.insert(file_row, reasons.into_iter().map(|reason| reason.tag).collect());
+    }
+    Ok(())
+}

@@ -1,0 +1,352 @@
+//! What the records that a lens shows have in common: groups, pairs that call like clockwork, what to look at first, and when
+//! which of the first entities was odd. Two sweeps, since the lanes of time are those of the first groups.
+
+use super::crew::{self, Ready, Records};
+use super::lens::{Sight, Tags, look};
+use super::sweep::{Sweep, Swept};
+use super::{Dataset, Engine, Outcome, Run, Step, Work};
+use crate::error::{Error, Result};
+use crate::flow::{Part, Parts};
+use crate::groups::beacons::{PairFold, Pairs};
+use crate::groups::{GroupFold, GroupKind, Groups, leads};
+use crate::protocol::{Bulk, GroupList, Lanes, Lens, Progress, Reply, Stage, Stages, Survey};
+use crate::report::{Clock, Cuts, DensityGrid, Extent, QuadrantCounts, Swimlanes};
+use crate::schema::Schema;
+use crate::verdicts::Judged;
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+
+/// Leads that are named; nobody reads more at a time.
+const LEADS: usize = 10;
+/// Groups of each kind that are listed.
+const LISTED: usize = 50;
+/// Lanes, and columns of time: what fits on a screen.
+const LANES: usize = 12;
+const BUCKETS: u32 = 96;
+
+pub(super) struct Surveying {
+    lens: Lens,
+    state: State,
+}
+
+enum State {
+    Begun,
+    Counting(Box<Counting>),
+    Lanes(Box<Timing>),
+    Done,
+}
+
+struct Counting {
+    sight: Rc<Sight>,
+    sweep: Sweep,
+    cuts: Cuts,
+    found: Counts,
+}
+
+struct Timing {
+    survey: Box<Survey>,
+    sight: Rc<Sight>,
+    sweep: Sweep,
+    task: LaneTask,
+    found: Swimlanes,
+}
+
+/// What a crew does with a chunk's records.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Task {
+    Count(Sight, Cuts),
+    Lanes(Sight, LaneTask),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct LaneTask {
+    kind: GroupKind,
+    /// Empty: the counts of each chunk go into a copy.
+    lanes: Swimlanes,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Finding {
+    Counts(Box<Counts>),
+    Lanes(Swimlanes),
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Counts {
+    shown: u64,
+    flagged: u64,
+    reasoned: u64,
+    allowed: Vec<u64>,
+    idle_rules: Vec<(u32, String)>,
+    groups: Groups,
+    pairs: Pairs,
+    extent: Extent,
+    grid: Option<DensityGrid>,
+    quadrants: QuadrantCounts,
+    judged: Judged,
+}
+
+/// The clock of a file, by its first column of times.
+fn clock_of(schema: &Schema, dataset: &Dataset) -> Option<(usize, Clock)> {
+    let at = schema.time_column()?;
+    Some((at, Clock::of(&dataset.sample.columns[at])?))
+}
+
+impl Task {
+    pub fn perform(&self, records: &Records, bulk: &[Bulk], ready: &Ready, tags: &mut Tags) -> Result<Finding> {
+        match self {
+            Self::Count(sight, cuts) => {
+                count(sight, *cuts, records, bulk, ready, tags).map(|counts| Finding::Counts(Box::new(counts)))
+            }
+            Self::Lanes(sight, LaneTask { kind, lanes }) => {
+                let (schema, table) = (&ready.schema, records.table);
+                let parts = Parts::of(schema);
+                let mut lanes = lanes.clone();
+                let (Some(times), Some(entities)) = (schema.time_column(), column_of(*kind, &parts)) else {
+                    return Ok(Finding::Lanes(lanes));
+                };
+                let mut shown = Vec::new();
+                let mut scores = vec![f32::NAN; table.n_rows()];
+                look(sight, records, bulk, ready, tags, false, |seen| {
+                    if seen.is_shown && seen.allowed.is_none() {
+                        shown.push(seen.row);
+                        scores[seen.row as usize] = seen.score;
+                    }
+                    Ok(())
+                })?;
+                lanes.add_rows(&table.columns[times], &table.columns[entities], shown, &scores);
+                Ok(Finding::Lanes(lanes))
+            }
+        }
+    }
+}
+
+fn count(
+    sight: &Sight,
+    cuts: Cuts,
+    records: &Records,
+    bulk: &[Bulk],
+    ready: &Ready,
+    tags: &mut Tags,
+) -> Result<Counts> {
+    let (schema, table) = (&ready.schema, records.table);
+    let parts = Parts::of(schema);
+    let first_row = records.chunk.first_row;
+    let mut groups = GroupFold::new(&parts, table, schema, sight.lens.threshold);
+    let mut pairs = PairFold::new(&parts, table);
+    let clock = schema.time_column().and_then(|at| Some((&table.columns[at], Clock::of(&table.columns[at])?)));
+    let mut counts = Counts { allowed: vec![0; sight.lens.allow_list.rules.len()], ..Counts::default() };
+    if ready.detector.second.is_some() {
+        counts.grid = Some(DensityGrid::new(sight.forest_range.0, sight.forest_range.1));
+    }
+    look(sight, records, bulk, ready, tags, true, |seen| {
+        if let Some(count) = seen.allowed.and_then(|rule| counts.allowed.get_mut(rule)) {
+            *count += 1;
+        }
+        if !seen.is_shown {
+            return Ok(());
+        }
+        counts.shown += 1;
+        counts.flagged += u64::from(seen.is_flagged);
+        counts.reasoned += u64::from(seen.is_flagged && seen.score >= sight.reasoned_from);
+        counts.judged.add(seen.is_flagged, seen.is_true);
+        if let Some(grid) = &mut counts.grid {
+            grid.add(&[seen.forest], &[seen.probability]);
+            counts.quadrants.add(&[seen.forest], &[seen.probability], cuts);
+        }
+        if let Some((times, clock)) = clock
+            && let Some(seconds) = clock.seconds(times, seen.row)
+        {
+            counts.extent.add(seconds);
+        }
+        // What a person ignores is counted, but is no anomaly.
+        if seen.allowed.is_none() {
+            let file_row = first_row + seen.row;
+            groups.add(seen.row, file_row, seen.score, seen.reasons.first().copied());
+            if let Some(pairs) = &mut pairs {
+                pairs.add(seen.row, file_row);
+            }
+        }
+        Ok(())
+    })?;
+    let idle = sight.lens.allow_list.bind(table, schema).idle;
+    counts.idle_rules = idle.into_iter().map(|(rule, error)| (rule as u32, error.to_string())).collect();
+    counts.groups = groups.finish();
+    counts.pairs = pairs.map(PairFold::finish).unwrap_or_default();
+    Ok(counts)
+}
+
+impl Counts {
+    fn merge(&mut self, next: Self) {
+        self.shown += next.shown;
+        self.flagged += next.flagged;
+        self.reasoned += next.reasoned;
+        self.judged.merge(next.judged);
+        self.allowed.resize(self.allowed.len().max(next.allowed.len()), 0);
+        self.allowed.iter_mut().zip(next.allowed).for_each(|(sum, more)| *sum += more);
+        self.idle_rules = next.idle_rules;
+        self.groups.merge(next.groups);
+        self.pairs.merge(next.pairs);
+        self.extent.merge(&next.extent);
+        self.quadrants.merge(&next.quadrants);
+        match (&mut self.grid, next.grid) {
+            (Some(grid), Some(more)) => grid.merge(&more),
+            (grid, more) => *grid = grid.take().or(more),
+        }
+    }
+
+    fn survey(self, cuts: Cuts) -> Survey {
+        let list = |&kind: &GroupKind| {
+            let groups = self.groups.top(kind, LISTED);
+            (!groups.is_empty()).then(|| GroupList { kind, groups, others: self.groups.others(kind) })
+        };
+        Survey {
+            shown: self.shown,
+            flagged: self.flagged,
+            leads: leads(&self.groups, &self.pairs, LEADS),
+            groups: GroupKind::ALL.iter().filter_map(list).collect(),
+            allowed: self.allowed,
+            idle_rules: self.idle_rules,
+            lanes: None,
+            stages: self.grid.map(|grid| Stages { grid, cuts, counts: self.quadrants }),
+            judged: self.judged,
+            reasoned: self.reasoned,
+        }
+    }
+}
+
+/// The column whose values are the entities of this kind.
+fn column_of(kind: GroupKind, parts: &Parts) -> Option<usize> {
+    match kind {
+        GroupKind::Source => parts.column(Part::Source),
+        GroupKind::Destination => parts.column(Part::Destination),
+        GroupKind::Service => parts.column(Part::Service),
+        GroupKind::DestinationPort => parts.column(Part::DestinationPort),
+        _ => None,
+    }
+}
+
+/// Whose lanes are drawn: of the first of these kinds that the file has.
+const LANE_KINDS: [GroupKind; 4] =
+    [GroupKind::Source, GroupKind::Destination, GroupKind::Service, GroupKind::DestinationPort];
+
+impl Surveying {
+    pub(super) fn new(lens: Lens) -> Self {
+        Self { lens, state: State::Begun }
+    }
+
+    /// Does some more; the survey when it is done.
+    pub(super) fn advance(&mut self, engine: &mut Engine) -> Result<Advance> {
+        let (dataset, run) = (engine.dataset()?, engine.run()?.clone());
+        match &mut self.state {
+            State::Begun => {
+                let sight = Rc::new(run.sight(&self.lens));
+                let sweep = dataset.sweep(engine);
+                let counting = Counting { sight, sweep, cuts: run.cuts(), found: Counts::default() };
+                self.state = State::Counting(Box::new(counting));
+                Ok(Advance::Working(progress(&dataset, 0)))
+            }
+            State::Counting(counting) => {
+                let Counting { sight, sweep, cuts, found } = &mut **counting;
+                let task = |_, chunk: &_| {
+                    let task = Task::Count((**sight).clone(), *cuts);
+                    (crew::Task::Survey(Box::new(task)), run.scores_of(chunk))
+                };
+                match sweep.step(engine, task)? {
+                    Swept::Found(next) => match next.finding {
+                        crew::Finding::Surveyed(Finding::Counts(counts)) => found.merge(*counts),
+                        _ => return Err(Error::new("A worker gave another answer than it was asked for")),
+                    },
+                    Swept::Working => {}
+                    Swept::Waiting => return Ok(Advance::Waiting(progress(&dataset, sweep.done().0))),
+                    Swept::Done => {
+                        let State::Counting(counting) = std::mem::replace(&mut self.state, State::Done) else {
+                            unreachable!("it was matched");
+                        };
+                        return Ok(self.begin_lanes(engine, &dataset, &run, *counting));
+                    }
+                }
+                Ok(Advance::Working(progress(&dataset, sweep.done().0)))
+            }
+            State::Lanes(timing) => {
+                let Timing { sight, sweep, task, found, .. } = &mut **timing;
+                let order = |_, chunk: &_| {
+                    let task = Task::Lanes((**sight).clone(), task.clone());
+                    (crew::Task::Survey(Box::new(task)), run.scores_of(chunk))
+                };
+                match sweep.step(engine, order)? {
+                    Swept::Found(next) => match next.finding {
+                        crew::Finding::Surveyed(Finding::Lanes(more)) => found.merge(&more),
+                        _ => return Err(Error::new("A worker gave another answer than it was asked for")),
+                    },
+                    Swept::Working => {}
+                    Swept::Waiting => return Ok(Advance::Waiting(progress(&dataset, sweep.done().0))),
+                    Swept::Done => {
+                        let State::Lanes(timing) = std::mem::replace(&mut self.state, State::Done) else {
+                            unreachable!("it was matched");
+                        };
+                        let Timing { mut survey, task: LaneTask { kind, .. }, found, .. } = *timing;
+                        let list = survey.groups.iter().find(|list| list.kind == kind);
+                        let groups = list.iter().flat_map(|list| list.groups.iter().take(LANES));
+                        let queries = groups.map(|group| group.query.clone()).collect();
+                        survey.lanes = Some(Lanes { kind, lanes: found, queries });
+                        return Ok(Advance::Done(survey));
+                    }
+                }
+                Ok(Advance::Working(progress(&dataset, sweep.done().0)))
+            }
+            State::Done => unreachable!("a finished job is not stepped again"),
+        }
+    }
+
+    fn begin_lanes(&mut self, engine: &mut Engine, dataset: &Rc<Dataset>, run: &Run, counting: Counting) -> Advance {
+        let Counting { sight, cuts, found, .. } = counting;
+        let extent = found.extent;
+        let survey = Box::new(found.survey(cuts));
+        let schema = &run.ready.schema;
+        let parts = Parts::of(schema);
+        let of_kind = |kind: &GroupKind| {
+            let list = survey.groups.iter().find(|list| list.kind == *kind)?;
+            column_of(*kind, &parts)?;
+            let names = list.groups.iter().take(LANES).map(|group| group.parts[0].clone());
+            Some((*kind, names.collect::<Vec<_>>()))
+        };
+        let lanes = LANE_KINDS.iter().find_map(of_kind).and_then(|(kind, names)| {
+            let (_, clock) = clock_of(schema, dataset)?;
+            Some(LaneTask { kind, lanes: Swimlanes::new(clock, extent, names, BUCKETS)? })
+        });
+        match lanes {
+            Some(task) => {
+                let found = task.lanes.clone();
+                let timing = Timing { survey, sight, sweep: dataset.sweep(engine), task, found };
+                self.state = State::Lanes(Box::new(timing));
+                Advance::Working(progress(dataset, 0))
+            }
+            None => Advance::Done(survey),
+        }
+    }
+}
+
+/// How far a survey is.
+pub(super) enum Advance {
+    Working(Progress),
+    Waiting(Progress),
+    Done(Box<Survey>),
+}
+
+fn progress(dataset: &Dataset, n_chunks: u64) -> Progress {
+    let rows = dataset.rows_before(n_chunks);
+    Progress { stage: Stage::Surveying, done: rows, total: dataset.n_rows() as u64, rows }
+}
+
+impl Work for Surveying {
+    fn step(&mut self, engine: &mut Engine) -> Result<Step> {
+        Ok(match self.advance(engine)? {
+            Advance::Working(progress) => Step::Working(progress),
+            Advance::Waiting(progress) => Step::Waiting(progress),
+            Advance::Done(survey) => {
+                Step::Done(Outcome { reply: Reply::Surveyed(survey), bulk: Vec::new(), written: None })
+            }
+        })
+    }
+}
