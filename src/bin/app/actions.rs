@@ -8,13 +8,13 @@ pub use look::RECORDS_TITLE;
 
 use crate::client::{Client, News, Purpose};
 use crate::state::{
-    Activity, ActivityKind, Checking, Comparing, Draft, Explaining, Notice, Outcome, ReferenceFile, Remedy, Side, Sort,
-    Source, State, Tone,
+    Activity, ActivityKind, CachedRow, Checking, Comparing, Draft, Explaining, Notice, Outcome, ReferenceFile, Remedy,
+    Side, Sort, Source, State, Tone,
 };
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use oddflow::error::Error;
-use oddflow::protocol::{Analysis, Bulk, JobId, Opened, Reference, ReportFormat, Reply, Request, RowView};
+use oddflow::protocol::{Analysis, Bulk, JobId, Opened, Reference, Reply, ReportFormat, Request, RowView};
 use oddflow::report::{Columns, Ranking};
 use oddflow::schema::Schema;
 use oddflow::session::Budget;
@@ -196,24 +196,24 @@ impl App {
         if !self.state.engine_has_file.get_untracked() {
             return;
         }
+        let reasons_from = self.state.threshold.get_untracked();
         let missing = self.state.cells.try_update_value(|cache| {
             if cache.rows.len() > MAX_CACHED_ROWS {
                 cache.rows.clear();
             }
-            let wanted = rows.filter(|row| !cache.rows.contains_key(row) && !cache.pending.contains(row));
-            let missing = wanted.collect::<Vec<_>>();
+            let missing = rows.filter(|&row| cache.lacks(row, reasons_from)).collect::<Vec<_>>();
             cache.pending.extend(&missing);
             missing
         });
         if let Some(rows) = missing.filter(|rows| !rows.is_empty()) {
-            self.send(Purpose::Rows(rows.clone()), Request::Rows { rows }, None);
+            self.send(Purpose::Rows(rows.clone(), reasons_from), Request::Rows { rows, reasons_from }, None);
         }
     }
 
     /// The cells of a row, if they are here; hears of them when they come.
     pub fn cells(self, row: u32) -> Option<Arc<RowView>> {
         self.state.cells_version.track();
-        self.state.cells.with_value(|cache| cache.rows.get(&row).cloned())
+        self.state.cells.with_value(|cache| cache.rows.get(&row).map(|cached| cached.view.clone()))
     }
 
     /// Shows a record in the side panel.
@@ -227,7 +227,8 @@ impl App {
     /// Opens the one-record form with the cells of a row, or as it was left.
     pub fn edit_record(self, from: Option<u32>) {
         let state = self.state;
-        let cells = from.and_then(|row| state.cells.with_value(|cache| cache.rows.get(&row).cloned()));
+        let cells =
+            from.and_then(|row| state.cells.with_value(|cache| cache.rows.get(&row).map(|cached| cached.view.clone())));
         if let Some(record) = cells {
             state.form.set_value(record.cells.clone());
             state.form_origin.set(from);
@@ -410,16 +411,16 @@ impl App {
                 state.arranging.set(false);
                 self.problem(error);
             }
-            (Purpose::Rows(_), Reply::Rows(rows)) => {
+            (Purpose::Rows(_, reasons_from), Reply::Rows(rows)) => {
                 state.cells.update_value(|cache| {
                     for record in rows {
                         cache.pending.remove(&record.row);
-                        cache.rows.insert(record.row, Arc::new(record));
+                        cache.rows.insert(record.row, CachedRow { view: Arc::new(record), reasons_from });
                     }
                 });
                 state.cells_version.update(|version| *version += 1);
             }
-            (Purpose::Rows(rows), reply @ (Reply::Failed(_) | Reply::Cancelled)) => {
+            (Purpose::Rows(rows, _), reply @ (Reply::Failed(_) | Reply::Cancelled)) => {
                 state.cells.update_value(|cache| {
                     for row in rows {
                         cache.pending.remove(&row);

@@ -204,8 +204,28 @@ impl Default for Sort {
 /// Rows whose cells are here or on their way.
 #[derive(Default)]
 pub struct CellCache {
-    pub rows: FxHashMap<u32, Arc<RowView>>,
+    pub rows: FxHashMap<u32, CachedRow>,
     pub pending: FxHashSet<u32>,
+}
+
+pub struct CachedRow {
+    pub view: Arc<RowView>,
+    /// Its reason was asked for if it scores at least this.
+    pub reasons_from: f32,
+}
+
+impl CellCache {
+    /// Whether a row is not here, or lacks a reason that it should have, and is not on its way.
+    pub fn lacks(&self, row: u32, reasons_from: f32) -> bool {
+        let has_all = |cached: &CachedRow| {
+            let score = cached.view.scores.map_or(f32::NAN, |scores| scores.score);
+            cached.reasons_from <= reasons_from
+                || score.is_nan()
+                || score < reasons_from
+                || score >= cached.reasons_from
+        };
+        !self.pending.contains(&row) && !self.rows.get(&row).is_some_and(has_all)
+    }
 }
 
 /// What the panel beside the table shows.
@@ -397,7 +417,9 @@ impl State {
 
     /// Whether the lens shows less than all records that are not ignored.
     pub fn is_narrowed(&self) -> bool {
-        self.filter.with(|filter| !filter.trim().is_empty()) || self.brush.with(Option::is_some) || self.flagged_only.get()
+        self.filter.with(|filter| !filter.trim().is_empty())
+            || self.brush.with(Option::is_some)
+            || self.flagged_only.get()
     }
 
     /// Whether the run's own order is what the table shows, so that the worker need not sort. The odd records are then

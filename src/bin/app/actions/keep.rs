@@ -62,9 +62,10 @@ impl App {
             Err(error) => self.problem(error),
             Ok(session) => {
                 let session = Arc::new(session);
-                let same = self.state.opened.with_untracked(|opened| {
-                    opened.as_ref().map(|opened| session.file.compare(&identity(opened)))
-                });
+                let same = self
+                    .state
+                    .opened
+                    .with_untracked(|opened| opened.as_ref().map(|opened| session.file.compare(&identity(opened))));
                 self.state.waiting.set(Some(Waiting::Session(session.clone())));
                 match same {
                     Some(Same::Yes | Same::Renamed | Same::Grown) => self.resume(&session),
@@ -103,7 +104,10 @@ impl App {
             Some(Waiting::Session(session)) if session.file.compare(&identity(opened)) == Same::No => {
                 self.state.waiting.set(None);
                 let what = format!("{} is not the file of the session, {}", opened.name, session.file.name);
-                self.inform(Error::new(what).advice("The session was put aside; open it again with its own file"), None);
+                self.inform(
+                    Error::new(what).advice("The session was put aside; open it again with its own file"),
+                    None,
+                );
             }
             Some(Waiting::Session(session)) => self.take_setup(&session.setup),
             Some(Waiting::Link(setup)) => self.take_setup(&setup),

@@ -168,7 +168,8 @@ impl App {
 
     /// Ignores what a rule finds.
     pub fn ignore(self, rule: Rule) {
-        let known = self.state.allow_list.with_untracked(|list| list.rules.iter().any(|known| known.query == rule.query));
+        let known =
+            self.state.allow_list.with_untracked(|list| list.rules.iter().any(|known| known.query == rule.query));
         self.change_rules(|rules| match known {
             // Switched off before, and now wanted again.
             true => rules.iter_mut().filter(|known| known.query == rule.query).for_each(|known| known.enabled = true),

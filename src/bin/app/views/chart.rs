@@ -37,7 +37,8 @@ pub fn LineChart(chart: Signal<Chart>) -> impl IntoView {
                 view! { <path class=class d=line(points, &chart.x, &chart.y, plot.get())/> }
             };
             let guides = chart.guides.iter().map(|guide| draw("guide".into(), &guide.points));
-            let series = chart.series.iter().enumerate().map(|(at, series)| draw(format!("curve curve-{at}"), &series.points));
+            let series =
+                chart.series.iter().enumerate().map(|(at, series)| draw(format!("curve curve-{at}"), &series.points));
             let marks = chart.marks.iter().map(|mark| {
                 let [x, y] = place(mark.at, &chart.x, &chart.y, plot.get());
                 view! { <circle class="curve-mark" cx=x cy=y r="5"/> }
@@ -47,7 +48,11 @@ pub fn LineChart(chart: Signal<Chart>) -> impl IntoView {
     };
     let legend = move || {
         chart.with(|chart| {
-            let series = chart.series.iter().enumerate().map(|(at, series)| (format!("key key-curve-{at}"), series.name.clone()));
+            let series = chart
+                .series
+                .iter()
+                .enumerate()
+                .map(|(at, series)| (format!("key key-curve-{at}"), series.name.clone()));
             let guides = chart.guides.iter().map(|guide| ("key key-guide".to_owned(), guide.name.clone()));
             let marks = chart.marks.iter().map(|mark| ("key key-mark".to_owned(), mark.label.clone()));
             let keys = series.chain(guides).chain(marks);

@@ -1,5 +1,6 @@
 //! The open file held against another, such as yesterday's: what has drifted, and what is new.
 
+use super::chart::LineChart;
 use crate::actions::use_app;
 use crate::state::Comparing;
 use leptos::html;
@@ -31,9 +32,11 @@ pub fn Compare() -> impl IntoView {
     };
     let busy = move || state.activity.with(Option::is_some) || !state.engine_has_file.get();
     let name = move || state.reference.with(|reference| reference.as_ref().map(|reference| reference.name.clone()));
-    let words = move || match name() {
+    let words = move || {
+        match name() {
         Some(name) => format!("Against {name}."),
         None => "Choose a file with the same columns, such as yesterday's: what has changed, and which addresses and ports are new?".into(),
+    }
     };
     view! {
         <div class="panel-head">
@@ -59,29 +62,24 @@ pub fn Compare() -> impl IntoView {
 #[component]
 fn Compared(done: Arc<(Comparison, Option<ScoreChange>)>) -> impl IntoView {
     let (comparison, scores) = &*done;
+    let report = comparison.report(scores.as_ref());
     let lacking = |names: &[String], file: &str| {
         (!names.is_empty()).then(|| {
             let what = plural(names.len() as u64, "column", "columns");
             view! { <li>"Only " {file.to_owned()} " has " {what} ": " {names.join(", ")} "."</li> }
         })
     };
-    let flagged = scores.as_ref().map(|scores| {
-        view! {
-            <li>
-                {scores.words.clone()} " At this threshold " {count(scores.flagged_other)} " records are odd here, and "
-                {count(scores.flagged_base)} " in " {comparison.base.name.clone()} "."
-            </li>
-        }
-    });
     view! {
         <ul class="plain-list words">
-            {comparison.words.iter().map(|words| view! { <li>{words.clone()}</li> }).collect_view()}
-            {flagged}
+            {report.words.into_iter().map(|words| view! { <li>{words}</li> }).collect_view()}
             {lacking(&comparison.only_in_base, &comparison.base.name)}
             {lacking(&comparison.only_in_other, &comparison.other.name)}
         </ul>
+        <div class="line-charts">
+            {report.charts.into_iter().map(|chart| view! { <LineChart chart=Signal::stored(chart)/> }).collect_view()}
+        </div>
         <div class="compare-tables">
-            {comparison.tables().into_iter().map(|table| view! { <Table table/> }).collect_view()}
+            {report.tables.into_iter().map(|table| view! { <Table table/> }).collect_view()}
         </div>
     }
 }
@@ -94,6 +92,7 @@ fn Table(table: ReportTable) -> impl IntoView {
     view! {
         <div class="compare-table">
             <h3>{table.title.clone()}</h3>
+            <p class="hint">{table.note}</p>
             <div class="scroll-box" role="region" tabindex="0" aria-label=table.title>
                 <table class="list">
                     <thead><tr>{table.columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr></thead>

@@ -24,7 +24,9 @@ pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
         .collect();
     let views = StoredValue::new(views);
     // A link may ask for a panel that this file has nothing for.
-    let open = Memo::new(move |_| Some(state.view.get()).filter(|view| views.with_value(|v| v.contains(view))).unwrap_or_default());
+    let open = Memo::new(move |_| {
+        Some(state.view.get()).filter(|view| views.with_value(|v| v.contains(view))).unwrap_or_default()
+    });
     let outcome = StoredValue::new(outcome);
     let keys = move |event: web_sys::KeyboardEvent| {
         let n = views.with_value(Vec::len);
@@ -44,7 +46,8 @@ pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
             let _ = tab.focus();
         }
     };
-    let kept = move || state.allow_list.with(|l| l.rules.len()) + state.verdicts.with(|v| v.rows.len() + v.groups.len());
+    let kept =
+        move || state.allow_list.with(|l| l.rules.len()) + state.verdicts.with(|v| v.rows.len() + v.groups.len());
     view! {
         <section class="explore" aria-label="Explore">
             <div class="tabs" role="tablist" aria-label="Panels" on:keydown=keys>

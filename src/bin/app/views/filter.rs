@@ -145,7 +145,14 @@ fn offer_id(place: usize) -> String {
 fn cursor_of(input: &web_sys::HtmlInputElement) -> usize {
     let units = input.selection_start().ok().flatten().unwrap_or(u32::MAX) as usize;
     let mut seen = 0;
-    input.value().chars().take_while(|c| { seen += c.len_utf16(); seen <= units }).count()
+    input
+        .value()
+        .chars()
+        .take_while(|c| {
+            seen += c.len_utf16();
+            seen <= units
+        })
+        .count()
 }
 
 /// What narrows the records that are shown, each with a way to take it off.
@@ -159,7 +166,9 @@ pub fn Chips() -> impl IntoView {
         let parsed = state.outcome.with(|o| o.as_ref().and_then(|o| parse(&text, &o.analysis.schema).ok()));
         let chars: Vec<char> = text.chars().collect();
         let terms = parsed.map(|query| query.terms).unwrap_or_default().into_iter();
-        let terms = terms.map(|term| (chars.get(term.start..term.end).unwrap_or_default().iter().collect::<String>(), term.start, term.end));
+        let terms = terms.map(|term| {
+            (chars.get(term.start..term.end).unwrap_or_default().iter().collect::<String>(), term.start, term.end)
+        });
         terms.collect::<Vec<_>>()
     };
     let drop_term = move |start: usize, end: usize| {

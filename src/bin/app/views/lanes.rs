@@ -104,7 +104,9 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
         view! { <span class="tick-x" style:left=format!("{left}%")>{tick.label.clone()}</span> }
     });
     let names = drawn.with_value(|drawn| {
-        (0..n_lanes).map(|lane| view! { <span title=drawn.name(lane).to_owned()>{drawn.name(lane).to_owned()}</span> }).collect_view()
+        (0..n_lanes)
+            .map(|lane| view! { <span title=drawn.name(lane).to_owned()>{drawn.name(lane).to_owned()}</span> })
+            .collect_view()
     });
     view! {
         <div class="lanes">
@@ -153,7 +155,12 @@ fn cell_words(drawn: &Swimlanes, lane: usize, bucket: usize) -> String {
     let time = time::format(from);
     match drawn.rows.get(cell).copied().unwrap_or(0) {
         0 => format!("{}, {time}: no record", drawn.name(lane)),
-        n => format!("{}, {time}: {}, highest score {}", drawn.name(lane), plural(n.into(), "record", "records"), score(drawn.best[cell])),
+        n => format!(
+            "{}, {time}: {}, highest score {}",
+            drawn.name(lane),
+            plural(n.into(), "record", "records"),
+            score(drawn.best[cell])
+        ),
     }
 }
 

@@ -19,6 +19,7 @@ const HEAD_HEIGHT: f64 = 36.0;
 const RECORD_WIDTH: f64 = 96.0;
 const SCORE_WIDTH: f64 = 148.0;
 const STAGE_WIDTH: f64 = 96.0;
+const WHY_WIDTH: f64 = 360.0;
 /// Rows and columns that are ready beyond the edges of the window.
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
@@ -122,15 +123,17 @@ fn on_settled<T: Clone + PartialEq + Send + Sync + 'static>(
 /// The columns before those of the file.
 #[derive(Clone, Copy, PartialEq)]
 struct Lead {
-    key: SortKey,
+    /// Reasons are words, by which nobody sorts.
+    key: Option<SortKey>,
     name: &'static str,
     width: f64,
 }
 
-const RECORD: Lead = Lead { key: SortKey::Record, name: "Record", width: RECORD_WIDTH };
-const SCORE: Lead = Lead { key: SortKey::Score, name: "Score", width: SCORE_WIDTH };
-const FOREST: Lead = Lead { key: SortKey::ForestScore, name: "Forest", width: STAGE_WIDTH };
-const NETWORK: Lead = Lead { key: SortKey::DnnProbability, name: "Network", width: STAGE_WIDTH };
+const RECORD: Lead = Lead { key: Some(SortKey::Record), name: "Record", width: RECORD_WIDTH };
+const SCORE: Lead = Lead { key: Some(SortKey::Score), name: "Score", width: SCORE_WIDTH };
+const FOREST: Lead = Lead { key: Some(SortKey::ForestScore), name: "Forest", width: STAGE_WIDTH };
+const NETWORK: Lead = Lead { key: Some(SortKey::DnnProbability), name: "Network", width: STAGE_WIDTH };
+const WHY: Lead = Lead { key: None, name: "Why", width: WHY_WIDTH };
 
 #[component]
 fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
@@ -145,7 +148,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
     let cursor = RwSignal::new(None::<usize>);
 
     // Without a network the score is the forest's.
-    let leads = if outcome.has_network { vec![SCORE, RECORD, FOREST, NETWORK] } else { vec![SCORE, RECORD] };
+    let leads = if outcome.has_network { vec![SCORE, WHY, RECORD, FOREST, NETWORK] } else { vec![SCORE, WHY, RECORD] };
     let lead_width = leads.iter().map(|lead| lead.width).sum::<f64>();
     let total_width = lead_width + outcome.columns.total();
     let n_columns = leads.len() + outcome.columns.len();
@@ -268,7 +271,11 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             style=("--columns", move || template.get()) node_ref=node on:scroll=scrolled on:keydown=keys>
             <div class="grid-head" role="row" aria-rowindex="1" style:width=format!("{total_width}px")>
                 {leads.with_value(|leads| leads.iter().enumerate().map(|(at, lead)| {
-                    let class = if at == 0 { "cell head number sticky" } else { "cell head number" };
+                    let class = match lead.key {
+                        Some(SortKey::Score) => "cell head number sticky",
+                        Some(_) => "cell head number",
+                        None => "cell head plain",
+                    };
                     head(app, class, lead.key, lead.name.to_owned(), at + 1)
                 }).collect_view())}
                 <div class="spacer" role="presentation"></div>
@@ -276,7 +283,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
                     let spec = &outcome.analysis.schema.columns[column];
                     let class = if is_numeric(spec.kind) { "cell head number" } else { "cell head" };
                     let at = leads.with_value(Vec::len) + column + 1;
-                    head(app, class, SortKey::Column(column as u32), spec.name.clone(), at)
+                    head(app, class, Some(SortKey::Column(column as u32)), spec.name.clone(), at)
                 })).collect_view()}
             </div>
             <div class="grid-track" role="rowgroup" style:height=move || format!("{}px", scroll.get().track()) style:width=format!("{total_width}px")>
@@ -312,7 +319,10 @@ fn template(leads: &[Lead], outcome: &Outcome, columns: &Range<usize>) -> String
 }
 
 /// A heading that sorts: first as most people want it (scores falling, the rest rising), then the other way round.
-fn head(app: App, class: &'static str, key: SortKey, name: String, at: usize) -> impl IntoView + use<> {
+fn head(app: App, class: &'static str, key: Option<SortKey>, name: String, at: usize) -> impl IntoView + use<> {
+    let Some(key) = key else {
+        return view! { <div class=class role="columnheader" aria-colindex=at.to_string()>{name}</div> }.into_any();
+    };
     let sort = app.state.sort;
     let falls_first = matches!(key, SortKey::Score | SortKey::ForestScore | SortKey::DnnProbability);
     let direction = move || match sort.get() {
@@ -335,6 +345,7 @@ fn head(app: App, class: &'static str, key: SortKey, name: String, at: usize) ->
             </button>
         </div>
     }
+    .into_any()
 }
 
 /// Asks for the cells in view once scrolling rests.
@@ -344,6 +355,8 @@ fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
         window.track();
         listing.track();
         app.state.engine_has_file.track();
+        // What is odd comes with its reason.
+        app.state.threshold.track();
         let fetch = move || {
             let window = window.get_untracked();
             listing.with_untracked(|listing| {
@@ -370,23 +383,30 @@ fn RecordRow(
     let scores = move || cells.with(|record| record.as_ref().and_then(|record| record.scores));
     let value = move || scores().map_or(f32::NAN, |scores| scores.score);
     let odd = Memo::new(move |_| value() >= state.threshold.get());
+    let reason =
+        move || cells.with(|record| record.as_ref().and_then(|record| record.reason.clone()).unwrap_or_default());
     let unscored = Memo::new(move |_| cells.with(|record| record.as_ref().is_some_and(|r| r.scores.is_none())));
     let share = move || outcome.with_value(|outcome| outcome.analysis.histogram.position(value().into())) * 100.0;
     let words =
         move |x: Option<f32>| if cells.with(Option::is_none) { String::new() } else { score(x.unwrap_or(f32::NAN)) };
-    let lead = move |lead: &Lead| {
+    let lead = move |(at, lead): (usize, &Lead)| {
+        let at = (at + 1).to_string();
         match lead.key {
-        SortKey::Score => view! {
-            <div class="cell score sticky" role="gridcell" aria-colindex="1">
+        Some(SortKey::Score) => view! {
+            <div class="cell score sticky" role="gridcell" aria-colindex=at>
                 <span class="score-track"><span class="score-bar" style:width=move || format!("{:.1}%", share())></span></span>
                 <span class="score-value">{move || words(Some(value()))}</span>
                 <span class="visually-hidden">{move || if unscored.get() { " unscored" } else if odd.get() { " odd" } else { "" }}</span>
             </div>
         }
         .into_any(),
-        SortKey::ForestScore => stage_cell(move || words(scores().map(|scores| scores.forest))),
-        SortKey::DnnProbability => stage_cell(move || words(scores().and_then(|scores| scores.probability))),
-        SortKey::Record | SortKey::Column(_) => stage_cell(move || count(u64::from(row) + 1)),
+        Some(SortKey::ForestScore) => stage_cell(at, move || words(scores().map(|scores| scores.forest))),
+        Some(SortKey::DnnProbability) => stage_cell(at, move || words(scores().and_then(|scores| scores.probability))),
+        Some(SortKey::Record | SortKey::Column(_)) => stage_cell(at, move || count(u64::from(row) + 1)),
+        None => view! {
+            <div class="cell why" role="gridcell" aria-colindex=at title=reason>{reason}</div>
+        }
+        .into_any(),
     }
     };
     let first_column = leads.with_value(Vec::len) + 1;
@@ -424,13 +444,13 @@ fn RecordRow(
             aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Closed).to_string()
             class:odd=move || odd.get() class:unscored=move || unscored.get() class:at-cursor=move || cursor.get() == Some(place)
             on:click=move |_| on_select(place)>
-            {leads.with_value(|leads| leads.iter().map(lead).collect_view())}
+            {leads.with_value(|leads| leads.iter().enumerate().map(lead).collect_view())}
             <div class="spacer" role="presentation"></div>
             {file_cells}
         </div>
     }
 }
 
-fn stage_cell(text: impl Fn() -> String + Send + 'static) -> AnyView {
-    view! { <div class="cell number lead" role="gridcell">{text}</div> }.into_any()
+fn stage_cell(at: String, text: impl Fn() -> String + Send + 'static) -> AnyView {
+    view! { <div class="cell number lead" role="gridcell" aria-colindex=at>{text}</div> }.into_any()
 }

@@ -108,7 +108,8 @@ fn Drawn(stages: Arc<Stages>) -> impl IntoView {
         view! { <span class="tick-y" style:bottom=format!("{bottom}%")>{tick.label.clone()}</span> }
     });
     let words = move || match shown() {
-        Some(b) => grid.with_value(|grid| format!("{}: {}", grid.brush_words(b), plural(grid.count_in(b), "record", "records"))),
+        Some(b) => grid
+            .with_value(|grid| format!("{}: {}", grid.brush_words(b), plural(grid.count_in(b), "record", "records"))),
         None => "No part is chosen.".into(),
     };
     let quadrant = |which: Quadrant| {
@@ -172,7 +173,8 @@ fn parts(grid: &DensityGrid) -> impl IntoView + use<> {
     let filled = all.filter_map(|(row, column)| {
         let part = Brush { columns: ends(column), rows: ends(row) };
         let n = grid.count_in(part);
-        (n > 0).then(|| view! { <tr><th scope="row">{grid.brush_words(part)}</th><td class="number">{count(n)}</td></tr> })
+        (n > 0)
+            .then(|| view! { <tr><th scope="row">{grid.brush_words(part)}</th><td class="number">{count(n)}</td></tr> })
     });
     filled.collect_view()
 }
@@ -187,7 +189,10 @@ fn BrushFields(brush: RwSignal<Option<Brush>>) -> impl IntoView {
                 let mut changed = brush.get_untracked().unwrap_or(whole);
                 set(&mut changed, cell.clamp(1, LAST + 1) - 1);
                 let sorted = |(a, b): (u8, u8)| (a.min(b), a.max(b));
-                brush.set(Some(Brush { columns: sorted(changed.columns), rows: sorted(changed.rows) }).filter(|b| *b != whole));
+                brush.set(
+                    Some(Brush { columns: sorted(changed.columns), rows: sorted(changed.rows) })
+                        .filter(|b| *b != whole),
+                );
             }
         };
         view! {

@@ -15,7 +15,8 @@ pub fn Why(explanation: Arc<Explanation>) -> impl IntoView {
         let reasons = explanation.reasons.iter().map(|reason| view! { <li>{reason.text.clone()} "."</li> });
         view! { <ol class="reasons">{reasons.collect_view()}</ol> }
     });
-    let nothing = explanation.reasons.is_empty().then(|| view! { <p class="nothing">{explanation.summary.clone()} "."</p> });
+    let nothing =
+        explanation.reasons.is_empty().then(|| view! { <p class="nothing">{explanation.summary.clone()} "."</p> });
     let forest = Part { of: explanation.forest, value: |bar| bar.forest };
     let network = explanation.network.map(|of| Part { of, value: |bar| bar.network });
     let bars = StoredValue::new(explanation.bars.clone());
