@@ -14,7 +14,7 @@ use crate::state::{
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use oddflow::error::Error;
-use oddflow::protocol::{Analysis, Bulk, JobId, Opened, Reference, Reply, ReportFormat, Request, RowView};
+use oddflow::protocol::{Analysis, Bulk, JobId, Lens, Opened, Reference, Reply, ReportFormat, Request, RowView};
 use oddflow::report::{Columns, Ranking};
 use oddflow::schema::Schema;
 use oddflow::session::Budget;
@@ -44,6 +44,8 @@ pub struct App {
     last_reference: StoredValue<Option<ReferenceFile>, LocalStorage>,
     arrange_job: StoredValue<JobId>,
     overview_job: StoredValue<JobId>,
+    /// Through what the overview was made, or is being made.
+    overview_lens: StoredValue<Option<Lens>>,
     survey_job: StoredValue<JobId>,
     check_job: StoredValue<JobId>,
     last_notice: StoredValue<u32>,
@@ -64,6 +66,7 @@ impl App {
             last_reference: StoredValue::new_local(None),
             arrange_job: StoredValue::new(0),
             overview_job: StoredValue::new(0),
+            overview_lens: StoredValue::new(None),
             survey_job: StoredValue::new(0),
             check_job: StoredValue::new(0),
             last_notice: StoredValue::new(0),
@@ -503,6 +506,7 @@ impl App {
         state.brush.set(None);
         state.comparison.set(Comparing::Nothing);
         self.settle_session();
+        self.overview_lens.set_value(None);
         // Another sort order or filter than the run's own is still wanted.
         self.arrange();
         self.survey();
@@ -529,6 +533,7 @@ impl App {
         state.survey.set(None);
         state.surveying.set(false);
         self.overview_job.set_value(0);
+        self.overview_lens.set_value(None);
         self.survey_job.set_value(0);
         state.view.set(Default::default());
         state.explanation.set(Explaining::Nothing);
@@ -543,6 +548,7 @@ impl App {
         state.activity.set(None);
         state.arranging.set(false);
         state.surveying.set(false);
+        self.overview_lens.set_value(None);
         state.engine_has_file.set(false);
         state.engine_has_reference.set(false);
         state.cells.update_value(|cache| cache.pending.clear());

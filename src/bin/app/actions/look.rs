@@ -8,6 +8,7 @@ use oddflow::allow::{Likeness, Rule};
 use oddflow::flow::Part;
 use oddflow::groups::Lead;
 use oddflow::protocol::{JobId, Reply, Request};
+use oddflow::query::{has_terms, toggle_terms};
 use oddflow::session::Budget;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
@@ -41,22 +42,30 @@ impl App {
     /// Asks what the records have in common: all of them, and, where that is something else, those that the lens shows.
     pub fn survey(self) {
         let state = self.state;
-        for job in [self.overview_job, self.survey_job] {
-            if state.surveying.get_untracked() && job.get_value() != 0 {
+        let cancel = |job: StoredValue<JobId>| {
+            if job.get_value() != 0 {
                 self.cancel_job(job.get_value());
+                job.set_value(0);
             }
-            job.set_value(0);
-        }
+        };
+        cancel(self.survey_job);
         if state.outcome.with_untracked(Option::is_none) || !state.engine_has_file.get_untracked() {
+            cancel(self.overview_job);
             state.surveying.set(false);
             return;
         }
         let (wide, lens, is_narrowed) = untrack(|| (state.wide_lens(), state.lens(), state.is_narrowed()));
-        state.surveying.set(true);
-        self.overview_job.set_value(self.send(Purpose::Survey, Request::Survey { lens: wide }, None));
+        if self.overview_lens.with_value(|made| made.as_ref() != Some(&wide)) {
+            cancel(self.overview_job);
+            self.overview_lens.set_value(Some(wide.clone()));
+            self.overview_job.set_value(self.send(Purpose::Survey, Request::Survey { lens: wide }, None));
+        }
         if is_narrowed {
             self.survey_job.set_value(self.send(Purpose::Survey, Request::Survey { lens }, None));
+        } else if self.overview_job.get_value() == 0 {
+            state.survey.set(state.overview.get_untracked());
         }
+        state.surveying.set(self.overview_job.get_value() != 0 || is_narrowed);
     }
 
     /// Asks why a record has its score.
@@ -90,6 +99,7 @@ impl App {
                 if [self.overview_job, self.survey_job].iter().any(|current| current.get_value() == job) =>
             {
                 state.surveying.set(false);
+                self.overview_lens.set_value(None);
                 self.problem(error);
             }
             (Purpose::Explain(row), reply) if state.explanation.get_untracked() == Explaining::Waiting(row) => {
@@ -131,19 +141,19 @@ impl App {
     }
 
     /// Narrows what is shown to the records that a query finds, or widens it again if it is narrowed so already.
-    pub fn toggle_term(self, query: &str) {
-        self.state.filter.update(|filter| {
-            *filter = match find_term(filter, query) {
-                Some(at) => format!("{} {}", filter[..at].trim_end(), filter[at + query.len()..].trim_start()),
-                None => format!("{filter} {query}"),
-            };
-            *filter = filter.trim().to_owned();
+    pub fn toggle_terms(self, query: &str) {
+        let toggled = self.state.outcome.with_untracked(|outcome| {
+            let schema = &outcome.as_ref()?.analysis.schema;
+            Some(self.state.filter.with_untracked(|filter| toggle_terms(filter, query, schema)))
         });
+        if let Some(filter) = toggled {
+            self.state.filter.set(filter);
+        }
     }
 
-    /// Whether the filter has this term.
-    pub fn has_term(self, query: &str) -> bool {
-        self.state.filter.with(|filter| find_term(filter, query).is_some())
+    /// Whether the filter has these terms.
+    pub fn has_terms(self, query: &str) -> bool {
+        self.state.filter.with(|filter| has_terms(filter, query))
     }
 
     /// Flags as many records as the person is ready to look at.
@@ -212,16 +222,6 @@ impl App {
             verdicts.set_group(query, is_true, &note.unwrap_or_default());
         });
     }
-}
-
-/// Where a query stands among the terms of a filter, in bytes.
-fn find_term(filter: &str, query: &str) -> Option<usize> {
-    if query.is_empty() {
-        return None;
-    }
-    let ends_a_term = |at: usize| filter[at..].chars().next().is_none_or(char::is_whitespace);
-    let begins_a_term = |at: usize| filter[..at].chars().next_back().is_none_or(char::is_whitespace);
-    filter.match_indices(query).map(|(at, _)| at).find(|&at| begins_a_term(at) && ends_a_term(at + query.len()))
 }
 
 fn reveal_records() {

@@ -4,7 +4,7 @@ use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use gloo::timers::callback::Timeout;
 use leptos::{html, prelude::*};
-use oddflow::query::{Completion, QueryError, complete, parse};
+use oddflow::query::{Completion, QueryError, complete, parse, without};
 use oddflow::report::{count, plural};
 use wasm_bindgen::JsCast;
 
@@ -55,11 +55,11 @@ pub fn FilterBox() -> impl IntoView {
     };
     let take = move |place: usize| {
         let Some(node) = input.get_untracked() else { return };
-        let Some(offer) = offers.with_untracked(|offers| offers.get(place).cloned()) else { return };
+        let Some(replacement) = offers.with_untracked(|offers| offers.get(place).cloned()) else { return };
         let text: Vec<char> = node.value().chars().collect();
-        let (before, after) = (&text[..offer.start.min(text.len())], &text[offer.end.min(text.len())..]);
-        let taken: String = before.iter().chain(&offer.text.chars().collect::<Vec<_>>()).chain(after).collect();
-        let cursor = offer.start + offer.text.chars().count();
+        let (before, after) = (&text[..replacement.start.min(text.len())], &text[replacement.end.min(text.len())..]);
+        let taken: String = before.iter().chain(&replacement.text.chars().collect::<Vec<_>>()).chain(after).collect();
+        let cursor = replacement.start + replacement.text.chars().count();
         node.set_value(&taken);
         let cursor16 = taken.chars().take(cursor).map(char::len_utf16).sum::<usize>() as u32;
         let _ = node.set_selection_range(cursor16, cursor16);
@@ -67,8 +67,8 @@ pub fn FilterBox() -> impl IntoView {
         offers.set(Vec::new());
         at.set(None);
         // A name goes on with its values.
-        if offer.text.ends_with(':') {
-            self::offer_values(offers, &taken, cursor, state);
+        if replacement.text.ends_with(':') {
+            offer(&taken, cursor);
         } else {
             pause.set_value(None);
             apply(taken);
@@ -77,7 +77,13 @@ pub fn FilterBox() -> impl IntoView {
     let keys = move |event: web_sys::KeyboardEvent| {
         let n = offers.with_untracked(Vec::len);
         match event.key().as_str() {
-            "ArrowDown" if n > 0 => at.update(|at| *at = Some(at.map_or(0, |at| (at + 1) % n))),
+            // All that can be asked for, before anything is typed.
+            "ArrowDown" if n == 0 => {
+                if let Some(node) = input.get_untracked() {
+                    offer(&node.value(), cursor_of(&node));
+                }
+            }
+            "ArrowDown" => at.update(|at| *at = Some(at.map_or(0, |at| (at + 1) % n))),
             "ArrowUp" if n > 0 => at.update(|at| *at = Some(at.map_or(n - 1, |at| (at + n - 1) % n))),
             // Tab goes on to the next field unless something was chosen.
             "Tab" if at.get_untracked().is_some() => take(at.get_untracked().unwrap_or(0)),
@@ -107,7 +113,6 @@ pub fn FilterBox() -> impl IntoView {
                 aria-activedescendant=move || at.get().map(offer_id) aria-invalid=move || error.with(Option::is_some).to_string()
                 aria-describedby="filter-error" autocomplete="off" spellcheck="false" autocapitalize="off" node_ref=input
                 prop:value=move || state.filter.get() on:input=typed on:keydown=keys disabled=disabled
-                on:focus=move |_| if let Some(node) = input.get_untracked() { offer(&node.value(), cursor_of(&node)) }
                 on:blur=move |_| { offers.set(Vec::new()); at.set(None); }/>
             <ul id="filter-offers" class="offers" role="listbox" aria-label="Completions" hidden=move || !open.get()>
                 {move || offers.get().into_iter().enumerate().map(|(place, offer)| view! {
@@ -127,14 +132,6 @@ pub fn FilterBox() -> impl IntoView {
             </p>
         </div>
     }
-}
-
-fn offer_values(offers: RwSignal<Vec<Completion>>, text: &str, cursor: usize, state: crate::state::State) {
-    let found = state.outcome.with_untracked(|outcome| {
-        let analysis = &outcome.as_ref()?.analysis;
-        Some(complete(text, cursor, &analysis.schema, Some(&analysis.background)))
-    });
-    offers.set(found.unwrap_or_default());
 }
 
 fn offer_id(place: usize) -> String {
@@ -172,11 +169,7 @@ pub fn Chips() -> impl IntoView {
         terms.collect::<Vec<_>>()
     };
     let drop_term = move |start: usize, end: usize| {
-        state.filter.update(|filter| {
-            let chars: Vec<char> = filter.chars().collect();
-            let rest = chars.iter().take(start).chain(chars.iter().skip(end)).collect::<String>();
-            *filter = rest.split_whitespace().collect::<Vec<_>>().join(" ");
-        });
+        state.filter.update(|filter| *filter = without(filter, start, end));
         focus_filter();
     };
     let ignored = move || state.n_ignored();

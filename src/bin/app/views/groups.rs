@@ -96,12 +96,12 @@ fn row(group: &Group, peak: u32, has_times: bool) -> impl IntoView + use<> {
     let query = group.query.clone();
     let filtered = {
         let query = query.clone();
-        Memo::new(move |_| app.has_term(&query))
+        Memo::new(move |_| app.has_terms(&query))
     };
     let label = match query.is_empty() {
         true => view! { <span>{group.label.clone()}</span> }.into_any(),
         false => view! {
-            <button type="button" class="group-button" aria-pressed=move || filtered.get().to_string() on:click=move |_| app.toggle_term(&query)>
+            <button type="button" class="group-button" aria-pressed=move || filtered.get().to_string() on:click=move |_| app.toggle_terms(&query)>
                 {group.label.clone()}
             </button>
         }

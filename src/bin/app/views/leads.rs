@@ -1,5 +1,6 @@
 //! What to look at first: up to ten things worth opening, why, and what can be done about each.
 
+use super::menu::Menu;
 use crate::actions::{App, use_app};
 use leptos::prelude::*;
 use oddflow::groups::Lead;
@@ -45,8 +46,20 @@ fn card(lead: Arc<Lead>, brief: bool) -> impl IntoView {
     let kinds = kinds(&lead);
     let title = lead.title.clone();
     let why = lead.why.iter().map(|words| view! { <p class="lead-why">{words.clone()} "."</p> }).collect_view();
-    let (shown, ignored) = (lead.clone(), lead.clone());
+    let shown = lead.clone();
     let verdict = Verdict { app, query: lead.query.clone() };
+    let answers = move || {
+        let ignored = lead.clone();
+        view! {
+            <button type="button" class="button small quiet" on:click=move |_| app.ignore_lead(&ignored)>"Ignore"</button>
+            {verdict.button("True alarm", true)}
+            {verdict.button("False alarm", false)}
+        }
+    };
+    let answers = match brief {
+        true => view! { <Menu label="More" name=format!("More about {title}") class="button small quiet">{answers()}</Menu> }.into_any(),
+        false => answers().into_any(),
+    };
     view! {
         <li class="lead-card" class:brief=brief>
             <div class="lead-text">
@@ -56,9 +69,7 @@ fn card(lead: Arc<Lead>, brief: bool) -> impl IntoView {
             </div>
             <div class="lead-actions" role="group" aria-label=format!("Actions for {title}")>
                 <button type="button" class="button small" on:click=move |_| app.show(&shown.query)>"Show its records"</button>
-                <button type="button" class="button small quiet" on:click=move |_| app.ignore_lead(&ignored)>"Ignore"</button>
-                {verdict.button("True alarm", true)}
-                {verdict.button("False alarm", false)}
+                {answers}
             </div>
         </li>
     }

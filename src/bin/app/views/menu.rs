@@ -8,6 +8,9 @@ use wasm_bindgen::JsCast;
 #[component]
 pub fn Menu(
     label: &'static str,
+    /// What it is called where the label alone does not tell it from others.
+    #[prop(optional, into)]
+    name: Option<String>,
     /// Class of the button.
     #[prop(default = "button")]
     class: &'static str,
@@ -33,6 +36,7 @@ pub fn Menu(
         }
     };
     let children = StoredValue::new(children);
+    let name = StoredValue::new(name.unwrap_or_else(|| label.to_owned()));
     view! {
         <div class="menu" on:focusout=left on:keydown=move |event| {
             if event.key() == "Escape" && open.get_untracked() {
@@ -40,13 +44,13 @@ pub fn Menu(
                 fold();
             }
         }>
-            <button type="button" class=class aria-expanded=move || open.get().to_string() disabled=move || disabled.get()
+            <button type="button" class=class aria-label=name.get_value() aria-expanded=move || open.get().to_string() disabled=move || disabled.get()
                 node_ref=button on:click=move |_| open.update(|open| *open = !*open)>
                 {label} {icon(Icon::Down)}
             </button>
             <Show when=move || open.get()>
                 <div class="menu-veil" on:click=move |_| open.set(false)></div>
-                <div class="menu-panel" role="group" aria-label=label>{children.with_value(|children| children())}</div>
+                <div class="menu-panel" role="group" aria-label=name.get_value()>{children.with_value(|children| children())}</div>
             </Show>
         </div>
     }

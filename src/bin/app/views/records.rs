@@ -87,8 +87,8 @@ fn listing(app: App) -> Listing {
     }
 }
 
-/// The worker is asked anew for order and survey when what they depend on has changed. What a person types or chooses is
-/// followed at once; a threshold that is being dragged is let settle first.
+/// The worker is asked anew for order and survey when what they depend on has changed and let settle: a threshold may be
+/// being dragged. Another sort order is followed at once.
 fn ask_on_change(app: App) {
     let state = app.state;
     let has_file = move || state.engine_has_file.get();
