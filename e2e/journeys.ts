@@ -1,6 +1,7 @@
 // What a person does, in the page's own words.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, type Locator, type Page } from "@playwright/test";
@@ -14,7 +15,7 @@ export async function start(page: Page) {
 }
 
 /** Gives the page a file, by path or with content of our own. */
-export async function give(page: Page, file: string | { name: string; mimeType: string; buffer: Buffer }) {
+export async function give(page: Page, file: string | string[] | { name: string; mimeType: string; buffer: Buffer }) {
   const chooser = page.getByLabel("Flow file");
   if ((await chooser.count()) === 0) await page.getByRole("button", { name: "New file" }).click();
   await chooser.setInputFiles(file);
@@ -41,16 +42,53 @@ export async function analyse(page: Page, file: Parameters<typeof give>[1]) {
   await expect(headline(page)).toBeVisible({ timeout: 120_000 });
 }
 
+/** A panel of the exploration, opened by its tab. */
+export async function panel(page: Page, name: string): Promise<Locator> {
+  await page.getByRole("tab", { name }).click();
+  return page.getByRole("tabpanel", { name });
+}
+
 /** The panel with what the labels say. */
-export function labels(page: Page): Locator {
-  return page.getByRole("complementary", { name: "Against the labels" });
+export function labels(page: Page): Promise<Locator> {
+  return panel(page, "Against the labels");
+}
+
+/** What to look at first, once it is known. */
+export async function leads(page: Page): Promise<Locator> {
+  const section = page.getByRole("region", { name: "What to look at first" });
+  await expect(section.getByRole("status")).toBeHidden({ timeout: 120_000 });
+  return section.getByRole("listitem");
+}
+
+export function records(page: Page): Locator {
+  return page.getByRole("grid", { name: "Records" });
+}
+
+export async function filter(page: Page, words: string) {
+  const box = page.getByRole("combobox", { name: "Filter records" });
+  await box.fill(words);
+  await box.press("Enter");
+}
+
+/** What axe-core finds wrong with the page as it is now. */
+export async function faults(page: Page): Promise<string[]> {
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  return page.evaluate(async () => {
+    const { violations } = await (window as any).axe.run();
+    return violations.map((fault: any) => `${fault.id}: ${fault.nodes.map((node: any) => node.html).join(" ")}`);
+  });
+}
+
+/** A download that a button starts. */
+export async function handed(page: Page, press: () => Promise<void>): Promise<{ name: string; bytes: Buffer }> {
+  const download = page.waitForEvent("download", { timeout: 60_000 });
+  await press();
+  return { name: (await download).suggestedFilename(), bytes: readFileSync(await (await download).path()) };
 }
 
 /** The annotated file as the page hands it out. */
 export async function download(page: Page): Promise<Buffer> {
-  const handed = page.waitForEvent("download", { timeout: 60_000 });
-  await page.getByRole("button", { name: "Download annotated CSV" }).click();
-  return readFileSync(await (await handed).path());
+  return (await handed(page, () => page.getByRole("button", { name: "Download annotated CSV" }).click())).bytes;
 }
 
 /** What `oddflow score` writes for the same file; the program has been built by then. */
@@ -97,4 +135,17 @@ export function aQuietDay(): string {
 
 function normalFlow(k: number): string {
   return `10.0.0.${k % 20},${["tcp", "udp"][k % 2]},${300 + ((k * k) % 977)},${4 + (k % 13)}`;
+}
+
+/** Flows of an ordinary network, and a host that calls the same other one every five minutes, with 300 bytes each time. */
+export function aBeacon(): string {
+  const lines = ["ts,src_ip,dst_ip,src_port,dst_port,proto,duration,bytes_sent,bytes_received"];
+  const flow = (ts: number, src: string, dst: string, port: number, sent: number, received: number) =>
+    lines.push(`${ts},${src},${dst},${40_000 + (lines.length % 20_000)},${port},tcp,${(1 + (lines.length % 7)) / 4},${sent},${received}`);
+  for (let i = 0; i < 3000; i++) {
+    const ts = 1_700_000_000 + ((i * i * 7919) % 86_400);
+    flow(ts, `10.0.0.${i % 40}`, `93.184.${(i * 31) % 200}.${(i * 17) % 250}`, [80, 443, 443, 53][i % 4], 200 + ((i * 977) % 9000), 300 + ((i * 613) % 90_000));
+  }
+  for (let k = 0; k < 280; k++) flow(1_700_000_000 + k * 300 + (k % 3), "10.0.0.99", "203.0.113.7", 8443, 300, 120);
+  return lines.join("\n") + "\n";
 }

@@ -16,10 +16,12 @@
 //! ever run, and no pattern takes longer than the length of the text times that of the pattern.
 
 mod complete;
+mod edit;
 mod matching;
 mod values;
 
 pub use complete::{Completion, complete};
+pub use edit::{has_terms, toggle_terms, without};
 pub use matching::{BoundQuery, RowFacts};
 pub use values::Value;
 

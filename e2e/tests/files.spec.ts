@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { readFileSync } from "node:fs";
 import { dataFile, expect, test } from "../fixtures.ts";
-import { analyse, counts, download, give, headline, labels, scoreByProgram, someFlows, start, text } from "../journeys.ts";
+import { analyse, counts, download, filter, give, headline, labels, scoreByProgram, someFlows, start, text } from "../journeys.ts";
 
 const real: { file: string; rows: number; format: string; pack?: string }[] = [
   { file: "nsl-kdd/KDDTrain+.txt", rows: 125_973, format: "NSL-KDD", pack: "nsl-kdd" },
@@ -34,8 +34,9 @@ test("on pure noise the page does not pretend skill", async ({ page }) => {
   const path = dataFile("seed/synthetic_network_traffic_10k.csv");
   await start(page);
   await analyse(page, path);
-  await expect(labels(page)).toContainText("No better than chance");
-  const auc = Number((await labels(page).innerText()).match(/Forest\s+(0\.\d+)/)![1]);
+  const judged = await labels(page);
+  await expect(judged).toContainText("No better than chance");
+  const auc = Number((await judged.innerText()).match(/Forest\s+(0\.\d+)/)![1]);
   expect(auc).toBeGreaterThan(0.45);
   expect(auc).toBeLessThan(0.55);
 });
@@ -101,7 +102,7 @@ test("markup and formulas in cells stay text", async ({ page }) => {
   const hostile = someFlows().replace("src_ip", "<b>src</b>") + "=cmd|' /C calc'!A0,tcp,1,2,<img src=x onerror=document.title='gone'>\n";
   await start(page);
   await analyse(page, text("<img src=x onerror=alert(1)>.csv", hostile));
-  await page.getByLabel("Filter records by text").fill("onerror");
+  await filter(page, "onerror");
   await expect(page.getByRole("grid", { name: "Records" }).getByText("<img src=x")).toBeVisible();
   await expect(page).toHaveTitle(/^Oddflow/);
   expect(await page.locator("main img").count()).toBe(0);

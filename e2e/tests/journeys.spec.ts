@@ -6,10 +6,12 @@ import {
   aQuietDay,
   counts,
   download,
+  filter,
   give,
   headline,
   labels,
   onDisk,
+  panel,
   scoreByProgram,
   someFlows,
   start,
@@ -46,16 +48,19 @@ test("the sample shows what labels say, and they follow the threshold", async ({
   const { odd, all } = await counts(page);
   expect(all).toBe(20_000);
   expect(odd).toBeGreaterThan(0);
-  await expect(labels(page)).toContainText("ROC AUC");
-  const before = await labels(page).innerText();
+  const judged = await labels(page);
+  await expect(judged).toContainText("ROC AUC");
+  const before = await judged.innerText();
 
+  await panel(page, "Threshold");
   const threshold = page.getByRole("slider", { name: "Threshold" });
   await threshold.focus();
   for (let i = 0; i < 5; i++) await threshold.press("PageDown");
   expect((await counts(page)).odd).toBeGreaterThan(odd);
-  expect(await labels(page).innerText()).not.toBe(before);
-  await page.getByLabel("flags").fill("50");
-  await page.getByLabel("flags").press("Enter");
+  expect(await (await labels(page)).innerText()).not.toBe(before);
+  await panel(page, "Threshold");
+  await page.getByLabel("Flags", { exact: true }).fill("50");
+  await page.getByLabel("Flags", { exact: true }).press("Enter");
   await expect.poll(async () => (await counts(page)).odd).toBeLessThanOrEqual(50);
 });
 
@@ -71,7 +76,7 @@ test("all records can be sorted, filtered and opened by keyboard", async ({ page
   await grid.getByRole("button", { name: "packets" }).click();
   await expect(grid.getByRole("row").nth(1)).toContainText("the odd one");
 
-  await page.getByLabel("Filter records by text").fill("ODD one");
+  await filter(page, "ODD one");
   await expect(grid).toHaveAttribute("aria-rowcount", "2");
   await grid.focus();
   await page.keyboard.press("ArrowDown");
@@ -105,7 +110,7 @@ test("roles and settings can be changed and run again", async ({ page }) => {
   await page.getByLabel("Trees").fill("20");
   // What the table is filtered by outlives the run.
   const grid = page.getByRole("grid", { name: "Records" });
-  await page.getByLabel("Filter records by text").fill("row 29");
+  await filter(page, "row 29");
   await expect(grid).toHaveAttribute("aria-rowcount", "12");
   await page.getByRole("button", { name: "Run again" }).click();
   await expect(page.getByText(/\b4\sinputs/)).toBeVisible();
@@ -117,7 +122,7 @@ test("a flood is warned about, and found once the normal records are named", asy
   await start(page);
   await analyse(page, flood);
   await expect(page.getByText("may be upside down")).toBeVisible();
-  await expect(labels(page)).toContainText("Worse than chance");
+  await expect(await labels(page)).toContainText("Worse than chance");
 
   // The warning leads to the setting.
   await page.getByRole("button", { name: "Name the normal records" }).press("Enter");

@@ -1,7 +1,6 @@
 // The page as it starts: under a sub-path, alone on the network, guarded by its policy, readable by everyone.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { expect, test } from "../fixtures.ts";
+import { faults } from "../journeys.ts";
 
 test("the page starts under a sub-path and says what it is", async ({ page }) => {
   await page.goto("./");
@@ -49,10 +48,5 @@ test("the policy forbids inline scripts, other hosts and forms", async ({ page, 
 test("the page has no accessibility faults that axe can find", async ({ page }) => {
   await page.goto("./");
   await expect(page.locator("#start-state")).toHaveCount(0);
-  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
-  const faults = await page.evaluate(async () => {
-    const { violations } = await (window as any).axe.run();
-    return violations.map((fault: any) => `${fault.id}: ${fault.nodes.map((node: any) => node.html).join(" ")}`);
-  });
-  expect(faults).toEqual([]);
+  expect(await faults(page)).toEqual([]);
 });

@@ -1,15 +1,23 @@
 //! What the page does: turns the person's wishes into requests to the worker, and the worker's words into state.
 
+mod keep;
+mod look;
+mod open;
+
+pub use look::RECORDS_TITLE;
+
 use crate::client::{Client, News, Purpose};
 use crate::state::{
-    Activity, ActivityKind, Checking, Draft, Notice, Outcome, ReferenceFile, Remedy, Side, Sort, Source, State, Tone,
+    Activity, ActivityKind, CachedRow, Checking, Comparing, Draft, Explaining, Notice, Outcome, ReferenceFile, Remedy,
+    Side, Sort, Source, State, Tone,
 };
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use oddflow::error::Error;
-use oddflow::protocol::{Analysis, Bulk, JobId, Opened, Reference, Reply, Request, RowView};
+use oddflow::protocol::{Analysis, Bulk, JobId, Lens, Opened, Reference, Reply, ReportFormat, Request, RowView};
 use oddflow::report::{Columns, Ranking};
 use oddflow::schema::Schema;
+use oddflow::session::Budget;
 use oddflow::web::Incoming;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
@@ -35,6 +43,11 @@ pub struct App {
     /// The same of the file of normal records.
     last_reference: StoredValue<Option<ReferenceFile>, LocalStorage>,
     arrange_job: StoredValue<JobId>,
+    overview_job: StoredValue<JobId>,
+    /// Through what the overview was made, or is being made.
+    overview_lens: StoredValue<Option<Lens>>,
+    survey_job: StoredValue<JobId>,
+    check_job: StoredValue<JobId>,
     last_notice: StoredValue<u32>,
 }
 
@@ -52,9 +65,15 @@ impl App {
             last_source: StoredValue::new_local(None),
             last_reference: StoredValue::new_local(None),
             arrange_job: StoredValue::new(0),
+            overview_job: StoredValue::new(0),
+            overview_lens: StoredValue::new(None),
+            survey_job: StoredValue::new(0),
+            check_job: StoredValue::new(0),
             last_notice: StoredValue::new(0),
         };
         app.client.set_value(Some(Client::start(move |news| app.hear(news))));
+        app.keep_rules();
+        app.take_link();
         app
     }
 
@@ -84,32 +103,6 @@ impl App {
         self.begin(ActivityKind::Open, name, job);
     }
 
-    pub fn open_file(self, file: web_sys::File) {
-        self.open(Source::File { name: file.name(), blob: file.into() });
-    }
-
-    /// Takes the first file and says so if there are more.
-    pub fn open_files(self, files: &web_sys::FileList) {
-        let Some(file) = files.get(0) else { return };
-        let (more, name) = (files.length() > 1, file.name());
-        self.open_file(file);
-        if more {
-            self.inform(Error::new(format!("Only {name} was opened")).advice("Open one file at a time"), None);
-        }
-    }
-
-    pub fn open_text(self, text: &str) {
-        if text.trim().is_empty() {
-            self.problem(Error::new("There is no text to read").advice("Paste some lines of a flow log"));
-            return;
-        }
-        let parts = js_sys::Array::of1(&text.into());
-        match web_sys::Blob::new_with_str_sequence(&parts) {
-            Ok(blob) => self.open(Source::File { name: "pasted.csv".into(), blob }),
-            Err(_) => self.problem(Error::new("The pasted text is too long").advice("Save it as a file and open that")),
-        }
-    }
-
     /// Reads a file of normal records, to fit to.
     pub fn open_reference(self, file: web_sys::File) {
         let reference = ReferenceFile { name: file.name(), blob: file.into(), rows: None };
@@ -122,6 +115,24 @@ impl App {
     fn send_reference(self, reference: &ReferenceFile) -> JobId {
         let request = Request::OpenReference { name: reference.name.clone() };
         self.send(Purpose::OpenReference, request, Some(reference.blob.clone()))
+    }
+
+    /// Holds the open file against that of normal records.
+    pub fn compare(self) {
+        let Some(opened) = self.state.opened.get_untracked() else { return };
+        if !self.state.engine_has_reference.get_untracked()
+            && let Some(reference) = self.state.reference.get_untracked()
+        {
+            self.send_reference(&reference);
+        }
+        let job = self.send(Purpose::Compare, Request::Compare, None);
+        self.begin(ActivityKind::Compare, opened.name.clone(), job);
+    }
+
+    /// Sets how much memory the columns of a file may take, from the next file on.
+    pub fn limit_memory(self, bytes: u64) {
+        self.state.limit.set(Some(bytes));
+        self.send(Purpose::Limit, Request::Limit { bytes }, None);
     }
 
     /// Leads to the setting that says which records are normal.
@@ -183,54 +194,29 @@ impl App {
         }
     }
 
-    /// Asks the worker for the order that the table wants. The run's own order needs no worker.
-    pub fn arrange(self) {
-        let state = self.state;
-        if state.arranging.get_untracked() {
-            self.cancel_job(self.arrange_job.get_value());
-        }
-        if state.outcome.with_untracked(Option::is_none) || untrack(|| state.in_natural_order()) {
-            state.arranging.set(false);
-            state.arranged.set(None);
-            return;
-        }
-        if !state.engine_has_file.get_untracked() {
-            return;
-        }
-        let Sort { key, descending } = state.sort.get_untracked();
-        let request = Request::Arrange {
-            sort: key,
-            descending,
-            filter: state.filter.get_untracked().trim().to_owned(),
-            at_least: state.flagged_only.get_untracked().then(|| state.threshold.get_untracked()),
-        };
-        state.arranging.set(true);
-        self.arrange_job.set_value(self.send(Purpose::Arrange, request, None));
-    }
-
     /// Fetches the cells of those rows that are not here yet.
     pub fn want_rows(self, rows: impl Iterator<Item = u32>) {
         if !self.state.engine_has_file.get_untracked() {
             return;
         }
+        let reasons_from = self.state.threshold.get_untracked();
         let missing = self.state.cells.try_update_value(|cache| {
             if cache.rows.len() > MAX_CACHED_ROWS {
                 cache.rows.clear();
             }
-            let wanted = rows.filter(|row| !cache.rows.contains_key(row) && !cache.pending.contains(row));
-            let missing = wanted.collect::<Vec<_>>();
+            let missing = rows.filter(|&row| cache.lacks(row, reasons_from)).collect::<Vec<_>>();
             cache.pending.extend(&missing);
             missing
         });
         if let Some(rows) = missing.filter(|rows| !rows.is_empty()) {
-            self.send(Purpose::Rows(rows.clone()), Request::Rows { rows }, None);
+            self.send(Purpose::Rows(rows.clone(), reasons_from), Request::Rows { rows, reasons_from }, None);
         }
     }
 
     /// The cells of a row, if they are here; hears of them when they come.
     pub fn cells(self, row: u32) -> Option<Arc<RowView>> {
         self.state.cells_version.track();
-        self.state.cells.with_value(|cache| cache.rows.get(&row).cloned())
+        self.state.cells.with_value(|cache| cache.rows.get(&row).map(|cached| cached.view.clone()))
     }
 
     /// Shows a record in the side panel.
@@ -238,12 +224,14 @@ impl App {
         self.want_rows(std::iter::once(row));
         self.state.selected.set(Some(row));
         self.state.side.set(Side::Record);
+        self.explain(row);
     }
 
     /// Opens the one-record form with the cells of a row, or as it was left.
     pub fn edit_record(self, from: Option<u32>) {
         let state = self.state;
-        let cells = from.and_then(|row| state.cells.with_value(|cache| cache.rows.get(&row).cloned()));
+        let cells =
+            from.and_then(|row| state.cells.with_value(|cache| cache.rows.get(&row).map(|cached| cached.view.clone())));
         if let Some(record) = cells {
             state.form.set_value(record.cells.clone());
             state.form_origin.set(from);
@@ -265,15 +253,33 @@ impl App {
         let Some(opened) = self.state.opened.get_untracked() else { return };
         let mut cells = self.state.form.get_value();
         cells.resize(opened.schema.columns.len(), String::new());
-        self.state.checked.set(Some(Checking::Waiting));
-        self.send(Purpose::Check, Request::Check { cells }, None);
+        // An answer on screen stays until the next one is there, so that moving a value does not flicker.
+        self.state.checked.update(|checked| {
+            if !matches!(checked, Some(Checking::Done(_))) {
+                *checked = Some(Checking::Waiting);
+            }
+        });
+        self.check_job.set_value(self.send(Purpose::Check, Request::Check { cells }, None));
     }
 
-    /// Writes the annotated file with the verdicts of the threshold on screen.
+    /// Writes the annotated file: all records, flagged and judged as they are on screen.
     pub fn export(self) {
+        let lens = untrack(|| self.state.lens());
+        self.write(ActivityKind::Export, Purpose::Export, Request::Export { lens });
+    }
+
+    /// Writes a report of what is on screen.
+    pub fn report(self, format: ReportFormat) {
+        let lens = untrack(|| self.state.lens());
+        let made = js_sys::Date::new_0().to_iso_string().as_string().map(|iso| iso.replace('T', " "));
+        let made = made.and_then(|iso| Some(format!("{} UTC", iso.get(..16)?)));
+        self.write(ActivityKind::Report, Purpose::Report, Request::Report { lens, format, made });
+    }
+
+    fn write(self, kind: ActivityKind, purpose: Purpose, request: Request) {
         let Some(opened) = self.state.opened.get_untracked() else { return };
-        let job = self.send(Purpose::Export, Request::Export { threshold: self.state.threshold.get_untracked() }, None);
-        self.begin(ActivityKind::Export, opened.name.clone(), job);
+        let job = self.send(purpose, request, None);
+        self.begin(kind, opened.name.clone(), job);
     }
 
     pub fn dismiss(self, id: u32) {
@@ -324,7 +330,12 @@ impl App {
         let is_current = state.activity.with_untracked(|a| a.as_ref().is_some_and(|a| a.job == job));
         match (purpose, incoming.message) {
             (
-                Purpose::Open | Purpose::OpenReference | Purpose::Analyze | Purpose::Export,
+                Purpose::Open
+                | Purpose::OpenReference
+                | Purpose::Analyze
+                | Purpose::Export
+                | Purpose::Report
+                | Purpose::Compare,
                 Reply::Progress(progress),
             ) if is_current => {
                 state.activity.update(|activity| {
@@ -345,6 +356,7 @@ impl App {
                         reference.rows = Some(rows);
                     }
                 });
+                state.comparison.set(Comparing::Nothing);
                 if is_current {
                     state.activity.set(None);
                     state.draft.update(|draft| draft.reference_file += 1);
@@ -357,7 +369,17 @@ impl App {
                     self.problem(error);
                 }
             }
-            (Purpose::Export, Reply::Exported { name }) if is_current => {
+            (Purpose::Compare, Reply::Compared { comparison, scores }) if is_current => {
+                state.activity.set(None);
+                state.comparison.set(Comparing::Done(Arc::new((*comparison, scores.map(|scores| *scores)))));
+            }
+            (Purpose::Compare, reply @ (Reply::Failed(_) | Reply::Cancelled)) if is_current => {
+                state.activity.set(None);
+                if let Reply::Failed(error) = reply {
+                    self.problem(error);
+                }
+            }
+            (Purpose::Export | Purpose::Report, Reply::Exported { name }) if is_current => {
                 state.activity.set(None);
                 if let Some(blob) = incoming.blob {
                     download(&name, &blob);
@@ -368,16 +390,16 @@ impl App {
                 state.source.set(self.last_source.get_value());
                 self.problem(error);
             }
-            (Purpose::Analyze | Purpose::Export, Reply::Failed(error)) if is_current => {
+            (purpose @ (Purpose::Analyze | Purpose::Export | Purpose::Report), Reply::Failed(error)) if is_current => {
                 state.activity.set(None);
-                state.file_open.set(true);
+                state.file_open.update(|open| *open |= purpose == Purpose::Analyze);
                 self.problem(error);
             }
             (Purpose::Open, Reply::Cancelled) if is_current => {
                 state.activity.set(None);
                 state.source.set(self.last_source.get_value());
             }
-            (Purpose::Analyze | Purpose::Export, Reply::Cancelled) if is_current => {
+            (Purpose::Analyze | Purpose::Export | Purpose::Report, Reply::Cancelled) if is_current => {
                 state.activity.set(None);
                 // Without a result, this is where one can be asked for.
                 state.file_open.update(|open| *open |= state.outcome.with_untracked(Option::is_none));
@@ -392,16 +414,16 @@ impl App {
                 state.arranging.set(false);
                 self.problem(error);
             }
-            (Purpose::Rows(_), Reply::Rows(rows)) => {
+            (Purpose::Rows(_, reasons_from), Reply::Rows(rows)) => {
                 state.cells.update_value(|cache| {
                     for record in rows {
                         cache.pending.remove(&record.row);
-                        cache.rows.insert(record.row, Arc::new(record));
+                        cache.rows.insert(record.row, CachedRow { view: Arc::new(record), reasons_from });
                     }
                 });
                 state.cells_version.update(|version| *version += 1);
             }
-            (Purpose::Rows(rows), reply @ (Reply::Failed(_) | Reply::Cancelled)) => {
+            (Purpose::Rows(rows, _), reply @ (Reply::Failed(_) | Reply::Cancelled)) => {
                 state.cells.update_value(|cache| {
                     for row in rows {
                         cache.pending.remove(&row);
@@ -412,12 +434,12 @@ impl App {
                     self.problem(error);
                 }
             }
-            (Purpose::Check, Reply::Checked(checked)) => state.checked.set(Some(Checking::Done(checked))),
+            (Purpose::Check, _) if job != self.check_job.get_value() => {}
+            (Purpose::Check, Reply::Checked(checked)) => state.checked.set(Some(Checking::Done(Arc::new(*checked)))),
             (Purpose::Check, Reply::Failed(error)) => state.checked.set(Some(Checking::Failed(error))),
             (Purpose::Check, Reply::Cancelled) => state.checked.set(None),
-            (Purpose::Pack, Reply::Failed(error)) => self.problem(error),
-            // Answers to what was given up meanwhile.
-            _ => {}
+            (Purpose::Pack | Purpose::Limit, Reply::Failed(error)) => self.problem(error),
+            (purpose, message) => self.looked(purpose, job, message),
         }
     }
 
@@ -438,6 +460,7 @@ impl App {
         state.file_open.set(false);
         state.choosing.set(false);
         state.opened.set(Some(opened.clone()));
+        self.settle_settings(&opened);
         self.send_analyze(&opened);
     }
 
@@ -456,7 +479,12 @@ impl App {
             ..state.draft.get_untracked()
         };
         state.draft.set(draft.clone());
-        state.threshold.set(analysis.threshold);
+        // A score of one run means nothing in another.
+        state.budget.update(|budget| {
+            if matches!(budget, Budget::Score(_)) {
+                *budget = Budget::Own;
+            }
+        });
         state.arranged.set(None);
         // They hold the scores of another run.
         state.cells.set_value(Default::default());
@@ -474,8 +502,18 @@ impl App {
             draft,
             elapsed,
         })));
+        // Columns of the new run may be others.
+        state.brush.set(None);
+        state.comparison.set(Comparing::Nothing);
+        self.settle_session();
+        self.overview_lens.set_value(None);
         // Another sort order or filter than the run's own is still wanted.
         self.arrange();
+        self.survey();
+        if let (Some(row), Side::Record) = (state.selected.get_untracked(), state.side.get_untracked()) {
+            self.want_rows(std::iter::once(row));
+            self.explain(row);
+        }
     }
 
     fn forget_outcome(self) {
@@ -486,10 +524,20 @@ impl App {
         state.arranged.set(None);
         state.arranging.set(false);
         state.selected.set(None);
-        state.side.set(Side::Rest);
+        state.side.set(Side::Closed);
         state.sort.set(Sort::default());
-        state.filter.set(String::new());
-        state.flagged_only.set(false);
+        self.clear_lens();
+        state.budget.set(Budget::Own);
+        state.verdicts.set(Default::default());
+        state.overview.set(None);
+        state.survey.set(None);
+        state.surveying.set(false);
+        self.overview_job.set_value(0);
+        self.overview_lens.set_value(None);
+        self.survey_job.set_value(0);
+        state.view.set(Default::default());
+        state.explanation.set(Explaining::Nothing);
+        state.comparison.set(Comparing::Nothing);
         state.checked.set(None);
         state.cells.set_value(Default::default());
     }
@@ -499,11 +547,16 @@ impl App {
         let busy_with = state.activity.get_untracked();
         state.activity.set(None);
         state.arranging.set(false);
+        state.surveying.set(false);
+        self.overview_lens.set_value(None);
         state.engine_has_file.set(false);
         state.engine_has_reference.set(false);
         state.cells.update_value(|cache| cache.pending.clear());
         if state.checked.get_untracked() == Some(Checking::Waiting) {
             state.checked.set(None);
+        }
+        if matches!(state.explanation.get_untracked(), Explaining::Waiting(_)) {
+            state.explanation.set(Explaining::Nothing);
         }
         if !again {
             let what = format!("The detector cannot start here ({})", cause.unwrap_or_default());

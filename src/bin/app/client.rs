@@ -22,6 +22,8 @@ const PACKS: [&str; 4] = ["cicids2017", "flow", "nsl-kdd", "unsw-nb15"];
 /// The files of a pack, in the order in which [`Request::AddPack`] wants them.
 const PACK_FILES: [&str; 3] = ["manifest.json", "forest.bin", "dnn.onnx"];
 
+/// A tab's memory bears no more.
+pub const MOST_WORKERS: usize = 8;
 /// How long a worker may take to answer a cancel before it is ended.
 const CANCEL_PATIENCE_MS: u32 = 5000;
 /// A worker that fails before it has loaded is tried again only so many times.
@@ -35,7 +37,14 @@ pub enum Purpose {
     OpenReference,
     Analyze,
     Arrange,
-    Rows(Vec<u32>),
+    Survey,
+    Explain(u32),
+    Rule,
+    Compare,
+    Report,
+    Limit,
+    /// Rows, and from which score on with their reasons.
+    Rows(Vec<u32>, f32),
     Check,
     Export,
 }
@@ -297,14 +306,20 @@ fn url(relative: &str) -> String {
 }
 
 /// As many as there are processors, within what a tab's memory bears; `?workers=` asks for another number.
-fn n_workers() -> usize {
-    const MOST: usize = 8;
+pub fn n_workers() -> usize {
     let window = gloo::utils::window();
     let asked = window.location().search().ok().and_then(|query| {
         let query = web_sys::UrlSearchParams::new_with_str(&query).ok()?;
         query.get("workers")?.parse().ok()
     });
-    asked.unwrap_or(window.navigator().hardware_concurrency() as usize).clamp(1, MOST)
+    asked.unwrap_or(window.navigator().hardware_concurrency() as usize).clamp(1, MOST_WORKERS)
+}
+
+/// Starts the page afresh with another number of workers.
+pub fn use_workers(n: usize) {
+    if n != n_workers() {
+        let _ = gloo::utils::window().location().set_search(&format!("workers={n}"));
+    }
 }
 
 fn worker_url() -> String {

@@ -1,10 +1,17 @@
 //! All that the page remembers, as signals. Views read it, `actions.rs` alone writes what the worker says.
 
 use leptos::prelude::*;
-use oddflow::error::Error;
-use oddflow::protocol::{Analysis, Checked, JobId, Opened, Progress, RoleChange, RowView, Settings, SortKey};
-use oddflow::report::{Columns, Ranking};
+use oddflow::allow::AllowList;
+use oddflow::compare::{Comparison, ScoreChange};
+use oddflow::error::{Error, Result};
+use oddflow::explain::Explanation;
+use oddflow::protocol::{
+    Analysis, Checked, JobId, Lens, Opened, Progress, RoleChange, RowView, Settings, SortKey, Survey,
+};
+use oddflow::report::{self, Brush, Columns, Cut, Ranking};
 use oddflow::schema::Role;
+use oddflow::session::{Budget, Session, Setup};
+use oddflow::verdicts::Verdicts;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -27,13 +34,39 @@ pub struct State {
     pub draft: RwSignal<Draft>,
     /// The last run. A failed or cancelled job leaves it as it is.
     pub outcome: RwSignal<Option<Arc<Outcome>>>,
-    /// A record is odd if its score is at least this. Starts as the detector's own threshold.
-    pub threshold: RwSignal<f32>,
-    /// How the table is sorted and filtered.
+    /// How many records the person wants to be flagged, and what that comes to; an error if it cannot be had.
+    pub budget: RwSignal<Budget>,
+    pub cut: Memo<Option<Result<Cut>>>,
+    /// A record is odd if its score is at least this.
+    pub threshold: Memo<f32>,
+    /// How the table is sorted.
     pub sort: RwSignal<Sort>,
+    /// Through what the records are looked at; see [`State::lens`].
     pub filter: RwSignal<String>,
     pub flagged_only: RwSignal<bool>,
-    /// The worker's answer to sort and filter; `None` while the run's own order serves.
+    pub brush: RwSignal<Option<Brush>>,
+    pub allow_list: RwSignal<AllowList>,
+    /// The lists before each change, the last one last, to undo it.
+    pub allow_past: RwSignal<Vec<AllowList>>,
+    pub shows_allowed: RwSignal<bool>,
+    /// Whether the allow-list is kept on this device.
+    pub keeps_allowed: RwSignal<bool>,
+    pub verdicts: RwSignal<Verdicts>,
+    /// What all records of the file have in common, whatever the filter: the answer to "what should I look at first?".
+    pub overview: RwSignal<Option<Arc<Survey>>>,
+    /// The same of those that the lens shows.
+    pub survey: RwSignal<Option<Arc<Survey>>>,
+    /// Whether an answer for the lens on screen is on its way.
+    pub surveying: RwSignal<bool>,
+    /// The panel of the exploration that is open.
+    pub view: RwSignal<View>,
+    /// Why the record in the side panel has its score.
+    pub explanation: RwSignal<Explaining>,
+    /// The open file held against that of normal records.
+    pub comparison: RwSignal<Comparing>,
+    /// What waits for a file to be opened.
+    pub waiting: RwSignal<Option<Waiting>>,
+    /// The worker's answer to sort and lens; `None` while the run's own order serves.
     pub arranged: RwSignal<Option<Arc<Vec<u32>>>>,
     /// Whether such an answer is on its way.
     pub arranging: RwSignal<bool>,
@@ -43,8 +76,6 @@ pub struct State {
     /// The record in the side panel, by row.
     pub selected: RwSignal<Option<u32>>,
     pub side: RwSignal<Side>,
-    /// Whether what the labels say is shown while the side panel rests.
-    pub quality_open: RwSignal<bool>,
     /// The one-record form: its texts, a number that rises when they are filled anew, and the answer.
     pub form: StoredValue<Vec<String>>,
     pub form_filled: RwSignal<u32>,
@@ -57,6 +88,8 @@ pub struct State {
     pub file_open: RwSignal<bool>,
     /// Whether the start page is shown over an open file, to choose another.
     pub choosing: RwSignal<bool>,
+    /// Bytes that the columns of a file may take in memory, if the person has said so.
+    pub limit: RwSignal<Option<u64>>,
     pub theme: RwSignal<Theme>,
 }
 
@@ -77,6 +110,8 @@ pub enum ActivityKind {
     OpenReference,
     Analyze,
     Export,
+    Report,
+    Compare,
 }
 
 /// Where records come from.
@@ -169,25 +204,104 @@ impl Default for Sort {
 /// Rows whose cells are here or on their way.
 #[derive(Default)]
 pub struct CellCache {
-    pub rows: FxHashMap<u32, Arc<RowView>>,
+    pub rows: FxHashMap<u32, CachedRow>,
     pub pending: FxHashSet<u32>,
+}
+
+pub struct CachedRow {
+    pub view: Arc<RowView>,
+    /// Its reason was asked for if it scores at least this.
+    pub reasons_from: f32,
+}
+
+impl CellCache {
+    /// Whether a row is not here, or lacks a reason that it should have, and is not on its way.
+    pub fn lacks(&self, row: u32, reasons_from: f32) -> bool {
+        let has_all = |cached: &CachedRow| {
+            let score = cached.view.scores.map_or(f32::NAN, |scores| scores.score);
+            cached.reasons_from <= reasons_from
+                || score.is_nan()
+                || score < reasons_from
+                || score >= cached.reasons_from
+        };
+        !self.pending.contains(&row) && !self.rows.get(&row).is_some_and(has_all)
+    }
 }
 
 /// What the panel beside the table shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Side {
-    /// What the labels say, if there are labels and the person has not closed it.
     #[default]
-    Rest,
+    Closed,
     Record,
     Check,
+}
+
+/// The panels of the exploration, of which one is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum View {
+    #[default]
+    Scores,
+    Groups,
+    Time,
+    Stages,
+    Labels,
+    Kept,
+    Compare,
+}
+
+impl View {
+    pub const ALL: [Self; 7] =
+        [Self::Scores, Self::Groups, Self::Time, Self::Stages, Self::Labels, Self::Kept, Self::Compare];
+
+    /// As sessions and links have it; that of the first is empty.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Scores => "",
+            Self::Groups => "groups",
+            Self::Time => "time",
+            Self::Stages => "stages",
+            Self::Labels => "labels",
+            Self::Kept => "kept",
+            Self::Compare => "compare",
+        }
+    }
+
+    pub fn of_key(key: &str) -> Self {
+        Self::ALL.into_iter().find(|view| view.key() == key).unwrap_or_default()
+    }
+}
+
+/// The answer to why a record has its score.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Explaining {
+    #[default]
+    Nothing,
+    Waiting(u32),
+    Done(Arc<Explanation>),
+    Failed(Error),
+}
+
+/// How the next file is to be analysed and shown.
+#[derive(Clone)]
+pub enum Waiting {
+    Session(Arc<Session>),
+    Link(Arc<Setup>),
+}
+
+/// The answer to how the open file differs from that of normal records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Comparing {
+    #[default]
+    Nothing,
+    Done(Arc<(Comparison, Option<ScoreChange>)>),
 }
 
 /// The answer to the one-record form.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Checking {
     Waiting,
-    Done(Checked),
+    Done(Arc<Checked>),
     Failed(Error),
 }
 
@@ -223,6 +337,13 @@ pub enum Theme {
 
 impl State {
     pub fn new() -> Self {
+        let outcome = RwSignal::new(None::<Arc<Outcome>>);
+        let budget = RwSignal::new(Budget::Own);
+        let cut = Memo::new(move |_| outcome.with(|outcome| outcome.as_ref()?.cut(budget.get())));
+        let threshold = Memo::new(move |_| {
+            let own = || outcome.with(|outcome| outcome.as_ref().map_or(f32::INFINITY, |o| o.analysis.threshold));
+            cut.with(|cut| cut.as_ref().and_then(|cut| cut.as_ref().ok().map(|cut| cut.threshold))).unwrap_or_else(own)
+        });
         Self {
             activity: RwSignal::new(None),
             source: RwSignal::new_local(None),
@@ -231,18 +352,32 @@ impl State {
             engine_has_file: RwSignal::new(false),
             opened: RwSignal::new(None),
             draft: RwSignal::default(),
-            outcome: RwSignal::new(None),
-            threshold: RwSignal::new(f32::INFINITY),
+            outcome,
+            budget,
+            cut,
+            threshold,
             sort: RwSignal::default(),
             filter: RwSignal::default(),
             flagged_only: RwSignal::new(false),
+            brush: RwSignal::new(None),
+            allow_list: RwSignal::default(),
+            allow_past: RwSignal::default(),
+            shows_allowed: RwSignal::new(false),
+            keeps_allowed: RwSignal::new(false),
+            verdicts: RwSignal::default(),
+            overview: RwSignal::new(None),
+            survey: RwSignal::new(None),
+            surveying: RwSignal::new(false),
+            view: RwSignal::default(),
+            explanation: RwSignal::default(),
+            comparison: RwSignal::default(),
+            waiting: RwSignal::new(None),
             arranged: RwSignal::new(None),
             arranging: RwSignal::new(false),
             cells: StoredValue::new(CellCache::default()),
             cells_version: RwSignal::new(0),
             selected: RwSignal::new(None),
             side: RwSignal::default(),
-            quality_open: RwSignal::new(true),
             form: StoredValue::new(Vec::new()),
             form_filled: RwSignal::new(0),
             form_origin: RwSignal::new(None),
@@ -250,6 +385,7 @@ impl State {
             notices: RwSignal::default(),
             file_open: RwSignal::new(false),
             choosing: RwSignal::new(false),
+            limit: RwSignal::new(None),
             theme: RwSignal::default(),
         }
     }
@@ -259,14 +395,65 @@ impl State {
         self.outcome.with(|outcome| outcome.as_ref().is_none_or(|outcome| self.draft.with(|d| *d != outcome.draft)))
     }
 
-    /// Whether the run's own order is what the table shows, so that the worker need not sort.
-    pub fn in_natural_order(&self) -> bool {
-        self.sort.get() == Sort::default() && self.filter.with(|filter| filter.trim().is_empty())
+    /// Through what the records are looked at.
+    pub fn lens(&self) -> Lens {
+        Lens {
+            filter: self.filter.get().trim().to_owned(),
+            flagged_only: self.flagged_only.get(),
+            brush: self.brush.get(),
+            ..self.wide_lens()
+        }
     }
 
-    /// How many records are odd.
+    /// The same without what the person has narrowed it to.
+    pub fn wide_lens(&self) -> Lens {
+        Lens {
+            allow_list: self.allow_list.get(),
+            shows_allowed: self.shows_allowed.get(),
+            verdicts: self.verdicts.get(),
+            ..Lens::new(self.threshold.get())
+        }
+    }
+
+    /// Whether the lens shows less than all records that are not ignored.
+    pub fn is_narrowed(&self) -> bool {
+        self.filter.with(|filter| !filter.trim().is_empty())
+            || self.brush.with(Option::is_some)
+            || self.flagged_only.get()
+    }
+
+    /// Whether the run's own order is what the table shows, so that the worker need not sort. The odd records are then
+    /// the first.
+    pub fn in_natural_order(&self) -> bool {
+        self.sort.get() == Sort::default()
+            && self.filter.with(|filter| filter.trim().is_empty())
+            && self.brush.with(Option::is_none)
+            && (self.shows_allowed.get() || self.allow_list.with(|list| !list.rules.iter().any(|rule| rule.enabled)))
+    }
+
+    /// How many records are above the threshold.
     pub fn n_flagged(&self) -> usize {
         let threshold = self.threshold.get();
         self.outcome.with(|outcome| outcome.as_ref().map_or(0, |outcome| outcome.ranking.flagged(threshold)))
+    }
+
+    /// How many of those the allow-list ignores, as far as the worker has said.
+    pub fn n_ignored(&self) -> u64 {
+        self.overview.with(|survey| survey.as_ref().map_or(0, |survey| survey.allowed.iter().sum()))
+    }
+}
+
+impl Outcome {
+    /// The threshold that a budget comes to; `None` for the detector's own.
+    fn cut(&self, budget: Budget) -> Option<Result<Cut>> {
+        let budget = match budget {
+            Budget::Own => return None,
+            Budget::Rows(n) => report::Budget::TopN(n),
+            Budget::Share(share) => report::Budget::Share(share),
+            Budget::FalseAlarm(one_in) => report::Budget::FalseAlarms(one_in),
+            Budget::BestF1 => report::Budget::BestF1,
+            Budget::Score(threshold) => report::Budget::ByHand(threshold),
+        };
+        Some(budget.cut(&self.ranking, self.has_network))
     }
 }

@@ -1,4 +1,3 @@
-//! What is drawn: charts and icons. Gets view models and sizes, gives SVG.
+//! What is drawn: icons. Charts come as paths from `report`.
 
-pub mod histogram;
 pub mod icons;

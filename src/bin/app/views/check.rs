@@ -1,8 +1,10 @@
-//! The form that scores one record, filled by hand or from a row of the table.
+//! The form that scores one record, filled by hand or from a row of the table. Once it is scored, the scores follow each change.
 
+use super::why::Why;
 use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use crate::state::{Checking, Side};
+use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use oddflow::protocol::{Checked, Opened};
 use oddflow::report::{count, plural, score, share_of_one};
@@ -11,6 +13,10 @@ use std::sync::Arc;
 
 /// A form of thousands of fields is laid out in full only on demand.
 const FIRST_FIELDS: usize = 200;
+/// Milliseconds without a change before the record is scored anew.
+const SETTLE_PAUSE: u32 = 120;
+/// Steps of a slider between a column's ordinary ends.
+const SLIDER_STEPS: f64 = 200.0;
 
 #[component]
 pub fn CheckPanel() -> impl IntoView {
@@ -24,12 +30,12 @@ pub fn CheckPanel() -> impl IntoView {
     view! {
         <aside class="side sheet" on:keydown=move |event| {
                 if event.key() == "Escape" {
-                    state.side.set(Side::Rest);
+                    state.side.set(Side::Closed);
                 }
             } aria-labelledby="check-title">
             <div class="side-head">
                 <h2 id="check-title">"Check one record"</h2>
-                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Rest)>
+                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Closed)>
                     {icon(Icon::Close)}
                 </button>
             </div>
@@ -59,7 +65,7 @@ pub fn CheckPanel() -> impl IntoView {
 }
 
 #[component]
-fn Answer(checked: Checked) -> impl IntoView {
+fn Answer(checked: Arc<Checked>) -> impl IntoView {
     let app = use_app();
     let value = checked.score;
     let verdict = move || if value >= app.state.threshold.get() { "odd" } else { "ordinary" };
@@ -74,6 +80,7 @@ fn Answer(checked: Checked) -> impl IntoView {
                 <div><dt>"Odder than"</dt><dd>{share_of_one(checked.rank)}</dd></div>
             </dl>
         </div>
+        <Why explanation=Arc::new(checked.explanation.clone())/>
     }
 }
 
@@ -110,20 +117,25 @@ fn FieldList(opened: Arc<Opened>, indices: Vec<usize>) -> impl IntoView {
 }
 
 fn field(opened: &Opened, index: usize) -> impl IntoView + use<> {
-    let state = use_app().state;
+    let app = use_app();
+    let state = app.state;
     let spec = &opened.schema.columns[index];
     let id = format!("field-{index}");
     let list = format!("values-{index}");
     let examples = opened.summaries.get(index).map(|summary| summary.examples.clone()).unwrap_or_default();
-    let value = state.form.with_value(|cells| cells.get(index).cloned().unwrap_or_default());
-    let input = move |event| {
-        let text = event_target_value(&event);
+    let value = RwSignal::new(state.form.with_value(|cells| cells.get(index).cloned().unwrap_or_default()));
+    let pause = StoredValue::new_local(None::<Timeout>);
+    let set = move |text: String, live: bool| {
         state.form.update_value(|cells| {
             if cells.len() <= index {
                 cells.resize(index + 1, String::new());
             }
-            cells[index] = text;
+            cells[index].clone_from(&text);
         });
+        value.set(text);
+        if live || matches!(state.checked.get_untracked(), Some(Checking::Done(_))) {
+            pause.set_value(Some(Timeout::new(SETTLE_PAUSE, move || app.check())));
+        }
     };
     let numeric = matches!(spec.kind, Kind::Number | Kind::Port);
     let placeholder = examples.first().cloned().unwrap_or_default();
@@ -134,13 +146,29 @@ fn field(opened: &Opened, index: usize) -> impl IntoView + use<> {
             </datalist>
         }
     });
+    let ends = state.outcome.with_untracked(|outcome| {
+        let background = outcome.as_ref()?.analysis.background.find(&spec.canonical)?;
+        (background.is_number() && background.low < background.high).then_some((background.low, background.high))
+    });
+    let slider = ends.map(|(low, high)| {
+        let label = format!("Move {}", spec.name);
+        let step = (high - low) / SLIDER_STEPS;
+        // Whole numbers stay whole.
+        let is_whole = low.fract() == 0.0 && high.fract() == 0.0 && step >= 1.0;
+        let step = if is_whole { step.round() } else { step };
+        view! {
+            <input class="slider" type="range" aria-label=label min=low.to_string() max=high.to_string() step=step.to_string()
+                prop:value=move || value.get() on:input=move |event| set(event_target_value(&event), true)/>
+        }
+    });
     view! {
         <div class="field">
             <label for=id.clone()>{spec.name.clone()}</label>
             <input id=id class="input" type="text" autocomplete="off" spellcheck="false"
                 inputmode=if numeric { "decimal" } else { "text" } list=values.is_some().then_some(list)
-                placeholder=placeholder prop:value=value on:input=input/>
+                placeholder=placeholder prop:value=move || value.get() on:input=move |event| set(event_target_value(&event), false)/>
             {values}
+            {slider}
         </div>
     }
 }

@@ -4,6 +4,7 @@ use super::settings::SettingsForm;
 use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use leptos::prelude::*;
+use oddflow::flow::{Part, Parts};
 use oddflow::protocol::{ColumnSummary, Opened, kind_name};
 use oddflow::report::{bytes, count, plural};
 use oddflow::schema::{ColumnSpec, Role};
@@ -96,11 +97,35 @@ fn Details(opened: Arc<Opened>) -> impl IntoView {
                     <ul class="plain-list">{warnings.into_iter().map(|warning| view! { <li>{warning}</li> }).collect_view()}</ul>
                 })}
                 {bad}
+                <h3>"What this file allows"</h3>
+                <ul class="plain-list">
+                    {allows(&opened).into_iter().map(|(what, lacks)| view! {
+                        <li class:muted=lacks.is_some()>{what} {lacks.map(|lacks| format!(": not here, {lacks}"))}</li>
+                    }).collect_view()}
+                </ul>
             </div>
             <SettingsForm opened=opened.clone()/>
             <ColumnTable opened=opened.clone()/>
         </div>
     }
+}
+
+/// What can be found in a file like this, and what it lacks for the rest.
+fn allows(opened: &Opened) -> Vec<(&'static str, Option<&'static str>)> {
+    let parts = Parts::of(&opened.schema);
+    let lacks = |part: Part| parts.column(part).is_none();
+    let has_pack = opened.packs.iter().any(|pack| pack.unfit.is_none() && pack.switched_off.is_none());
+    let has_role = |role: Role| opened.schema.columns.iter().any(|column| column.role == role);
+    let no_ends = lacks(Part::Source) || lacks(Part::Destination);
+    vec![
+        ("Odd records by rarity", None),
+        ("Groups by host and pair", no_ends.then_some("no source and destination address")),
+        ("Hosts that call like clockwork", (no_ends || lacks(Part::Time)).then_some("it needs addresses and times")),
+        ("When which host was odd", lacks(Part::Time).then_some("no time")),
+        ("Likeness to known attacks", (!has_pack).then_some("no model pack was trained on this layout")),
+        ("Figures against labels", (!has_role(Role::Label)).then_some("no label")),
+        ("Recall of each attack", (!has_role(Role::AttackName)).then_some("no attack name")),
+    ]
 }
 
 fn delimiter_name(delimiter: char) -> String {

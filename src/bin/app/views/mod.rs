@@ -1,20 +1,32 @@
 //! The page and its panels, one file each. Views read signals and call actions; they compute nothing.
 
+mod chart;
 mod check;
+mod compare;
+mod explore;
 mod file;
+mod filter;
 mod fit;
+mod groups;
 mod header;
+mod kept;
+mod labels;
+mod lanes;
+mod leads;
+mod menu;
 mod notices;
 mod progress;
-mod quality;
 mod record;
 mod records;
 mod reference;
 mod result;
+mod save;
 mod scores;
 mod settings;
 mod size;
+mod stages;
 mod start;
+mod why;
 
 use crate::actions::{App, use_app};
 use crate::state::{ActivityKind, Theme};
@@ -62,6 +74,7 @@ pub fn Page() -> impl IntoView {
             <span>"Oddflow " {env!("CARGO_PKG_VERSION")}</span>
             <span>"MIT or Apache-2.0"</span>
             <span>"Everything is computed in this tab."</span>
+            <button type="button" class="link-button" on:click=move |_| app.forget_everything()>"Forget everything"</button>
         </footer>
         <div class="drop-veil" class:shown=move || dragging.get() aria-hidden="true">
             <p>"Drop it anywhere"</p>
@@ -82,7 +95,11 @@ fn FileScreen() -> impl IntoView {
         <Show when=move || busy.get()>
             <progress::Progress/>
         </Show>
-        {move || app.state.outcome.get().map(|outcome| view! { <result::Outcome outcome/> })}
+        {move || app.state.outcome.get().map(|outcome| view! {
+            <result::Outcome outcome=outcome.clone()/>
+            <leads::Leads/>
+            <explore::Explore outcome/>
+        })}
         <Show when=move || app.state.outcome.with(Option::is_some)>
             <records::Records/>
         </Show>

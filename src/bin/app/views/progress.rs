@@ -44,6 +44,9 @@ fn title(activity: &Activity) -> String {
         (_, Some(Stage::Selecting)) => "Looking for the normal records".into(),
         (_, Some(Stage::Fitting)) => "Learning what is ordinary here".into(),
         (ActivityKind::Analyze, None) => format!("Preparing {name}"),
+        (ActivityKind::Report, None) => "Writing the report".into(),
+        (ActivityKind::Compare, _) => format!("Comparing {name}"),
+        (_, Some(Stage::Surveying)) => "Looking for what belongs together".into(),
         (_, Some(Stage::Scoring)) => "Scoring every record".into(),
         (_, Some(Stage::Arranging)) => "Sorting".into(),
         (ActivityKind::Export, None) | (_, Some(Stage::Writing)) => "Writing the annotated file".into(),
@@ -60,9 +63,11 @@ fn detail(activity: &Activity) -> String {
         Stage::Reading => format!("{} · {}", bytes(done), plural(progress.rows, "row", "rows")),
         Stage::Fitting if total > 0 => format!("Step {} of {}", count(done), count(total)),
         Stage::Fitting => String::new(),
-        Stage::Selecting | Stage::Scoring | Stage::Arranging | Stage::Writing if total > 0 => {
+        Stage::Selecting | Stage::Scoring | Stage::Surveying | Stage::Arranging | Stage::Writing if total > 0 => {
             format!("{} of {}", count(done), plural(total, "row", "rows"))
         }
-        Stage::Selecting | Stage::Scoring | Stage::Arranging | Stage::Writing => plural(done, "row", "rows"),
+        Stage::Selecting | Stage::Scoring | Stage::Surveying | Stage::Arranging | Stage::Writing => {
+            plural(done, "row", "rows")
+        }
     }
 }

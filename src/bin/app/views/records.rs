@@ -1,13 +1,14 @@
 //! All records in one table of which only the window in view exists: rows and columns alike.
 
+use super::filter::{Chips, FilterBox, shown_words};
 use super::size::size_of;
-use crate::actions::{App, use_app};
+use crate::actions::{App, RECORDS_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
 use crate::state::{Outcome, Side, Sort};
 use gloo::timers::callback::Timeout;
 use leptos::{html, prelude::*};
 use oddflow::protocol::SortKey;
-use oddflow::report::{RowScroll, count, plural, score};
+use oddflow::report::{RowScroll, count, score};
 use oddflow::schema::{Kind, Role};
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,13 +19,14 @@ const HEAD_HEIGHT: f64 = 36.0;
 const RECORD_WIDTH: f64 = 96.0;
 const SCORE_WIDTH: f64 = 148.0;
 const STAGE_WIDTH: f64 = 96.0;
+const WHY_WIDTH: f64 = 360.0;
 /// Rows and columns that are ready beyond the edges of the window.
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
 /// Milliseconds without scrolling before cells are fetched.
 const FETCH_PAUSE: u32 = 40;
-/// Milliseconds without typing before the worker filters.
-const TYPE_PAUSE: u32 = 250;
+/// Milliseconds without a change of threshold, rules or verdicts before the worker is asked again.
+const SETTLE_PAUSE: u32 = 150;
 /// Milliseconds without scrolling before the track is put back to where the rows are.
 const TRACK_PAUSE: u32 = 150;
 
@@ -40,64 +42,35 @@ pub fn Records() -> impl IntoView {
     let app = use_app();
     let state = app.state;
     let listing = Memo::new(move |_| listing(app));
-    arrange_on_change(app);
+    ask_on_change(app);
     let n_rows = move || state.opened.with(|opened| opened.as_ref().map_or(0, |opened| opened.n_rows));
-    let has_quality = Memo::new(move |_| {
-        state.outcome.with(|outcome| outcome.as_ref().is_some_and(|outcome| outcome.analysis.quality.is_some()))
-    });
-    let quality_shown = move || has_quality.get() && state.quality_open.get();
     view! {
-        <section class="records" aria-labelledby="records-title">
+        <section class="records" aria-labelledby=RECORDS_TITLE>
             <div class="toolbar">
-                <h2 id="records-title">"Records"</h2>
+                <h2 id=RECORDS_TITLE tabindex="-1">"Records"</h2>
                 <p class="shown" role="status">
                     {move || match listing.with(|listing| listing.n as u64) {
                         _ if state.arranging.get() => "Sorting…".into(),
-                        n if n == n_rows() => plural(n, "record", "records"),
-                        n => format!("{} of {}", count(n), plural(n_rows(), "record", "records")),
+                        n => shown_words(n, n_rows()),
                     }}
                 </p>
-                <div class="toolbar-end">
-                    <Show when=move || has_quality.get()>
-                        <label class="toggle">
-                            <input type="checkbox" prop:checked=move || state.quality_open.get() on:change=move |event| {
-                                state.quality_open.set(event_target_checked(&event));
-                                state.side.set(Side::Rest);
-                            }/>
-                            "Against the labels"
-                        </label>
-                    </Show>
-                    <label class="toggle">
-                        <input type="checkbox" prop:checked=move || state.flagged_only.get()
-                            on:change=move |event| state.flagged_only.set(event_target_checked(&event))/>
-                        "Odd only"
-                    </label>
-                    <FilterBox/>
-                </div>
+                <FilterBox/>
+                <label class="toggle">
+                    <input type="checkbox" prop:checked=move || state.flagged_only.get()
+                        on:change=move |event| state.flagged_only.set(event_target_checked(&event))/>
+                    "Odd only"
+                </label>
             </div>
+            <Chips/>
             <div class="table-and-side">
                 {move || state.outcome.get().map(|outcome| view! { <Grid outcome listing/> })}
                 {move || match state.side.get() {
-                    Side::Rest => quality_shown().then(|| view! { <super::quality::QualityPanel/> }).into_any(),
+                    Side::Closed => ().into_any(),
                     Side::Record => view! { <super::record::RecordPanel/> }.into_any(),
                     Side::Check => view! { <super::check::CheckPanel/> }.into_any(),
                 }}
             </div>
         </section>
-    }
-}
-
-#[component]
-fn FilterBox() -> impl IntoView {
-    let state = use_app().state;
-    let typed = StoredValue::new_local(None::<Timeout>);
-    let input = move |event| {
-        let text = event_target_value(&event);
-        typed.set_value(Some(Timeout::new(TYPE_PAUSE, move || state.filter.set(text))));
-    };
-    view! {
-        <input class="input filter" type="search" placeholder="Filter by text" aria-label="Filter records by text" autocomplete="off"
-            spellcheck="false" prop:value=move || state.filter.get() on:input=input disabled=move || !state.engine_has_file.get()/>
     }
 }
 
@@ -114,39 +87,53 @@ fn listing(app: App) -> Listing {
     }
 }
 
-/// The worker sorts anew when what it sorts by has changed; a threshold that is being dragged is let settle first.
-fn arrange_on_change(app: App) {
+/// The worker is asked anew for order and survey when what they depend on has changed and let settle: a threshold may be
+/// being dragged. Another sort order is followed at once.
+fn ask_on_change(app: App) {
     let state = app.state;
-    let wish = Memo::new(move |_| {
+    let has_file = move || state.engine_has_file.get();
+    let order = Memo::new(move |_| {
         let natural = state.in_natural_order();
-        let at_least = (!natural && state.flagged_only.get()).then(|| state.threshold.get());
-        (state.sort.get(), state.filter.get(), at_least, state.engine_has_file.get())
+        (state.sort.get(), (!natural).then(|| state.lens()), has_file())
     });
+    let lens = Memo::new(move |_| (state.lens(), has_file()));
+    on_settled(order, |before, now| before.0 != now.0, move || app.arrange());
+    on_settled(lens, |_, _| false, move || app.survey());
+}
+
+/// Calls back when a value has not changed for a while, or at once where the change is `urgent`.
+fn on_settled<T: Clone + PartialEq + Send + Sync + 'static>(
+    value: Memo<T>,
+    urgent: fn(&T, &T) -> bool,
+    act: impl Fn() + Copy + 'static,
+) {
     let pause = StoredValue::new_local(None::<Timeout>);
-    Effect::new(move |before: Option<(Sort, String, Option<f32>, bool)>| {
-        let wish = wish.get();
-        let Some(before) = before else { return wish };
-        let only_threshold = before.0 == wish.0 && before.1 == wish.1;
-        match only_threshold {
-            true => pause.set_value(Some(Timeout::new(TYPE_PAUSE, move || app.arrange()))),
-            false => app.arrange(),
+    Effect::new(move |before: Option<T>| {
+        let now = value.get();
+        match before {
+            Some(before) if urgent(&before, &now) => act(),
+            Some(_) => pause.set_value(Some(Timeout::new(SETTLE_PAUSE, act))),
+            // The run itself has asked.
+            None => {}
         }
-        wish
+        now
     });
 }
 
 /// The columns before those of the file.
 #[derive(Clone, Copy, PartialEq)]
 struct Lead {
-    key: SortKey,
+    /// Reasons are words, by which nobody sorts.
+    key: Option<SortKey>,
     name: &'static str,
     width: f64,
 }
 
-const RECORD: Lead = Lead { key: SortKey::Record, name: "Record", width: RECORD_WIDTH };
-const SCORE: Lead = Lead { key: SortKey::Score, name: "Score", width: SCORE_WIDTH };
-const FOREST: Lead = Lead { key: SortKey::ForestScore, name: "Forest", width: STAGE_WIDTH };
-const NETWORK: Lead = Lead { key: SortKey::DnnProbability, name: "Network", width: STAGE_WIDTH };
+const RECORD: Lead = Lead { key: Some(SortKey::Record), name: "Record", width: RECORD_WIDTH };
+const SCORE: Lead = Lead { key: Some(SortKey::Score), name: "Score", width: SCORE_WIDTH };
+const FOREST: Lead = Lead { key: Some(SortKey::ForestScore), name: "Forest", width: STAGE_WIDTH };
+const NETWORK: Lead = Lead { key: Some(SortKey::DnnProbability), name: "Network", width: STAGE_WIDTH };
+const WHY: Lead = Lead { key: None, name: "Why", width: WHY_WIDTH };
 
 #[component]
 fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
@@ -161,7 +148,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
     let cursor = RwSignal::new(None::<usize>);
 
     // Without a network the score is the forest's.
-    let leads = if outcome.has_network { vec![SCORE, RECORD, FOREST, NETWORK] } else { vec![SCORE, RECORD] };
+    let leads = if outcome.has_network { vec![SCORE, WHY, RECORD, FOREST, NETWORK] } else { vec![SCORE, WHY, RECORD] };
     let lead_width = leads.iter().map(|lead| lead.width).sum::<f64>();
     let total_width = lead_width + outcome.columns.total();
     let n_columns = leads.len() + outcome.columns.len();
@@ -249,7 +236,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
                 event.prevent_default();
                 return select(here.unwrap_or(0));
             }
-            "Escape" => return state.side.set(Side::Rest),
+            "Escape" => return state.side.set(Side::Closed),
             _ => return,
         };
         event.prevent_default();
@@ -284,7 +271,11 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             style=("--columns", move || template.get()) node_ref=node on:scroll=scrolled on:keydown=keys>
             <div class="grid-head" role="row" aria-rowindex="1" style:width=format!("{total_width}px")>
                 {leads.with_value(|leads| leads.iter().enumerate().map(|(at, lead)| {
-                    let class = if at == 0 { "cell head number sticky" } else { "cell head number" };
+                    let class = match lead.key {
+                        Some(SortKey::Score) => "cell head number sticky",
+                        Some(_) => "cell head number",
+                        None => "cell head plain",
+                    };
                     head(app, class, lead.key, lead.name.to_owned(), at + 1)
                 }).collect_view())}
                 <div class="spacer" role="presentation"></div>
@@ -292,7 +283,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
                     let spec = &outcome.analysis.schema.columns[column];
                     let class = if is_numeric(spec.kind) { "cell head number" } else { "cell head" };
                     let at = leads.with_value(Vec::len) + column + 1;
-                    head(app, class, SortKey::Column(column as u32), spec.name.clone(), at)
+                    head(app, class, Some(SortKey::Column(column as u32)), spec.name.clone(), at)
                 })).collect_view()}
             </div>
             <div class="grid-track" role="rowgroup" style:height=move || format!("{}px", scroll.get().track()) style:width=format!("{total_width}px")>
@@ -304,7 +295,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             </div>
             <Show when=move || listing.with(|listing| listing.n == 0) && !state.arranging.get()>
                 <p class="grid-empty">
-                    {move || if state.filter.with(String::is_empty) { "No record is odd at this threshold." } else { "No record contains this text." }}
+                    {move || if untrack(|| state.filter.with(String::is_empty)) { "No record is odd at this threshold." } else { "No record passes the filter." }}
                 </p>
             </Show>
         </div>
@@ -328,7 +319,10 @@ fn template(leads: &[Lead], outcome: &Outcome, columns: &Range<usize>) -> String
 }
 
 /// A heading that sorts: first as most people want it (scores falling, the rest rising), then the other way round.
-fn head(app: App, class: &'static str, key: SortKey, name: String, at: usize) -> impl IntoView + use<> {
+fn head(app: App, class: &'static str, key: Option<SortKey>, name: String, at: usize) -> impl IntoView + use<> {
+    let Some(key) = key else {
+        return view! { <div class=class role="columnheader" aria-colindex=at.to_string()>{name}</div> }.into_any();
+    };
     let sort = app.state.sort;
     let falls_first = matches!(key, SortKey::Score | SortKey::ForestScore | SortKey::DnnProbability);
     let direction = move || match sort.get() {
@@ -351,6 +345,7 @@ fn head(app: App, class: &'static str, key: SortKey, name: String, at: usize) ->
             </button>
         </div>
     }
+    .into_any()
 }
 
 /// Asks for the cells in view once scrolling rests.
@@ -360,6 +355,8 @@ fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
         window.track();
         listing.track();
         app.state.engine_has_file.track();
+        // What is odd comes with its reason.
+        app.state.threshold.track();
         let fetch = move || {
             let window = window.get_untracked();
             listing.with_untracked(|listing| {
@@ -386,23 +383,30 @@ fn RecordRow(
     let scores = move || cells.with(|record| record.as_ref().and_then(|record| record.scores));
     let value = move || scores().map_or(f32::NAN, |scores| scores.score);
     let odd = Memo::new(move |_| value() >= state.threshold.get());
+    let reason =
+        move || cells.with(|record| record.as_ref().and_then(|record| record.reason.clone()).unwrap_or_default());
     let unscored = Memo::new(move |_| cells.with(|record| record.as_ref().is_some_and(|r| r.scores.is_none())));
     let share = move || outcome.with_value(|outcome| outcome.analysis.histogram.position(value().into())) * 100.0;
     let words =
         move |x: Option<f32>| if cells.with(Option::is_none) { String::new() } else { score(x.unwrap_or(f32::NAN)) };
-    let lead = move |lead: &Lead| {
+    let lead = move |(at, lead): (usize, &Lead)| {
+        let at = (at + 1).to_string();
         match lead.key {
-        SortKey::Score => view! {
-            <div class="cell score sticky" role="gridcell" aria-colindex="1">
+        Some(SortKey::Score) => view! {
+            <div class="cell score sticky" role="gridcell" aria-colindex=at>
                 <span class="score-track"><span class="score-bar" style:width=move || format!("{:.1}%", share())></span></span>
                 <span class="score-value">{move || words(Some(value()))}</span>
                 <span class="visually-hidden">{move || if unscored.get() { " unscored" } else if odd.get() { " odd" } else { "" }}</span>
             </div>
         }
         .into_any(),
-        SortKey::ForestScore => stage_cell(move || words(scores().map(|scores| scores.forest))),
-        SortKey::DnnProbability => stage_cell(move || words(scores().and_then(|scores| scores.probability))),
-        SortKey::Record | SortKey::Column(_) => stage_cell(move || count(u64::from(row) + 1)),
+        Some(SortKey::ForestScore) => stage_cell(at, move || words(scores().map(|scores| scores.forest))),
+        Some(SortKey::DnnProbability) => stage_cell(at, move || words(scores().and_then(|scores| scores.probability))),
+        Some(SortKey::Record | SortKey::Column(_)) => stage_cell(at, move || count(u64::from(row) + 1)),
+        None => view! {
+            <div class="cell why" role="gridcell" aria-colindex=at title=reason>{reason}</div>
+        }
+        .into_any(),
     }
     };
     let first_column = leads.with_value(Vec::len) + 1;
@@ -437,16 +441,16 @@ fn RecordRow(
     };
     view! {
         <div class="grid-row" role="row" id=row_id(place) aria-rowindex=(place + 2).to_string()
-            aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Rest).to_string()
+            aria-selected=move || (state.selected.get() == Some(row) && state.side.get() != Side::Closed).to_string()
             class:odd=move || odd.get() class:unscored=move || unscored.get() class:at-cursor=move || cursor.get() == Some(place)
             on:click=move |_| on_select(place)>
-            {leads.with_value(|leads| leads.iter().map(lead).collect_view())}
+            {leads.with_value(|leads| leads.iter().enumerate().map(lead).collect_view())}
             <div class="spacer" role="presentation"></div>
             {file_cells}
         </div>
     }
 }
 
-fn stage_cell(text: impl Fn() -> String + Send + 'static) -> AnyView {
-    view! { <div class="cell number lead" role="gridcell">{text}</div> }.into_any()
+fn stage_cell(at: String, text: impl Fn() -> String + Send + 'static) -> AnyView {
+    view! { <div class="cell number lead" role="gridcell" aria-colindex=at>{text}</div> }.into_any()
 }

@@ -1,7 +1,7 @@
-//! The headline of a run, and the panels below it.
+//! The headline of a run, and what can be done with all of it.
 
 use super::fit::Fit;
-use super::scores::Scores;
+use super::save::SaveMenu;
 use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use crate::state;
@@ -37,7 +37,9 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
     let roc_auc = analysis.quality.as_ref().map(|quality| quality.hybrid.roc_auc);
     let no_skill = roc_auc.filter(|&auc| has_no_skill(auc)).map(auc_words);
     let busy = move || app.state.activity.with(Option::is_some) || !app.state.engine_has_file.get();
-    let n_flagged = Memo::new(move |_| app.state.n_flagged() as u64);
+    let state = app.state;
+    // What the allow-list ignores is not called odd.
+    let n_flagged = Memo::new(move |_| (state.n_flagged() as u64).saturating_sub(state.n_ignored()));
     view! {
         <section class="result" aria-labelledby="headline">
             <div class="headline">
@@ -57,12 +59,17 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
                             plural(unscored, "record", "records"),
                             if unscored == 1 { "stands" } else { "stand" }
                         ))}
+                        {move || match state.n_ignored() {
+                            0 => String::new(),
+                            n => format!(" · {} ignored by your rules", plural(n, "odd record is", "odd records are")),
+                        }}
                     </p>
                 </div>
                 <div class="headline-actions">
                     <button type="button" class="button" disabled=busy on:click=move |_| app.edit_record(None)>
                         "Check one record"
                     </button>
+                    <SaveMenu/>
                     <button type="button" class="button primary" disabled=busy on:click=move |_| app.export()>
                         {icon(Icon::Download)} "Download annotated CSV"
                     </button>
@@ -76,7 +83,6 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
                 </button>
             })}
             {analysis.fit.clone().map(|fit| view! { <Fit fit/> })}
-            <Scores outcome=outcome.clone()/>
         </section>
     }
 }

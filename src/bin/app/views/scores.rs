@@ -1,11 +1,12 @@
-//! The histogram of scores, and the threshold as a line to drag, a slider for the keyboard and a number to type.
+//! The threshold: as a budget, and as a line in the histogram of scores to drag, or to move by keyboard.
 
+use super::chart::TableBelow;
 use super::size::size_of;
 use crate::actions::use_app;
-use crate::draw::histogram::{Plot, bars, outline};
 use crate::state::Outcome;
 use leptos::{html, prelude::*};
-use oddflow::report::{CountScale, count, nice_ticks, score};
+use oddflow::report::{CountScale, Plot, bars, count, nice_ticks, outline, score};
+use oddflow::session::Budget;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
@@ -13,6 +14,10 @@ use wasm_bindgen::JsCast;
 const STEP: f64 = 0.005;
 /// Page keys, or arrows with shift.
 const LEAP: f64 = 0.05;
+/// Budgets to start from: as much as one sitting bears.
+const USUAL_ROWS: u32 = 50;
+const USUAL_SHARE: f64 = 0.01;
+const USUAL_ONE_IN: u32 = 1000;
 
 #[component]
 pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
@@ -40,7 +45,8 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     let height = move || plot.get().height;
     let left = move || position.get() * plot.get().width;
     let set_position = move |position: f64| {
-        threshold.set(outcome.with_value(|outcome| outcome.analysis.histogram.score_at(position)) as f32);
+        let score = outcome.with_value(|outcome| outcome.analysis.histogram.score_at(position));
+        app.set_budget(Budget::Score(score as f32));
     };
 
     let drag = move |event: web_sys::PointerEvent| {
@@ -93,11 +99,22 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
         ticks.collect_view()
     };
     view! {
-        <section class="panel scores" aria-labelledby="scores-title">
+        <div class="scores">
             <div class="scores-info">
-                <h2 id="scores-title">"Scores"</h2>
-                <p class="hint">{outcome.with_value(|outcome| outcome.analysis.score_meaning.clone())}</p>
-                <ThresholdFields outcome/>
+                <h2>"Threshold"</h2>
+                <BudgetFields outcome/>
+                <details class="help">
+                    <summary>"What a score means"</summary>
+                    <p class="hint">{outcome.with_value(|outcome| outcome.analysis.score_meaning.clone())}</p>
+                </details>
+                <details class="help">
+                    <summary>"Everything is red?"</summary>
+                    <p class="hint">
+                        "Where attacks are most of a file, rare means normal. Name records that you know to be normal under
+                         File and settings, Fit to: by their label, a text, a time window or another file. Ignore what you
+                         know under What to look at first. Or choose a smaller budget here: ranks hold where thresholds do not."
+                    </p>
+                </details>
             </div>
             {is_empty.then(|| view! { <p class="remark">"No record could be scored, so there is nothing to draw."</p> })}
             <div class="scores-chart" hidden=is_empty>
@@ -138,57 +155,114 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
                 </div>
                 <HistogramTable outcome/>
             </div>
-        </section>
+        </div>
     }
 }
 
-/// The threshold by number, by how many it flags, and back to where it was.
+/// The threshold as what the person is ready to look at: a number of records, a share, false alarms, or the score itself.
 #[component]
-fn ThresholdFields(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
+fn BudgetFields(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
     let app = use_app();
-    let threshold = app.state.threshold;
-    let own = outcome.with_value(|outcome| outcome.analysis.threshold);
+    let state = app.state;
+    let budget = state.budget;
+    let has_labels = outcome.with_value(|outcome| outcome.ranking.has_labels());
+    let n_scored = outcome.with_value(|outcome| outcome.ranking.n_scored());
     let origin = outcome.with_value(|outcome| outcome.analysis.threshold_origin.clone());
+    let kind = Memo::new(move |_| key_of(budget.get()));
+    let choose = move |event| {
+        app.set_budget(match event_target_value(&event).as_str() {
+            "rows" => Budget::Rows(USUAL_ROWS),
+            "share" => Budget::Share(USUAL_SHARE),
+            "one-in" => Budget::FalseAlarm(USUAL_ONE_IN),
+            "best" => Budget::BestF1,
+            "score" => Budget::Score(state.threshold.get_untracked()),
+            _ => Budget::Own,
+        });
+    };
+    let words = move || match state.cut.get() {
+        None => origin.clone(),
+        Some(Ok(cut)) => cut.words,
+        Some(Err(error)) => error.to_string(),
+    };
     let by_number = move |event| {
         if let Some(value) = event_target_value(&event).parse::<f32>().ok().filter(|value| value.is_finite()) {
-            threshold.set(value);
+            app.set_budget(Budget::Score(value));
         }
-        threshold.notify();
+        budget.notify();
     };
     let by_count = move |event| {
-        if let Ok(flagged) = event_target_value(&event).parse::<usize>() {
-            threshold.set(outcome.with_value(|outcome| outcome.ranking.threshold_for(flagged)));
+        if let Ok(flagged) = event_target_value(&event).parse::<u32>() {
+            app.set_budget(match flagged {
+                // No budget, but a threshold that nothing reaches.
+                0 => Budget::Score(outcome.with_value(|outcome| outcome.ranking.threshold_for(0))),
+                _ => Budget::Rows(flagged),
+            });
         }
-        threshold.notify();
+        budget.notify();
     };
-    let n_scored = outcome.with_value(|outcome| outcome.ranking.n_scored());
+    let amount = move |event| {
+        if let Ok(x) = event_target_value(&event).parse::<f64>() {
+            match budget.get_untracked() {
+                Budget::Share(_) if x > 0.0 && x <= 100.0 => app.set_budget(Budget::Share(x / 100.0)),
+                Budget::FalseAlarm(_) if x >= 1.0 => app.set_budget(Budget::FalseAlarm(x as u32)),
+                _ => {}
+            }
+        }
+        budget.notify();
+    };
     view! {
-        <div class="threshold-fields">
-            <div class="inline-field">
-                <label for="threshold">"Threshold"</label>
-                <input id="threshold" class="input number" type="number" step="any" inputmode="decimal"
-                    prop:value=move || format!("{:.4}", threshold.get()) on:change=by_number/>
+        <div class="budget">
+            <div class="field wide">
+                <label for="budget">"Flag"</label>
+                <select id="budget" class="select" on:change=choose prop:value=move || kind.get()>
+                    <option value="own">"by the detector’s own threshold"</option>
+                    <option value="rows">"the highest scores, so many"</option>
+                    <option value="share">"a share of the records"</option>
+                    <option value="one-in">"one false alarm in so many"</option>
+                    {has_labels.then(|| view! { <option value="best">"what the labels call best (F1)"</option> })}
+                    <option value="score">"from a score on, by hand"</option>
+                </select>
             </div>
-            <div class="inline-field">
-                <label for="flagged">"flags"</label>
+            {move || match budget.get() {
+                Budget::Share(share) => Some(("Share to flag, %", share * 100.0, "any")),
+                Budget::FalseAlarm(one_in) => Some(("Normal records for one false alarm", f64::from(one_in), "1")),
+                _ => None,
+            }.map(|(label, value, step)| view! {
+                <div class="field wide">
+                    <label for="budget-amount">{label}</label>
+                    <input id="budget-amount" class="input number" type="number" min="0" step=step inputmode="decimal"
+                        prop:value=value.to_string() on:change=amount/>
+                </div>
+            })}
+            <div class="field">
+                <label for="flagged">"Flags"</label>
                 <input id="flagged" class="input number" type="number" min="0" max=n_scored.to_string() step="1" inputmode="numeric"
-                    prop:value=move || app.state.n_flagged().to_string() on:change=by_count/>
-                <span>"records"</span>
+                    prop:value=move || { budget.track(); state.n_flagged().to_string() } on:change=by_count/>
             </div>
-            <Show when=move || threshold.get() != own>
-                <button type="button" class="link-button" on:click=move |_| threshold.set(own)>
-                    "Back to " {score(own)}
-                </button>
-            </Show>
-            <p class="hint">{origin}</p>
+            <div class="field">
+                <label for="threshold">"From score"</label>
+                <input id="threshold" class="input number" type="number" step="any" inputmode="decimal"
+                    prop:value=move || { budget.track(); format!("{:.4}", state.threshold.get()) } on:change=by_number/>
+            </div>
+            <p class="hint wide" role="status">{words}</p>
         </div>
+    }
+}
+
+fn key_of(budget: Budget) -> &'static str {
+    match budget {
+        Budget::Own => "own",
+        Budget::Rows(_) => "rows",
+        Budget::Share(_) => "share",
+        Budget::FalseAlarm(_) => "one-in",
+        Budget::BestF1 => "best",
+        Budget::Score(_) => "score",
     }
 }
 
 /// The same for those who do not see the bars.
 #[component]
 fn HistogramTable(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
-    let shown = RwSignal::new(false);
     let rows = move || {
         outcome.with_value(|outcome| {
             let histogram = &outcome.analysis.histogram;
@@ -209,25 +283,15 @@ fn HistogramTable(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
     };
     let has_labels = outcome.with_value(|outcome| !outcome.analysis.histogram.anomalies.is_empty());
     view! {
-        <div class="chart-table">
-            <button type="button" class="link-button" aria-expanded=move || shown.get().to_string()
-                on:click=move |_| shown.update(|shown| *shown = !*shown)>
-                {move || if shown.get() { "Hide the numbers" } else { "Show the numbers" }}
-            </button>
-            <Show when=move || shown.get()>
-                <div class="scroll-box short" role="region" tabindex="0" aria-label="Histogram as a table">
-                    <table class="list">
-                        <thead>
-                            <tr>
-                                <th scope="col" class="number">"Score"</th>
-                                <th scope="col" class="number">"Records"</th>
-                                {has_labels.then(|| view! { <th scope="col" class="number">"Labelled anomalies"</th> })}
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
-            </Show>
-        </div>
+        <TableBelow label="Histogram as a table">
+            <thead>
+                <tr>
+                    <th scope="col" class="number">"Score"</th>
+                    <th scope="col" class="number">"Records"</th>
+                    {has_labels.then(|| view! { <th scope="col" class="number">"Labelled anomalies"</th> })}
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </TableBelow>
     }
 }

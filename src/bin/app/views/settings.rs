@@ -2,7 +2,9 @@
 
 use super::reference::ReferenceField;
 use crate::actions::use_app;
+use crate::client::{MOST_WORKERS, n_workers, use_workers};
 use leptos::prelude::*;
+use oddflow::engine::MEMORY_LIMIT;
 use oddflow::protocol::{Opened, PackChoice, Settings};
 use std::sync::Arc;
 
@@ -14,6 +16,10 @@ const SHARE: (f64, f64) = (0.001, 50.0);
 const DEFAULT_SHARE: f64 = 1.0;
 /// Exact as a number in JavaScript.
 const SEEDS: (f64, f64) = (0.0, 9_007_199_254_740_991.0);
+const WORKERS: (f64, f64) = (1.0, MOST_WORKERS as f64);
+const MB: f64 = 1e6;
+/// In MB. wasm has addresses for 4 GB, which all columns and all else have to fit into.
+const MEMORY: (f64, f64) = (16.0, 3500.0);
 
 #[component]
 pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
@@ -62,6 +68,7 @@ pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
                         set=set(|s, x| s.contamination = Some(x / 100.0))/>
                 </Show>
             </fieldset>
+            <MachineFields/>
             <div class="settings-run">
                 <button type="submit" class="button primary" disabled=move || busy.get() || !is_new.get() || lost()>
                     {move || if has_run.get() { "Run again" } else { "Run" }}
@@ -75,6 +82,29 @@ pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
                 </p>
             </div>
         </form>
+    }
+}
+
+/// How much of this machine is used. Neither number changes a score.
+#[component]
+fn MachineFields() -> impl IntoView {
+    let app = use_app();
+    let workers = n_workers() as f64;
+    view! {
+        <details class="help">
+            <summary>"This machine"</summary>
+            <div class="fields">
+                <NumberField id="workers" label="Workers" range=WORKERS value=Signal::stored(workers)
+                    set=|n| use_workers(n as usize)/>
+                <NumberField id="memory" label="Memory, MB" range=MEMORY
+                    value=Signal::derive(move || app.state.limit.get().unwrap_or(MEMORY_LIMIT) as f64 / MB)
+                    set=move |x| app.limit_memory((x * MB) as u64)/>
+            </div>
+            <p class="hint">
+                "Another number of workers starts the page afresh. The memory is for the columns of the open file; a file that
+                 needs more is refused before the tab fails."
+            </p>
+        </details>
     }
 }
 

@@ -1,5 +1,6 @@
 //! The empty page: what this is, and the ways to give it a file.
 
+use super::save::OpenSession;
 use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use crate::state::Source;
@@ -38,7 +39,7 @@ pub fn Start() -> impl IntoView {
             </p>
             <div class="drop-zone" on:click=move |_| choose()>
                 {icon(Icon::File)}
-                <p class="drop-title">"Drop a flow file here"</p>
+                <p class="drop-title">"Drop a flow file here, or several that belong together"</p>
                 <div class="drop-actions">
                     <button type="button" class="button primary" on:click=move |event| { event.stop_propagation(); choose(); }>
                         "Choose a file"
@@ -50,9 +51,10 @@ pub fn Start() -> impl IntoView {
                         "Paste text"
                     </button>
                 </div>
-                <input class="visually-hidden" type="file" aria-label="Flow file" tabindex="-1" node_ref=input
+                <input class="visually-hidden" type="file" aria-label="Flow file" multiple tabindex="-1" node_ref=input
                     on:click=|event| event.stop_propagation() on:change=chosen/>
             </div>
+            <div class="start-session"><OpenSession/></div>
             <Show when=move || pasting.get()>
                 <Paste/>
             </Show>

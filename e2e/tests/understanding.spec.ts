@@ -1,0 +1,232 @@
+// Why is this flow odd, and what should I look at first? A person's way from the leads to the report.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { dataFile, expect, test } from "../fixtures.ts";
+import { aBeacon, analyse, counts, faults, filter, handed, headline, leads, panel, records, someFlows, start, text } from "../journeys.ts";
+
+test("a host that calls like clockwork is among the first things to look at", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", aBeacon()));
+  const beacon = (await leads(page)).filter({ hasText: "10.0.0.99 → 203.0.113.7" });
+  await expect(beacon).toContainText(/every 300/i);
+  await beacon.getByRole("button", { name: "Show its records" }).click();
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "281");
+  // The list stays while its records are looked at, and all records come back at a click.
+  expect(await (await leads(page)).count()).toBeGreaterThan(0);
+  await page.getByRole("button", { name: "Clear all" }).click();
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "3281");
+});
+
+test("the beacon of missing_host is within the first ten leads", async ({ page }) => {
+  test.slow();
+  const folder = dataFile("zeek/rita/missing_host");
+  const hours = readdirSync(folder, { recursive: true }).map(String).filter((name) => /conn.*\.log\.gz$/.test(name));
+  await start(page);
+  await analyse(page, hours.map((name) => join(folder, name)));
+  const found = await leads(page);
+  expect(await found.count()).toBeLessThanOrEqual(10);
+  await expect(found.filter({ hasText: /73\.54\.23\.243 → 64\.225\.56\.201/ })).toBeVisible();
+});
+
+test("the 16 flows of Torii are in the first 50 records or three leads", async ({ page }) => {
+  const path = dataFile("iot-23/CTU-Malware-Capture-20-1-labeled.csv");
+  await start(page);
+  await analyse(page, path);
+  await leads(page);
+  await (await panel(page, "Threshold")).getByLabel("Flag", { exact: true }).selectOption("rows");
+  await filter(page, "label:anomaly flagged:true");
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "17");
+});
+
+test("a record says why it is odd, in words and in bars", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  await records(page).getByRole("row").nth(1).click();
+  const record = page.getByRole("complementary", { name: "Record 301" });
+  const why = record.getByRole("region", { name: "Why" });
+  await expect(why.getByRole("listitem").first()).toContainText(/more than|typical|only/i);
+  await why.getByText("What each column adds").click();
+  await why.getByRole("button", { name: "Show the numbers" }).press("Enter");
+  await expect(why.getByRole("rowheader").first()).toBeVisible();
+  // The table gives the first reason of what is odd.
+  await expect(records(page).getByRole("columnheader", { name: "Why" })).toBeVisible();
+  await expect(records(page).getByRole("row").nth(1).getByRole("gridcell").nth(1)).not.toBeEmpty();
+});
+
+test("scores follow each value that is moved", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  await records(page).getByRole("row").nth(5).click();
+  await page.getByRole("button", { name: "Check a changed copy" }).click();
+  const form = page.getByRole("form", { name: "Check one record" });
+  await form.getByRole("button", { name: "Score it" }).click();
+  await expect(form.getByRole("status")).toContainText("Odder than");
+  const before = await form.getByRole("status").innerText();
+  const slider = form.getByRole("slider", { name: "Move bytes" });
+  await slider.focus();
+  await slider.press("End");
+  await expect.poll(() => form.getByRole("status").innerText()).not.toBe(before);
+});
+
+test("the filter language is completed, and says what is wrong with it", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  const box = page.getByRole("combobox", { name: "Filter records" });
+  await box.pressSequentially("pro");
+  await expect(page.getByRole("option").first()).toContainText("proto:");
+  await box.press("ArrowDown");
+  await box.press("Tab");
+  await expect(box).toHaveValue("proto:");
+  await page.getByRole("option", { name: /icmp/ }).click();
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "2");
+
+  await box.fill("scr:>0.5");
+  await expect(page.getByText(/unknown field `scr` at character 1/)).toBeVisible();
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "2");
+  await box.fill("-proto:udp bytes:>=600");
+  await expect(page.getByRole("button", { name: "Remove -proto:udp" })).toBeVisible();
+  await page.getByRole("button", { name: "Remove bytes:>=600" }).click();
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "152");
+  await page.getByRole("button", { name: "Clear all" }).click();
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "302");
+});
+
+test("flows can be ignored, and that can be undone", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  const { odd } = await counts(page);
+  await records(page).getByRole("row").nth(1).click();
+  const record = page.getByRole("complementary", { name: "Record 301" });
+  await record.getByRole("button", { name: "Ignore its like" }).click();
+  await record.getByRole("form", { name: "Ignore flows like this" }).getByRole("button", { name: "Ignore them" }).click();
+  await expect.poll(async () => (await counts(page)).odd).toBe(odd - 1);
+  await expect(records(page).getByText("the odd one")).toHaveCount(0);
+  const kept = await panel(page, "Ignored and judged");
+  await expect(kept.getByRole("list", { name: "Rules" })).toContainText("src:10.0.0.7");
+  const list = await handed(page, () => kept.getByRole("button", { name: "Export" }).click());
+  expect(JSON.parse(list.bytes.toString()).rules).toHaveLength(1);
+  await kept.getByRole("button", { name: "Undo" }).click();
+  await expect.poll(async () => (await counts(page)).odd).toBe(odd);
+  await kept.getByLabel("Allow-list file").setInputFiles({ name: "list.json", mimeType: "application/json", buffer: list.bytes });
+  await expect.poll(async () => (await counts(page)).odd).toBe(odd - 1);
+});
+
+test("the threshold is a budget, and the count follows at once", async ({ page }) => {
+  await start(page);
+  await page.getByRole("button", { name: "Try the sample" }).click();
+  await expect(headline(page)).toBeVisible();
+  const budget = (await panel(page, "Threshold")).getByLabel("Flag", { exact: true });
+  await budget.selectOption("rows");
+  await expect.poll(async () => (await counts(page)).odd).toBeLessThanOrEqual(50);
+  await budget.selectOption("share");
+  await expect.poll(async () => (await counts(page)).odd).toBe(200);
+  await budget.selectOption("best");
+  await expect(page.getByText(/The best F1 by the labels/)).toBeVisible();
+  await budget.selectOption("own");
+});
+
+test("a session goes on where it was saved", async ({ page }) => {
+  const file = text("flows.csv", someFlows());
+  await start(page);
+  await analyse(page, file);
+  await records(page).getByRole("row").nth(1).click();
+  const record = page.getByRole("complementary", { name: "Record 301" });
+  await record.getByRole("button", { name: "True alarm" }).click();
+  await record.getByLabel("Note").fill("backup gone wrong");
+  await record.getByLabel("Note").press("Enter");
+  await filter(page, "proto:icmp");
+  await page.getByRole("button", { name: "Report and session" }).click();
+  const session = await handed(page, () => page.getByRole("button", { name: "Save session" }).click());
+  expect(session.bytes.toString()).not.toContain("the odd one");
+
+  await start(page);
+  await page.getByLabel("Session file").setInputFiles({ name: session.name, mimeType: "application/json", buffer: session.bytes });
+  await expect(page.getByText("This session belongs to flows.csv")).toBeVisible();
+  await analyse(page, file);
+  await expect(page.getByRole("combobox", { name: "Filter records" })).toHaveValue("proto:icmp");
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "2");
+  await expect(await panel(page, "Ignored and judged")).toContainText("backup gone wrong");
+});
+
+test("the report is one file without script or request", async ({ page, context }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", aBeacon()));
+  await leads(page);
+  const menu = page.getByRole("button", { name: "Report and session" });
+  await menu.click();
+  const html = (await handed(page, () => page.getByRole("button", { name: "Report to read and print" }).click())).bytes.toString();
+  expect(html).toContain("203.0.113.7");
+  const report = await context.newPage();
+  const asked: string[] = [];
+  report.on("request", (request) => asked.push(request.url()));
+  await report.setContent(html);
+  expect(asked).toEqual([]);
+  expect(await report.locator("script, link[href], img[src], iframe").count()).toBe(0);
+  await report.close();
+  if (!(await page.getByRole("button", { name: "Report for programs" }).isVisible())) await menu.click();
+  const json = await handed(page, () => page.getByRole("button", { name: "Report for programs" }).click());
+  expect(JSON.parse(json.bytes.toString())).toBeTruthy();
+});
+
+test("several files are one log, and a mix is refused", async ({ page }) => {
+  const [a, b] = [someFlows(), someFlows()];
+  const { name, mimeType } = text("", "");
+  const give2 = (files: { name: string; buffer: Buffer }[]) =>
+    page.getByLabel("Flow file").setInputFiles(files.map((file) => ({ mimeType, ...file })));
+  await start(page);
+  await give2([{ name: "b.csv.gz", buffer: gzipSync(b) }, { name: "a.csv", buffer: Buffer.from(a) }]);
+  await expect(page.getByText("1 of the 2 files are gzipped")).toBeVisible();
+  await give2([{ name: "b.csv", buffer: Buffer.from(b.split("\n").slice(1).join("\n")) }, { name: "a.csv", buffer: Buffer.from(a) }]);
+  await expect(headline(page)).toBeVisible();
+  expect((await counts(page)).all).toBe(602);
+  await expect(page.getByRole("heading", { name: `a.csv and 1 more${name}` })).toBeVisible();
+});
+
+test("two files are compared", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("today.csv", aBeacon()));
+  const compare = await panel(page, "Compare");
+  const yesterday = aBeacon().split("\n").filter((line) => !line.includes("203.0.113.7")).join("\n");
+  await compare.getByLabel("File to compare with").setInputFiles(text("yesterday.csv", yesterday));
+  await compare.getByRole("button", { name: "Compare", exact: true }).click();
+  await expect(compare.getByRole("region", { name: "New since yesterday.csv" })).toContainText("203.0.113.7");
+});
+
+test("no view has accessibility faults that axe can find", async ({ page }) => {
+  test.slow();
+  await start(page);
+  await page.getByRole("button", { name: "Try the sample" }).click();
+  await expect(headline(page)).toBeVisible();
+  await leads(page);
+  for (const scheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    for (const tab of await page.getByRole("tab").all()) {
+      await tab.click();
+      expect(await faults(page), await tab.innerText()).toEqual([]);
+    }
+  }
+  await records(page).getByRole("row").nth(1).click();
+  await expect(page.getByRole("region", { name: "Why" })).toBeVisible();
+  await page.getByText("What each column adds").click();
+  expect(await faults(page), "record").toEqual([]);
+  await page.getByRole("button", { name: "Check a changed copy" }).click();
+  await page.getByRole("button", { name: "Score it" }).click();
+  await expect(page.getByText("Odder than")).toBeVisible();
+  expect(await faults(page), "check").toEqual([]);
+  await page.getByRole("button", { name: "Report and session" }).click();
+  expect(await faults(page), "menu").toEqual([]);
+});
+
+test("forget everything leaves nothing behind", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  const kept = await panel(page, "Ignored and judged");
+  await kept.getByLabel("Rule in the filter language").fill("proto:icmp");
+  await kept.getByRole("button", { name: "Add rule" }).click();
+  await kept.getByLabel("Keep on this device").check();
+  await expect.poll(() => page.evaluate(() => JSON.stringify(localStorage))).toContain("proto:icmp");
+  await page.getByRole("button", { name: "Forget everything" }).click();
+  await expect(page.getByRole("button", { name: "Choose a file" })).toBeVisible();
+  expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain("proto:icmp");
+});

@@ -1,0 +1,238 @@
+//! What outlives a run: sessions, links, the allow-list on this device; and how all of it is forgotten.
+//!
+//! Nothing is kept that the person did not ask to keep.
+
+use super::{App, download};
+use crate::state::{Draft, Sort, View, Waiting};
+use gloo::file::callbacks::{FileReader, read_as_bytes};
+use leptos::prelude::*;
+use oddflow::allow::AllowList;
+use oddflow::error::Error;
+use oddflow::protocol::Opened;
+use oddflow::session::{self, FileIdentity, NamedRole, Same, Session, Setup};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// Under which the allow-list is kept on this device.
+const ALLOW_KEY: &str = "oddflow-allow-list";
+
+thread_local! {
+    /// The file that is being read; dropping a reader ends it.
+    static READING: RefCell<Option<FileReader>> = const { RefCell::new(None) };
+}
+
+impl App {
+    /// How the file is analysed and shown.
+    fn setup(self) -> Setup {
+        let state = self.state;
+        let draft = state.draft.get_untracked();
+        let changes = state.opened.with_untracked(|opened| {
+            let Some(opened) = opened else { return Vec::new() };
+            let name = |column: u32| opened.schema.columns[column as usize].name.clone();
+            let changes = draft.role_changes(opened).into_iter();
+            changes.map(|change| NamedRole { column: name(change.column), role: change.role }).collect()
+        });
+        let Sort { key, descending } = state.sort.get_untracked();
+        Setup {
+            settings: draft.settings,
+            roles: changes,
+            budget: state.budget.get_untracked(),
+            filter: state.filter.get_untracked().trim().to_owned(),
+            sort: session::Sort { by: key, descending },
+            view: state.view.get_untracked().key().into(),
+        }
+    }
+
+    /// Hands out all that the person set and said, never the data.
+    pub fn save_session(self) {
+        let state = self.state;
+        let Some(opened) = state.opened.get_untracked() else { return };
+        let session = Session {
+            file: identity(&opened),
+            setup: self.setup(),
+            allow_list: state.allow_list.get_untracked(),
+            verdicts: state.verdicts.get_untracked(),
+        };
+        self.hand_out(&format!("{}.oddflow-session.json", opened.name), &session.to_json());
+    }
+
+    /// Reads a session, and goes on with it at once or when its file is opened.
+    pub fn open_session(self, file: web_sys::File) {
+        self.read(file, move |bytes| match Session::from_json(bytes) {
+            Err(error) => self.problem(error),
+            Ok(session) => {
+                let session = Arc::new(session);
+                let same = self
+                    .state
+                    .opened
+                    .with_untracked(|opened| opened.as_ref().map(|opened| session.file.compare(&identity(opened))));
+                self.state.waiting.set(Some(Waiting::Session(session.clone())));
+                match same {
+                    Some(Same::Yes | Same::Renamed | Same::Grown) => self.resume(&session),
+                    _ => self.inform(
+                        Error::new(format!("This session belongs to {}", session.file.name))
+                            .advice("Open that file, and it goes on where it was saved"),
+                        None,
+                    ),
+                }
+            }
+        });
+    }
+
+    /// Runs the open file with a session's settings; the rest follows when the run is done.
+    fn resume(self, session: &Session) {
+        self.take_setup(&session.setup);
+        self.state.choosing.set(false);
+        self.analyze();
+    }
+
+    /// Takes over settings and roles for the next run.
+    fn take_setup(self, setup: &Setup) {
+        let state = self.state;
+        let Some(opened) = state.opened.get_untracked() else { return };
+        let reference_file = state.draft.with_untracked(|draft| draft.reference_file);
+        let mut draft = Draft::of(&opened, setup.settings.clone(), reference_file);
+        for change in setup.roles_for(&opened.schema) {
+            draft.set_role(change.column as usize, change.role);
+        }
+        state.draft.set(draft);
+    }
+
+    /// Before a file is analysed for the first time: a session or a link may say how.
+    pub(super) fn settle_settings(self, opened: &Opened) {
+        match self.state.waiting.get_untracked() {
+            Some(Waiting::Session(session)) if session.file.compare(&identity(opened)) == Same::No => {
+                self.state.waiting.set(None);
+                let what = format!("{} is not the file of the session, {}", opened.name, session.file.name);
+                self.inform(
+                    Error::new(what).advice("The session was put aside; open it again with its own file"),
+                    None,
+                );
+            }
+            Some(Waiting::Session(session)) => self.take_setup(&session.setup),
+            Some(Waiting::Link(setup)) => self.take_setup(&setup),
+            None => {}
+        }
+    }
+
+    /// After a run: what a session or a link says of how it is looked at.
+    pub(super) fn settle_session(self) {
+        let state = self.state;
+        let waiting = state.waiting.get_untracked();
+        state.waiting.set(None);
+        let setup = match waiting {
+            Some(Waiting::Session(session)) => {
+                self.change_rules(|rules| rules.clone_from(&session.allow_list.rules));
+                state.verdicts.set(session.verdicts.clone());
+                session.setup.clone()
+            }
+            Some(Waiting::Link(setup)) => (*setup).clone(),
+            None => return,
+        };
+        state.budget.set(setup.budget);
+        state.filter.set(setup.filter);
+        state.sort.set(Sort { key: setup.sort.by, descending: setup.sort.descending });
+        state.view.set(View::of_key(&setup.view));
+    }
+
+    /// What the page's address asks for serves the first file.
+    pub(super) fn take_link(self) {
+        let fragment = gloo::utils::window().location().hash().unwrap_or_default();
+        if fragment.len() <= 1 {
+            return;
+        }
+        match Setup::from_fragment(&fragment) {
+            Ok(setup) => self.state.waiting.set(Some(Waiting::Link(Arc::new(setup)))),
+            Err(error) => self.problem(error),
+        }
+    }
+
+    /// The page's address with the settings in its fragment, which no browser sends to a server.
+    pub fn link(self) -> String {
+        let location = gloo::utils::window().location();
+        let href = location.href().unwrap_or_default();
+        let base = href.split('#').next().unwrap_or_default();
+        match self.setup().to_fragment() {
+            fragment if fragment.is_empty() => base.to_owned(),
+            fragment => format!("{base}#{fragment}"),
+        }
+    }
+
+    pub fn export_rules(self) {
+        self.hand_out("oddflow-allow-list.json", &self.state.allow_list.with_untracked(AllowList::to_json));
+    }
+
+    /// Adds the rules of a file that are not here yet.
+    pub fn import_rules(self, file: web_sys::File) {
+        self.read(file, move |bytes| match AllowList::from_json(bytes) {
+            Err(error) => self.problem(error),
+            Ok(list) => self.change_rules(|rules| {
+                let new = list.rules.iter().filter(|rule| !rules.iter().any(|known| known.query == rule.query));
+                let new: Vec<_> = new.cloned().collect();
+                rules.extend(new);
+            }),
+        });
+    }
+
+    /// Takes over what was kept on this device, and keeps it up to date while the person wants that.
+    pub fn keep_rules(self) {
+        let state = self.state;
+        let kept = storage().and_then(|storage| storage.get_item(ALLOW_KEY).ok().flatten());
+        if let Some(kept) = kept {
+            match AllowList::from_json(kept.as_bytes()) {
+                Ok(list) => {
+                    state.allow_list.set(list);
+                    state.keeps_allowed.set(true);
+                }
+                Err(_) => self.inform(Error::new("The allow-list kept on this device cannot be read"), None),
+            }
+        }
+        Effect::new(move |_| {
+            let (keeps, list) = (state.keeps_allowed.get(), state.allow_list.get());
+            if let Some(storage) = storage() {
+                let _ = match keeps {
+                    true => storage.set_item(ALLOW_KEY, &list.to_json()),
+                    false => storage.remove_item(ALLOW_KEY),
+                };
+            }
+        });
+    }
+
+    /// Leaves no trace on this device: storage and link are emptied, and the page starts afresh.
+    pub fn forget_everything(self) {
+        self.state.keeps_allowed.set(false);
+        let window = gloo::utils::window();
+        let storages = [window.local_storage(), window.session_storage()];
+        for storage in storages.into_iter().filter_map(|storage| storage.ok().flatten()) {
+            let _ = storage.clear();
+        }
+        let _ = window.location().set_hash("");
+        let _ = window.location().reload();
+    }
+
+    fn hand_out(self, name: &str, text: &str) {
+        match web_sys::Blob::new_with_str_sequence(&js_sys::Array::of1(&text.into())) {
+            Ok(blob) => download(name, &blob),
+            Err(_) => self.problem(Error::new(format!("The browser cannot make {name}"))),
+        }
+    }
+
+    /// Reads a small file of Oddflow's own; not one with flows.
+    fn read(self, file: web_sys::File, then: impl FnOnce(&[u8]) + 'static) {
+        let file = gloo::file::File::from(file);
+        let reader = read_as_bytes(&file, move |read| match read {
+            Ok(bytes) => then(&bytes),
+            Err(error) => self.problem(Error::new(format!("The file cannot be read ({error})"))),
+        });
+        READING.set(Some(reader));
+    }
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    gloo::utils::window().local_storage().ok().flatten()
+}
+
+/// What a file is known by.
+fn identity(opened: &Opened) -> FileIdentity {
+    FileIdentity { name: opened.name.clone(), bytes: opened.facts.bytes, ..FileIdentity::default() }
+}

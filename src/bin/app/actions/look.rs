@@ -1,0 +1,236 @@
+//! What is asked of the worker about a run: order, survey, reasons; and how what is looked at is narrowed and widened.
+
+use super::App;
+use crate::client::Purpose;
+use crate::state::{Explaining, Side, Sort, View};
+use leptos::prelude::*;
+use oddflow::allow::{Likeness, Rule};
+use oddflow::flow::Part;
+use oddflow::groups::Lead;
+use oddflow::protocol::{JobId, Reply, Request};
+use oddflow::query::{has_terms, toggle_terms};
+use oddflow::session::Budget;
+use std::sync::Arc;
+use wasm_bindgen::JsCast;
+
+/// Changes of the allow-list that can be undone.
+const MAX_PAST: usize = 50;
+/// The heading of the table.
+pub const RECORDS_TITLE: &str = "records-title";
+
+impl App {
+    /// Asks the worker for the order that the table wants. The run's own order needs no worker.
+    pub fn arrange(self) {
+        let state = self.state;
+        if state.arranging.get_untracked() {
+            self.cancel_job(self.arrange_job.get_value());
+        }
+        if state.outcome.with_untracked(Option::is_none) || untrack(|| state.in_natural_order()) {
+            state.arranging.set(false);
+            state.arranged.set(None);
+            return;
+        }
+        if !state.engine_has_file.get_untracked() {
+            return;
+        }
+        let Sort { key, descending } = state.sort.get_untracked();
+        let request = Request::Arrange { sort: key, descending, lens: untrack(|| state.lens()) };
+        state.arranging.set(true);
+        self.arrange_job.set_value(self.send(Purpose::Arrange, request, None));
+    }
+
+    /// Asks what the records have in common: all of them, and, where that is something else, those that the lens shows.
+    pub fn survey(self) {
+        let state = self.state;
+        let cancel = |job: StoredValue<JobId>| {
+            if job.get_value() != 0 {
+                self.cancel_job(job.get_value());
+                job.set_value(0);
+            }
+        };
+        cancel(self.survey_job);
+        if state.outcome.with_untracked(Option::is_none) || !state.engine_has_file.get_untracked() {
+            cancel(self.overview_job);
+            state.surveying.set(false);
+            return;
+        }
+        let (wide, lens, is_narrowed) = untrack(|| (state.wide_lens(), state.lens(), state.is_narrowed()));
+        if self.overview_lens.with_value(|made| made.as_ref() != Some(&wide)) {
+            cancel(self.overview_job);
+            self.overview_lens.set_value(Some(wide.clone()));
+            self.overview_job.set_value(self.send(Purpose::Survey, Request::Survey { lens: wide }, None));
+        }
+        if is_narrowed {
+            self.survey_job.set_value(self.send(Purpose::Survey, Request::Survey { lens }, None));
+        } else if self.overview_job.get_value() == 0 {
+            state.survey.set(state.overview.get_untracked());
+        }
+        state.surveying.set(self.overview_job.get_value() != 0 || is_narrowed);
+    }
+
+    /// Asks why a record has its score.
+    pub(super) fn explain(self, row: u32) {
+        let state = self.state;
+        if state.engine_has_file.get_untracked() {
+            state.explanation.set(Explaining::Waiting(row));
+            self.send(Purpose::Explain(row), Request::Explain { row }, None);
+        }
+    }
+
+    /// What the worker says about a run.
+    pub(super) fn looked(self, purpose: Purpose, job: JobId, reply: Reply) {
+        let state = self.state;
+        match (purpose, reply) {
+            (Purpose::Survey, Reply::Surveyed(survey)) if job == self.overview_job.get_value() => {
+                let survey = Arc::new(*survey);
+                self.overview_job.set_value(0);
+                if self.survey_job.get_value() == 0 && !untrack(|| state.is_narrowed()) {
+                    state.survey.set(Some(survey.clone()));
+                    state.surveying.set(false);
+                }
+                state.overview.set(Some(survey));
+            }
+            (Purpose::Survey, Reply::Surveyed(survey)) if job == self.survey_job.get_value() => {
+                self.survey_job.set_value(0);
+                state.survey.set(Some(Arc::new(*survey)));
+                state.surveying.set(false);
+            }
+            (Purpose::Survey, Reply::Failed(error))
+                if [self.overview_job, self.survey_job].iter().any(|current| current.get_value() == job) =>
+            {
+                state.surveying.set(false);
+                self.overview_lens.set_value(None);
+                self.problem(error);
+            }
+            (Purpose::Explain(row), reply) if state.explanation.get_untracked() == Explaining::Waiting(row) => {
+                match reply {
+                    Reply::Explained(explanation) => state.explanation.set(Explaining::Done(Arc::new(*explanation))),
+                    Reply::Failed(error) => state.explanation.set(Explaining::Failed(error)),
+                    Reply::Cancelled => state.explanation.set(Explaining::Nothing),
+                    _ => {}
+                }
+            }
+            (Purpose::Rule, Reply::Rule(rule)) => self.ignore(rule),
+            (Purpose::Rule, Reply::Failed(error)) => self.problem(error),
+            // Answers to what was given up meanwhile.
+            _ => {}
+        }
+    }
+
+    /// Shows all records again, in no order of its own.
+    pub fn clear_lens(self) {
+        let state = self.state;
+        state.filter.set(String::new());
+        state.flagged_only.set(false);
+        state.brush.set(None);
+    }
+
+    /// Shows the records that a query finds, and nothing else.
+    pub fn show(self, query: &str) {
+        self.clear_lens();
+        self.state.filter.set(query.to_owned());
+        self.state.sort.set(Sort::default());
+        self.state.side.set(Side::Closed);
+        reveal_records();
+    }
+
+    /// The same, without leading there.
+    pub fn narrow_to(self, query: &str) {
+        self.state.brush.set(None);
+        self.state.filter.set(query.to_owned());
+    }
+
+    /// Narrows what is shown to the records that a query finds, or widens it again if it is narrowed so already.
+    pub fn toggle_terms(self, query: &str) {
+        let toggled = self.state.outcome.with_untracked(|outcome| {
+            let schema = &outcome.as_ref()?.analysis.schema;
+            Some(self.state.filter.with_untracked(|filter| toggle_terms(filter, query, schema)))
+        });
+        if let Some(filter) = toggled {
+            self.state.filter.set(filter);
+        }
+    }
+
+    /// Whether the filter has these terms.
+    pub fn has_terms(self, query: &str) -> bool {
+        self.state.filter.with(|filter| has_terms(filter, query))
+    }
+
+    /// Flags as many records as the person is ready to look at.
+    pub fn set_budget(self, budget: Budget) {
+        self.state.budget.set(budget);
+    }
+
+    /// Opens a panel of the exploration.
+    pub fn go_to(self, view: View) {
+        self.state.view.set(view);
+    }
+
+    /// Ignores flows like a record: the worker knows what it is like.
+    pub fn ignore_like(self, row: u32, parts: Vec<Part>, likeness: Likeness) {
+        self.send(Purpose::Rule, Request::RuleLike { row, parts, likeness }, None);
+    }
+
+    /// Ignores what a lead is about.
+    pub fn ignore_lead(self, lead: &Lead) {
+        self.ignore(Rule { name: lead.title.clone(), query: lead.query.clone(), enabled: true });
+    }
+
+    /// Ignores what a rule finds.
+    pub fn ignore(self, rule: Rule) {
+        let known =
+            self.state.allow_list.with_untracked(|list| list.rules.iter().any(|known| known.query == rule.query));
+        self.change_rules(|rules| match known {
+            // Switched off before, and now wanted again.
+            true => rules.iter_mut().filter(|known| known.query == rule.query).for_each(|known| known.enabled = true),
+            false => rules.push(rule.clone()),
+        });
+    }
+
+    /// Changes the allow-list so that it can be undone.
+    pub fn change_rules(self, change: impl Fn(&mut Vec<Rule>)) {
+        let state = self.state;
+        let before = state.allow_list.get_untracked();
+        let mut after = before.clone();
+        change(&mut after.rules);
+        if after != before {
+            state.allow_past.update(|past| {
+                past.push(before);
+                let too_many = past.len().saturating_sub(MAX_PAST);
+                past.drain(..too_many);
+            });
+            state.allow_list.set(after);
+        }
+    }
+
+    pub fn undo_rules(self) {
+        let before = self.state.allow_past.try_update(Vec::pop).flatten();
+        if let Some(list) = before {
+            self.state.allow_list.set(list);
+        }
+    }
+
+    /// Says of a record that it is a true or a false alarm, or takes that back.
+    pub fn judge_row(self, row: u32, is_true: Option<bool>, note: &str) {
+        self.state.verdicts.update(|verdicts| verdicts.set_row(row, is_true, note));
+    }
+
+    /// The same of all records that a query finds.
+    pub fn judge_group(self, query: &str, is_true: Option<bool>) {
+        self.state.verdicts.update(|verdicts| {
+            let note = verdicts.groups.iter().find(|verdict| verdict.query == query).map(|v| v.note.clone());
+            verdicts.set_group(query, is_true, &note.unwrap_or_default());
+        });
+    }
+}
+
+fn reveal_records() {
+    // The table is there after the next frame at the latest.
+    request_animation_frame(|| {
+        let title = gloo::utils::document().get_element_by_id(RECORDS_TITLE);
+        if let Some(title) = title.and_then(|title| title.dyn_into::<web_sys::HtmlElement>().ok()) {
+            let _ = title.focus();
+            title.scroll_into_view();
+        }
+    });
+}

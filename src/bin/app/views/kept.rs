@@ -1,0 +1,222 @@
+//! What the person has said: rules that ignore flows, and verdicts on records and groups.
+
+use crate::actions::use_app;
+use crate::draw::icons::{Icon, icon};
+use leptos::html;
+use leptos::prelude::*;
+use oddflow::allow::Rule;
+use oddflow::query::parse;
+use oddflow::report::{count, plural, share_of_one};
+use oddflow::verdicts::verdict_word;
+
+/// Verdicts that are listed; a person gives few, a session may bring many.
+const LISTED: usize = 100;
+
+#[component]
+pub fn Kept() -> impl IntoView {
+    view! {
+        <div class="kept">
+            <Rules/>
+            <Verdicts/>
+        </div>
+    }
+}
+
+#[component]
+fn Rules() -> impl IntoView {
+    let app = use_app();
+    let state = app.state;
+    let rules = move || state.allow_list.get().rules;
+    // Of each rule, the odd records that it ignores, and why it does not work on this file.
+    let effect = move |at: usize| {
+        state.overview.with(|survey| {
+            let survey = survey.as_ref()?;
+            let idle = survey.idle_rules.iter().find(|(rule, _)| *rule as usize == at).map(|(_, why)| why.clone());
+            Some((survey.allowed.get(at).copied().unwrap_or(0), idle))
+        })
+    };
+    let row = move |(at, rule): (usize, Rule)| {
+        let (name, query) = (rule.name.clone(), rule.query.clone());
+        let shown = query.clone();
+        let enabled = rule.enabled;
+        let words = move || match effect(at) {
+            _ if !enabled => "off".into(),
+            None => "…".into(),
+            Some((_, Some(why))) => format!("does not fit this file: {why}"),
+            Some((n, None)) => format!("ignores {}", plural(n, "odd record", "odd records")),
+        };
+        view! {
+            <li class="rule" class:off=!enabled>
+                <label class="toggle">
+                    <input type="checkbox" aria-label=format!("Use {name}") prop:checked=enabled on:change=move |event| {
+                        let on = event_target_checked(&event);
+                        app.change_rules(move |rules| if let Some(rule) = rules.get_mut(at) { rule.enabled = on });
+                    }/>
+                </label>
+                <div class="rule-text">
+                    <code>{query}</code>
+                    {(name != shown).then(|| view! { <span class="hint">{name.clone()}</span> })}
+                    <span class="hint">{words}</span>
+                </div>
+                <button type="button" class="icon-button" aria-label=format!("Remove {name}")
+                    on:click=move |_| app.change_rules(move |rules| if at < rules.len() { rules.remove(at); })>{icon(Icon::Close)}</button>
+            </li>
+        }
+    };
+    let input = NodeRef::<html::Input>::new();
+    let choose = move |_| {
+        if let Some(input) = input.get_untracked() {
+            input.click();
+        }
+    };
+    let chosen = move |_| {
+        let Some(input) = input.get_untracked() else { return };
+        if let Some(file) = input.files().and_then(|files| files.get(0)) {
+            app.import_rules(file);
+        }
+        input.set_value("");
+    };
+    view! {
+        <section aria-labelledby="rules-title">
+            <h2 id="rules-title">"Ignored"</h2>
+            <p class="hint">"Flows that these rules find are not called odd, here and in what you download. Scores stay as they are."</p>
+            <ul class="rules" aria-label="Rules">{move || rules().into_iter().enumerate().map(row).collect_view()}</ul>
+            <Show when=move || state.allow_list.with(|list| list.rules.is_empty())>
+                <p class="hint">"No rules yet. Ignore a lead above or the like of a record, or write a rule."</p>
+            </Show>
+            <RuleForm/>
+            <div class="panel-foot">
+                <button type="button" class="button small" disabled=move || state.allow_past.with(Vec::is_empty) on:click=move |_| app.undo_rules()>"Undo"</button>
+                <button type="button" class="button small" on:click=choose>"Import"</button>
+                <input class="visually-hidden" type="file" accept=".json,application/json" aria-label="Allow-list file" tabindex="-1"
+                    node_ref=input on:change=chosen/>
+                <button type="button" class="button small" disabled=move || state.allow_list.with(|list| list.rules.is_empty())
+                    on:click=move |_| app.export_rules()>"Export"</button>
+                <label class="toggle">
+                    <input type="checkbox" prop:checked=move || state.keeps_allowed.get()
+                        on:change=move |event| state.keeps_allowed.set(event_target_checked(&event))/>
+                    "Keep on this device"
+                </label>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn RuleForm() -> impl IntoView {
+    let app = use_app();
+    let text = RwSignal::new(String::new());
+    let error = RwSignal::new(None::<String>);
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let query = text.get_untracked().trim().to_owned();
+        let rule = Rule { name: query.clone(), query, enabled: true };
+        let wrong = app.state.outcome.with_untracked(|outcome| {
+            let outcome = outcome.as_ref()?;
+            parse(&rule.query, &outcome.analysis.schema).err().map(|error| error.to_string())
+        });
+        match wrong.or_else(|| rule.check().err().map(|error| error.to_string())) {
+            Some(wrong) => error.set(Some(wrong)),
+            None => {
+                app.ignore(rule);
+                error.set(None);
+                text.set(String::new());
+            }
+        }
+    };
+    view! {
+        <form class="rule-form" aria-label="New rule" on:submit=submit>
+            <input class="input" type="text" aria-label="Rule in the filter language" placeholder="src:10.0.0.0/8 dport:53" autocomplete="off"
+                spellcheck="false" prop:value=move || text.get() on:input=move |event| text.set(event_target_value(&event))/>
+            <button type="submit" class="button small">"Add rule"</button>
+            <p class="filter-error" role="alert">{move || error.get()}</p>
+        </form>
+    }
+}
+
+#[component]
+fn Verdicts() -> impl IntoView {
+    let app = use_app();
+    let state = app.state;
+    let judged = move || state.overview.with(|survey| survey.as_ref().map(|survey| survey.judged));
+    let precision = move || {
+        judged().and_then(|judged| {
+            let (precision, [low, high]) = judged.precision()?;
+            let n = u64::from(judged.true_alarms + judged.false_alarms);
+            Some(format!(
+                "Of {} judged among the odd, {} are true alarms: a precision of {}, likely between {} and {}.",
+                plural(n, "record", "records"),
+                count(judged.true_alarms.into()),
+                share_of_one(precision),
+                share_of_one(low),
+                share_of_one(high)
+            ))
+        })
+    };
+    let none = move || state.verdicts.with(oddflow::verdicts::Verdicts::is_empty);
+    let groups = move || {
+        let groups = state.verdicts.get().groups.into_iter();
+        groups
+            .map(|verdict| {
+                let query = verdict.query.clone();
+                view! {
+                    <tr>
+                        <th scope="row"><code>{verdict.query.clone()}</code></th>
+                        <td>{verdict_word(verdict.is_true)}</td>
+                        <td>{verdict.note}</td>
+                        <td class="number">
+                            <button type="button" class="link-button" aria-label=format!("Take back {}", verdict.query)
+                                on:click=move |_| state.verdicts.update(|verdicts| verdicts.set_group(&query, None, ""))>"Take back"</button>
+                        </td>
+                    </tr>
+                }
+            })
+            .collect_view()
+    };
+    let rows = move || {
+        let rows = state.verdicts.get().rows.into_iter().take(LISTED);
+        rows.map(|verdict| {
+            let name = format!("Record {}", count(u64::from(verdict.row) + 1));
+            let label = format!("Take back {name}");
+            view! {
+                <tr>
+                    <th scope="row">
+                        <button type="button" class="group-button" on:click=move |_| app.select(verdict.row)>{name}</button>
+                    </th>
+                    <td>{verdict_word(verdict.is_true)}</td>
+                    <td>{verdict.note}</td>
+                    <td class="number">
+                        <button type="button" class="link-button" aria-label=label
+                            on:click=move |_| app.judge_row(verdict.row, None, "")>"Take back"</button>
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view()
+    };
+    view! {
+        <section aria-labelledby="verdicts-title">
+            <h2 id="verdicts-title">"Judged"</h2>
+            <p class="hint">"What you call a true or a false alarm goes with the rows that you download, and tells how good this list is."</p>
+            <p role="status">{precision}</p>
+            <Show when=none>
+                <p class="hint">"Nothing judged yet. Each record and each lead can be called a true or a false alarm."</p>
+            </Show>
+            <Show when=move || !none()>
+                <div class="scroll-box short" role="region" tabindex="0" aria-label="Verdicts">
+                    <table class="list">
+                        <thead>
+                            <tr>
+                                <th scope="col">"What"</th>
+                                <th scope="col">"Verdict"</th>
+                                <th scope="col">"Note"</th>
+                                <td></td>
+                            </tr>
+                        </thead>
+                        <tbody>{groups} {rows}</tbody>
+                    </table>
+                </div>
+            </Show>
+        </section>
+    }
+}

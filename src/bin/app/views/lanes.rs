@@ -1,0 +1,207 @@
+//! Swimlanes: when which entity was odd. Time runs to the right, a lane for each entity, darker where scores are higher.
+
+use super::groups::kind_name;
+use super::size::size_of;
+use crate::actions::use_app;
+use leptos::{html, prelude::*};
+use oddflow::protocol::Lanes;
+use oddflow::report::{Plot, Swimlanes, cells, count, plural, score};
+use oddflow::schema::time;
+use std::sync::Arc;
+
+/// In pixels, as in `explore.css`.
+const LANE_HEIGHT: f64 = 22.0;
+/// Shades of [`Swimlanes::shades`]: below the threshold, and its three thirds above.
+const SHADES: [u8; 4] = [1, 2, 3, 4];
+
+#[component]
+pub fn LanesPanel() -> impl IntoView {
+    let state = use_app().state;
+    // A stretch of time that was chosen here must not take the other times away.
+    let lanes = Memo::new(move |_| {
+        let by_time = state.filter.with(|filter| filter.split_whitespace().any(|term| term.starts_with("time:")));
+        let survey = if by_time { state.overview } else { state.survey };
+        survey.with(|survey| survey.as_ref().and_then(|survey| survey.lanes.clone()))
+    });
+    view! {
+        <div class="panel-head">
+            <h2>"Over time"</h2>
+            <p class="hint">"When which host was odd. Each cell is a stretch of time: the darker, the higher its highest score. Choose one to see its records."</p>
+        </div>
+        {move || match lanes.get() {
+            Some(lanes) => view! { <Drawn lanes=Arc::new(lanes)/> }.into_any(),
+            None if state.surveying.get() => view! { <p class="hint">"Counting…"</p> }.into_any(),
+            None => view! { <p class="hint">"None of these records has a time."</p> }.into_any(),
+        }}
+    }
+}
+
+#[component]
+fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
+    let app = use_app();
+    let state = app.state;
+    let node = NodeRef::<html::Div>::new();
+    let size = size_of(node);
+    let drawn = lanes.lanes.clone();
+    let n_lanes = drawn.entities.len() + 1;
+    let n_buckets = drawn.n_buckets as usize;
+    let height = n_lanes as f64 * LANE_HEIGHT;
+    let drawn = StoredValue::new(drawn);
+    let queries = StoredValue::new(lanes.queries.clone());
+    // Lane and bucket that the keyboard is at.
+    let at = RwSignal::new((0_usize, 0_usize));
+    let threshold = state.threshold;
+    let paths = Memo::new(move |_| {
+        let plot = Plot { width: size.get().0, height };
+        drawn.with_value(|drawn| {
+            let shades = drawn.shades(threshold.get());
+            SHADES.map(|shade| cells(&shades, n_buckets, shade, plot))
+        })
+    });
+    let query = move |(lane, bucket): (usize, usize)| {
+        let time = drawn.with_value(|drawn| time_term(drawn, bucket));
+        let lane = queries.with_value(|queries| queries.get(lane).cloned().unwrap_or_default());
+        format!("{lane} {time}").trim().to_owned()
+    };
+    let choose = move |cell| app.narrow_to(&query(cell));
+    let cell_of = move |event: &web_sys::MouseEvent| {
+        let area = node.get_untracked()?.get_bounding_client_rect();
+        let x = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
+        let y = (f64::from(event.client_y()) - area.top()) / area.height().max(1.0);
+        let place = |x: f64, n: usize| ((x * n as f64).max(0.0) as usize).min(n - 1);
+        Some((place(y, n_lanes), place(x, n_buckets)))
+    };
+    let keys = move |event: web_sys::KeyboardEvent| {
+        let (lane, bucket) = at.get_untracked();
+        let to = match event.key().as_str() {
+            "ArrowRight" => (lane, bucket + 1),
+            "ArrowLeft" => (lane, bucket.saturating_sub(1)),
+            "ArrowDown" => (lane + 1, bucket),
+            "ArrowUp" => (lane.saturating_sub(1), bucket),
+            "Home" => (lane, 0),
+            "End" => (lane, n_buckets - 1),
+            "Enter" | " " => {
+                event.prevent_default();
+                return choose((lane, bucket));
+            }
+            _ => return,
+        };
+        event.prevent_default();
+        at.set((to.0.min(n_lanes - 1), to.1.min(n_buckets - 1)));
+    };
+    let words = move || {
+        let (lane, bucket) = at.get();
+        drawn.with_value(|drawn| cell_words(drawn, lane, bucket))
+    };
+    let (step_x, left, top) = (
+        move || size.get().0 / n_buckets as f64,
+        move || at.get().1 as f64 * size.get().0 / n_buckets as f64,
+        move || at.get().0 as f64 * LANE_HEIGHT,
+    );
+    let axis = drawn.with_value(|drawn| drawn.axis(6));
+    let ticks = axis.ticks.iter().map(|tick| {
+        let left = axis.position(tick.at) * 100.0;
+        view! { <span class="tick-x" style:left=format!("{left}%")>{tick.label.clone()}</span> }
+    });
+    let names = drawn.with_value(|drawn| {
+        (0..n_lanes)
+            .map(|lane| view! { <span title=drawn.name(lane).to_owned()>{drawn.name(lane).to_owned()}</span> })
+            .collect_view()
+    });
+    view! {
+        <div class="lanes">
+            <div class="lane-names" aria-hidden="true">{names}</div>
+            <div class="lane-plot" node_ref=node style:height=format!("{height}px") tabindex="0" role="application"
+                aria-label=format!("Swimlanes by {}: arrow keys move, Enter shows the records", kind_name(lanes.kind))
+                aria-describedby="lane-words" on:keydown=keys
+                on:pointermove=move |event| if let Some(cell) = cell_of(&event) { at.set(cell) }
+                on:click=move |event| if let Some(cell) = cell_of(&event) { at.set(cell); choose(cell) }>
+                <svg class="lane-cells" width=move || size.get().0 height=height aria-hidden="true" focusable="false">
+                    {SHADES.into_iter().enumerate().map(|(at, shade)| view! {
+                        <path class=format!("shade-{shade}") d=move || paths.with(|paths| paths[at].clone())/>
+                    }).collect_view()}
+                    <rect class="lane-cursor" x=left y=top width=step_x height=LANE_HEIGHT/>
+                </svg>
+            </div>
+            <div class="chart-x lane-axis" aria-hidden="true">{ticks.collect_view()}</div>
+            <p class="axis-name lane-axis-name">{axis.name.clone()}</p>
+        </div>
+        <div class="panel-foot">
+            <div class="legend" aria-hidden="true">
+                <span class="key key-shade-1">"below the threshold"</span>
+                <span class="key key-shade-2">"above it"</span>
+                <span class="key key-shade-4">"far above it"</span>
+            </div>
+            <p id="lane-words" class="hint" role="status">{words}</p>
+        </div>
+        <LaneTable drawn/>
+    }
+}
+
+/// The filter for a stretch of time.
+fn time_term(drawn: &Swimlanes, bucket: usize) -> String {
+    let (from, to) = ends(drawn, bucket);
+    format!("time:{from}..{to}")
+}
+
+fn ends(drawn: &Swimlanes, bucket: usize) -> (f64, f64) {
+    let from = drawn.start + drawn.step * bucket as f64;
+    (from, from + drawn.step)
+}
+
+fn cell_words(drawn: &Swimlanes, lane: usize, bucket: usize) -> String {
+    let cell = drawn.lane(lane).start + bucket;
+    let from = ends(drawn, bucket).0;
+    let time = time::format(from);
+    match drawn.rows.get(cell).copied().unwrap_or(0) {
+        0 => format!("{}, {time}: no record", drawn.name(lane)),
+        n => format!(
+            "{}, {time}: {}, highest score {}",
+            drawn.name(lane),
+            plural(n.into(), "record", "records"),
+            score(drawn.best[cell])
+        ),
+    }
+}
+
+/// The same for those who do not see the cells: what each lane has in all.
+#[component]
+fn LaneTable(drawn: StoredValue<Swimlanes>) -> impl IntoView {
+    let threshold = use_app().state.threshold;
+    let rows = move || {
+        drawn.with_value(|drawn| {
+            let lanes = 0..=drawn.entities.len();
+            lanes
+                .map(|lane| {
+                    let places = drawn.lane(lane);
+                    let n: u64 = drawn.rows[places.clone()].iter().map(|&n| u64::from(n)).sum();
+                    let filled = places.clone().filter(|&at| drawn.rows[at] > 0);
+                    let best = filled.clone().max_by(|&a, &b| drawn.best[a].total_cmp(&drawn.best[b]));
+                    let odd = filled.filter(|&at| drawn.best[at] >= threshold.get()).count();
+                    let when = best.map(|at| cell_words(drawn, lane, at - places.start));
+                    view! {
+                        <tr>
+                            <th scope="row">{drawn.name(lane).to_owned()}</th>
+                            <td class="number">{count(n)}</td>
+                            <td class="number">{count(odd as u64)}</td>
+                            <td>{when}</td>
+                        </tr>
+                    }
+                })
+                .collect_view()
+        })
+    };
+    view! {
+        <super::chart::TableBelow label="Swimlanes as a table">
+            <thead>
+                <tr>
+                    <th scope="col">"Lane"</th>
+                    <th scope="col" class="number">"Records"</th>
+                    <th scope="col" class="number">"Odd stretches"</th>
+                    <th scope="col">"Highest score"</th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </super::chart::TableBelow>
+    }
+}
