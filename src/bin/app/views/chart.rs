@@ -2,10 +2,12 @@
 
 use super::size::size_of;
 use leptos::{html, prelude::*};
-use oddflow::report::{Chart, Plot, line, metric, place};
+use oddflow::report::{Axis, Chart, Plot, line, metric, place};
 
 /// Points of a curve that its table lists, at most.
 const LISTED: usize = 21;
+/// From here on a tick's label would stand out at the right.
+const LAST_TICK: f64 = 0.97;
 
 /// A chart with its axes, legend and table.
 #[component]
@@ -22,15 +24,7 @@ pub fn LineChart(chart: Signal<Chart>) -> impl IntoView {
             ticks.collect_view()
         })
     };
-    let ticks_x = move || {
-        chart.with(|chart| {
-            let ticks = chart.x.ticks.iter().map(|tick| {
-                let left = chart.x.position(tick.at) * 100.0;
-                view! { <span class="tick-x" style:left=format!("{left}%")>{tick.label.clone()}</span> }
-            });
-            ticks.collect_view()
-        })
-    };
+    let ticks_x = move || chart.with(|chart| ticks_below(&chart.x));
     let lines = move || {
         chart.with(|chart| {
             let draw = |class: String, points: &[[f64; 2]]| {
@@ -79,6 +73,16 @@ pub fn LineChart(chart: Signal<Chart>) -> impl IntoView {
             <PointTable chart/>
         </figure>
     }
+}
+
+/// The ticks of an axis that runs to the right. The outermost stay within the chart.
+pub fn ticks_below(axis: &Axis) -> impl IntoView + use<> {
+    let ticks = axis.ticks.iter().map(|tick| {
+        let position = axis.position(tick.at);
+        let class = if position > LAST_TICK { "tick-x last" } else { "tick-x" };
+        view! { <span class=class style:left=format!("{}%", position * 100.0)>{tick.label.clone()}</span> }
+    });
+    ticks.collect_view()
 }
 
 #[component]

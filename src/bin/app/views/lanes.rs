@@ -1,5 +1,6 @@
 //! Swimlanes: when which entity was odd. Time runs to the right, a lane for each entity, darker where scores are higher.
 
+use super::chart::{TableBelow, ticks_below};
 use super::groups::kind_name;
 use super::size::size_of;
 use crate::actions::use_app;
@@ -99,10 +100,7 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
         move || at.get().0 as f64 * LANE_HEIGHT,
     );
     let axis = drawn.with_value(|drawn| drawn.axis(6));
-    let ticks = axis.ticks.iter().map(|tick| {
-        let left = axis.position(tick.at) * 100.0;
-        view! { <span class="tick-x" style:left=format!("{left}%")>{tick.label.clone()}</span> }
-    });
+    let ticks = ticks_below(&axis);
     let names = drawn.with_value(|drawn| {
         (0..n_lanes)
             .map(|lane| view! { <span title=drawn.name(lane).to_owned()>{drawn.name(lane).to_owned()}</span> })
@@ -123,7 +121,7 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
                     <rect class="lane-cursor" x=left y=top width=step_x height=LANE_HEIGHT/>
                 </svg>
             </div>
-            <div class="chart-x lane-axis" aria-hidden="true">{ticks.collect_view()}</div>
+            <div class="chart-x lane-axis" aria-hidden="true">{ticks}</div>
             <p class="axis-name lane-axis-name">{axis.name.clone()}</p>
         </div>
         <div class="panel-foot">
@@ -192,7 +190,7 @@ fn LaneTable(drawn: StoredValue<Swimlanes>) -> impl IntoView {
         })
     };
     view! {
-        <super::chart::TableBelow label="Swimlanes as a table">
+        <TableBelow label="Swimlanes as a table">
             <thead>
                 <tr>
                     <th scope="col">"Lane"</th>
@@ -202,6 +200,6 @@ fn LaneTable(drawn: StoredValue<Swimlanes>) -> impl IntoView {
                 </tr>
             </thead>
             <tbody>{rows}</tbody>
-        </super::chart::TableBelow>
+        </TableBelow>
     }
 }

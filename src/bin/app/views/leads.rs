@@ -22,7 +22,7 @@ pub fn Leads() -> impl IntoView {
         Some(_) => "",
     };
     view! {
-        <section class="leads" aria-labelledby="leads-title">
+        <section class="leads" aria-labelledby="leads-title" aria-busy=move || leads.with(Option::is_none).to_string()>
             <h2 id="leads-title">"What to look at first"</h2>
             <p class="hint" role="status">{status}</p>
             {move || leads.get().filter(|leads| !leads.is_empty()).map(|leads| {

@@ -1,7 +1,7 @@
 //! The two stages side by side: how many records have which forest score and which network probability. A rectangle drawn
 //! on it, by pointer or by numbers, narrows everything to the records within.
 
-use super::chart::TableBelow;
+use super::chart::{TableBelow, ticks_below};
 use super::size::size_of;
 use crate::actions::use_app;
 use leptos::{html, prelude::*};
@@ -99,10 +99,7 @@ fn Drawn(stages: Arc<Stages>) -> impl IntoView {
         })
     };
     let (forest, network) = (grid.with_value(DensityGrid::forest_axis), DensityGrid::network_axis());
-    let ticks_x = forest.ticks.iter().map(|tick| {
-        let left = forest.position(tick.at) * 100.0;
-        view! { <span class="tick-x" style:left=format!("{left}%")>{tick.label.clone()}</span> }
-    });
+    let ticks_x = ticks_below(&forest);
     let ticks_y = network.ticks.iter().map(|tick| {
         let bottom = network.position(tick.at) * 100.0;
         view! { <span class="tick-y" style:bottom=format!("{bottom}%")>{tick.label.clone()}</span> }
@@ -138,7 +135,7 @@ fn Drawn(stages: Arc<Stages>) -> impl IntoView {
                         </svg>
                         <div aria-hidden="true">{Quadrant::ALL.map(quadrant).collect_view()}</div>
                     </div>
-                    <div class="chart-x" aria-hidden="true">{ticks_x.collect_view()}</div>
+                    <div class="chart-x" aria-hidden="true">{ticks_x}</div>
                 </div>
                 <p class="axis-name" aria-hidden="true">"Up: " {network.name.clone()} " · right: " {forest.name.clone()}</p>
             </div>

@@ -21,7 +21,7 @@ pub fn Why(explanation: Arc<Explanation>) -> impl IntoView {
     let network = explanation.network.map(|of| Part { of, value: |bar| bar.network });
     let bars = StoredValue::new(explanation.bars.clone());
     view! {
-        <section class="why" aria-labelledby="why-title">
+        <section class="because" aria-labelledby="why-title">
             <h3 id="why-title">"Why"</h3>
             {reasons}
             {nothing}
