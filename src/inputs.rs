@@ -1,7 +1,8 @@
 //! What a pack's network reads of a row: the encoded features, the forest's standardised score, and each finely scaled
-//! feature once more in pieces, `clamp((x − a_k) / (a_{k+1} − a_k), 0, 1)` between even positions `a_k` of its scale. A network
-//! that can weigh each part of a range by itself comes close to boosted trees on tables (piecewise linear encoding,
-//! Gorishniy 2022, "On Embeddings for Numerical Features in Tabular Deep Learning").
+//! feature once more in pieces, `clamp((x − a_k) / (a_{k+1} − a_k), 0, 1)` between positions `a_k` of its scale. A network that
+//! can weigh each part of a range by itself comes close to boosted trees on tables (piecewise linear encoding, Gorishniy 2022,
+//! "On Embeddings for Numerical Features in Tabular Deep Learning"). The positions are even, or where training has found that
+//! the classes part.
 
 use crate::encode::{Encoder, Encoding, Scale};
 use crate::error::{Error, Result};
@@ -13,41 +14,48 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkInputs {
-    /// For each of these features.
-    pub pieces: u32,
+    pub pieces: Pieces,
     /// Rising indices.
     pub features: Vec<u32>,
 }
 
-/// More pieces than this tell no more (UNSW-NB15: 8 pieces give a ROC AUC of .9920, 16 .9928, 32 .9930, none .9899).
-const MAX_PIECES: u32 = 16;
+/// How their ranges are cut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Pieces {
+    /// So many of the same size for each feature.
+    Even(u32),
+    /// At these rising positions, for each feature.
+    At(Vec<Vec<f32>>),
+}
+
+/// More even pieces than this tell no more (UNSW-NB15: 8 pieces give a ROC AUC of .9920, 16 .9928, 32 .9930, none .9899).
+const MAX_EVEN: u32 = 16;
 /// Of all features: the network's first layer has a weight for each, and a pack is to stay small.
-const MAX_ALL: u32 = 480;
+pub const MAX_PIECES: u32 = 480;
 /// A feature with fewer distinct values needs none.
 const LEAST_KNOTS: usize = 9;
 
 impl NetworkInputs {
-    /// For a fitted encoder.
+    /// Even pieces for a fitted encoder.
     #[must_use]
     pub fn of(encoder: &Encoder) -> Self {
-        let mut features = Vec::new();
-        let mut first = 0;
-        for column in &encoder.columns {
-            if let Encoding::Number { scale: Scale::Quantile { values, .. }, .. } = &column.encoding
-                && values.len() >= LEAST_KNOTS
-            {
-                features.push(first);
-            }
-            first += column.n_features() as u32;
+        let features = fine_features(encoder);
+        let pieces = (MAX_PIECES / (features.len() as u32).max(1)).min(MAX_EVEN);
+        match pieces {
+            0..2 => Self { pieces: Pieces::Even(0), features: Vec::new() },
+            _ => Self { pieces: Pieces::Even(pieces), features },
         }
-        let pieces = (MAX_ALL / (features.len() as u32).max(1)).min(MAX_PIECES);
-        if pieces < 2 { Self { pieces: 0, features: Vec::new() } } else { Self { pieces, features } }
     }
 
     /// How many numbers the network reads of a row with so many features.
     #[must_use]
     pub fn n_inputs(&self, n_features: usize) -> usize {
-        n_features + 1 + self.pieces as usize * self.features.len()
+        let n_pieces = match &self.pieces {
+            Pieces::Even(pieces) => *pieces as usize * self.features.len(),
+            Pieces::At(edges) => edges.iter().map(|edges| edges.len() - 1).sum(),
+        };
+        n_features + 1 + n_pieces
     }
 
     /// For stored ones, which are not trusted.
@@ -55,7 +63,18 @@ impl NetworkInputs {
     /// # Errors
     /// If they do not fit an encoder with so many features.
     pub fn check(&self, n_features: usize) -> Result<()> {
-        let sound = self.pieces <= MAX_PIECES
+        let are_sound = match &self.pieces {
+            Pieces::Even(pieces) => *pieces <= MAX_EVEN,
+            Pieces::At(all) => {
+                let rise = |edges: &[f32]| edges.windows(2).all(|pair| pair[0] < pair[1]);
+                all.len() == self.features.len()
+                    && all.iter().map(Vec::len).sum::<usize>() <= 2 * MAX_PIECES as usize
+                    && all.iter().all(|edges| {
+                        edges.len() > 1 && edges.iter().all(|edge| (-1.0..=1.0).contains(edge)) && rise(edges)
+                    })
+            }
+        };
+        let sound = are_sound
             && self.features.windows(2).all(|pair| pair[0] < pair[1])
             && self.features.last().is_none_or(|&last| (last as usize) < n_features);
         if sound { Ok(()) } else { Err(Error::new("The pack's network inputs make no sense")) }
@@ -74,19 +93,53 @@ impl NetworkInputs {
     ) {
         let width = features.ncols();
         out.slice_mut(s![.., ..width]).assign(&features);
-        let scale = self.pieces as f32 / 2.0;
-        for ((row, &score), mut out) in features.rows().into_iter().zip(scores).zip(out.rows_mut()) {
-            out[width] = forest_input.apply(score);
-            let mut places = out.iter_mut().skip(width + 1);
-            for &feature in &self.features {
-                // The feature is between −1 and 1.
-                let at = (row[feature as usize] + 1.0) * scale;
-                for (piece, place) in (0..self.pieces).zip(&mut places) {
-                    *place = (at - piece as f32).clamp(0.0, 1.0);
+        out.column_mut(width).iter_mut().zip(scores).for_each(|(out, &score)| *out = forest_input.apply(score));
+        let rows = features.rows().into_iter().zip(out.rows_mut());
+        match &self.pieces {
+            Pieces::Even(pieces) => {
+                let scale = *pieces as f32 / 2.0;
+                for (row, mut out) in rows {
+                    let mut places = out.iter_mut().skip(width + 1);
+                    for &feature in &self.features {
+                        // The feature is between −1 and 1.
+                        let at = (row[feature as usize] + 1.0) * scale;
+                        for (piece, place) in (0..*pieces).zip(&mut places) {
+                            *place = (at - piece as f32).clamp(0.0, 1.0);
+                        }
+                    }
+                }
+            }
+            Pieces::At(edges) => {
+                // A feature, where a piece of it begins, and one by its length.
+                let piece = |pair: &[f32]| (pair[0], 1.0 / (pair[1] - pair[0]));
+                let of = |(&feature, edges): (&u32, &Vec<f32>)| {
+                    edges.windows(2).map(|pair| (feature as usize, piece(pair))).collect::<Vec<_>>()
+                };
+                let all: Vec<(usize, (f32, f32))> = self.features.iter().zip(edges).flat_map(of).collect();
+                for (row, mut out) in rows {
+                    for (place, &(feature, (from, by_length))) in out.iter_mut().skip(width + 1).zip(&all) {
+                        *place = ((row[feature] - from) * by_length).clamp(0.0, 1.0);
+                    }
                 }
             }
         }
     }
+}
+
+/// The features of numbers whose scale has many knots.
+#[must_use]
+pub fn fine_features(encoder: &Encoder) -> Vec<u32> {
+    let mut features = Vec::new();
+    let mut first = 0;
+    for column in &encoder.columns {
+        if let Encoding::Number { scale: Scale::Quantile { values, .. }, .. } = &column.encoding
+            && values.len() >= LEAST_KNOTS
+        {
+            features.push(first);
+        }
+        first += column.n_features() as u32;
+    }
+    features
 }
 
 #[cfg(test)]
@@ -111,9 +164,9 @@ mod tests {
     fn a_fine_feature_is_given_in_pieces() {
         let encoder = Encoder { version: 1, columns: vec![number("coarse", 2), number("fine", 20)] };
         let inputs = NetworkInputs::of(&encoder);
-        assert_eq!(inputs, NetworkInputs { pieces: 16, features: vec![1] });
+        assert_eq!(inputs, NetworkInputs { pieces: Pieces::Even(16), features: vec![1] });
         assert!(inputs.check(2).is_ok() && inputs.check(1).is_err());
-        let inputs = NetworkInputs { pieces: 4, ..inputs };
+        let inputs = NetworkInputs { pieces: Pieces::Even(4), ..inputs };
         let mut out = Array2::zeros((3, inputs.n_inputs(2)));
         let forest_input = Standardise { mean: 1.0, deviation: 2.0 };
         let features = array![[0.5, -1.0], [-1.0, 0.25], [0.0, 1.0]];
@@ -124,12 +177,41 @@ mod tests {
             [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
         ];
         assert_eq!(out, expected);
+        // The same, cut there.
+        let inputs = NetworkInputs { pieces: Pieces::At(vec![vec![-1.0, -0.5, 0.0, 0.5, 1.0]]), ..inputs };
+        inputs.fill(features.view(), &[3.0, 1.0, 1.0], forest_input, out.view_mut());
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn uneven_pieces_are_checked() {
+        let check = |features: &[u32], edges: &[&[f32]], sound: bool| {
+            let pieces = Pieces::At(edges.iter().map(|edges| edges.to_vec()).collect());
+            let inputs = NetworkInputs { pieces, features: features.to_vec() };
+            assert_eq!(inputs.check(2).is_ok(), sound, "{inputs:?}");
+            if sound {
+                let json = serde_json::to_string(&inputs).unwrap();
+                assert_eq!(serde_json::from_str::<NetworkInputs>(&json).unwrap(), inputs);
+            }
+        };
+        check(&[], &[], true);
+        check(&[0, 1], &[&[-1.0, 1.0], &[-1.0, 0.5, 1.0]], true);
+        check(&[0, 1], &[&[-1.0, 1.0]], false);
+        check(&[0], &[&[-1.0]], false);
+        check(&[0], &[&[0.0, 0.0]], false);
+        check(&[0], &[&[0.0, 1.5]], false);
+        check(&[0], &[&[0.0, f32::NAN]], false);
+        check(&[2], &[&[-1.0, 1.0]], false);
+        let many: Vec<f32> = (0..2000).map(|i| i as f32 / 2000.0).collect();
+        check(&[0], &[&many], false);
     }
 
     #[test]
     fn many_features_share_the_pieces() {
         let columns = |n: usize| (0..n).map(|i| number(&i.to_string(), 9)).collect();
-        let pieces = |n: usize| NetworkInputs::of(&Encoder { version: 1, columns: columns(n) }).pieces;
-        assert_eq!((pieces(1), pieces(30), pieces(60), pieces(240), pieces(241)), (16, 16, 8, 2, 0));
+        for (n, pieces) in [(1, 16), (30, 16), (60, 8), (240, 2), (241, 0)] {
+            let inputs = NetworkInputs::of(&Encoder { version: 1, columns: columns(n) });
+            assert_eq!(inputs.pieces, Pieces::Even(pieces), "{n} features");
+        }
     }
 }
