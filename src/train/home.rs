@@ -27,10 +27,14 @@ const SLICE: usize = 1000;
 /// The share of parts, and of slices, that count as of the same kind; what is beyond is odd by itself, such as a day of
 /// nothing but one flood.
 const OWN_SHARE: f64 = 0.9;
-/// A fresh file may be further away than a part of the training file, or than one with new attacks, by this factor.
+/// A fresh file may be further away than the middle part of the training file by this factor.
 const MARGIN: f64 = 3.0;
-/// Slices are the extreme themselves: a thousand rows of one hour.
-const SLICE_MARGIN: f64 = 1.25;
+/// The furthest parts, slices and new attack types are extremes themselves: a thousand rows of one hour, a file half of one
+/// new attack.
+const EXTREME_MARGIN: f64 = 1.5;
+/// How far, by factors, the limit may be on the way from own files to the nearest other network: silence costs little, a
+/// verdict on another network much. With a half, the pack for any flow log would speak on an Argus log of another network.
+const TOWARDS_FOREIGN: f64 = 1.0 / 3.0;
 /// Rows of each component that are looked at, at most.
 const COMPONENT_ROWS: u32 = 10_000;
 /// Draws of half of the attack types.
@@ -148,12 +152,13 @@ pub fn domain(data: &Data<'_>, params: &TrainParams, encoder: &Encoder) -> Resul
 
 /// The limit that such drifts of own and of foreign files speak for.
 fn limit(parts: &mut [f64], slices: &mut [f64], types: &[f64], foreign: Option<f64>) -> f64 {
-    let own = [most(parts), types.iter().copied().fold(0.0, f64::max)].into_iter().fold(0.0, f64::max);
-    let slices = most(slices);
-    let limit = (MARGIN * own).max(SLICE_MARGIN * slices);
-    // Half way to the nearest other network, where that is nearer; by factors, as drifts differ.
-    let between = foreign.map_or(f64::INFINITY, |foreign| libm::sqrt(own.max(slices) * foreign));
-    limit.min(between).max(f64::MIN_POSITIVE)
+    let own = most(parts).max(most(slices));
+    let middle = parts.get(parts.len() / 2).copied().unwrap_or(0.0);
+    let extreme = types.iter().copied().fold(own, f64::max);
+    let limit = (MARGIN * middle).max(EXTREME_MARGIN * extreme);
+    // As drifts differ by factors.
+    let towards = |foreign: f64| libm::pow(own, 1.0 - TOWARDS_FOREIGN) * libm::pow(foreign, TOWARDS_FOREIGN);
+    limit.min(foreign.map_or(f64::INFINITY, towards)).max(f64::MIN_POSITIVE)
 }
 
 /// The greatest of those that are not odd by themselves.
@@ -174,11 +179,11 @@ mod tests {
             assert!((limit - expected).abs() < 1e-12, "{limit} is not {expected}");
         };
         check(&[0.1], &[0.1], &[], None, 0.3);
-        check(&[0.1], &[0.8], &[], None, 1.0);
-        check(&[0.1], &[0.1], &[0.02, 0.2], None, 0.6);
+        check(&[0.1], &[0.8], &[], None, 1.2);
+        check(&[0.1], &[0.1], &[0.02, 0.4], None, 0.6);
         // One part in ten may be odd.
         check(&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 5.0], &[], &[], None, 0.3);
-        check(&[0.1], &[0.1], &[], Some(0.4), 0.2);
+        check(&[0.1], &[0.1], &[], Some(0.8), 0.2);
         check(&[0.1], &[0.1], &[], Some(5.0), 0.3);
         check(&[], &[], &[], None, f64::MIN_POSITIVE);
     }
