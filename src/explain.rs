@@ -149,11 +149,10 @@ impl Explainer {
         self.detector.forest.anomaly_score(features.view(), &mut score);
         let base = network_row(second, &features, score);
         let of_input = self.of_feature.iter().map(|&column| Some(column)).chain([None]);
-        let pieces = second
-            .inputs
-            .features
-            .iter()
-            .flat_map(|&feature| vec![Some(self.of_feature[feature as usize]); second.inputs.pieces as usize]);
+        let inputs = &second.inputs;
+        let pieces = inputs.features.iter().enumerate().flat_map(|(at, &feature)| {
+            vec![Some(self.of_feature[feature as usize]); inputs.n_pieces(at)]
+        });
         let gradients = second.network.dense().map(|(classifier, _)| Gradients::of(classifier, base.clone()));
         let base_logit = match &gradients {
             Some(gradients) => gradients.base_logit(),

@@ -76,6 +76,8 @@ const LABEL: &str = "label";
 const ATTACK: &str = "attack";
 /// The column of `concat` that names where a record comes from.
 pub const SOURCE: &str = "source";
+/// The column of `concat` that numbers the views: a source may give several captures.
+pub const CAPTURE: &str = "capture";
 
 // Beyond these a number is damage, such as a lost decimal mark, and no measurement: a petabyte, a trillion packets,
 // thirty days.
@@ -204,17 +206,17 @@ pub fn view(table: &Table, schema: &Schema) -> Option<(Table, Schema)> {
 }
 
 /// Several views below one another, as one table to train on. All have a label and an attack name, missing where a view
-/// has none, and a column `source`, which is no feature, that holds the name of each view. Spans and lines are those of
-/// each view's own file.
+/// has none, and the columns `source` and `capture`, which are no features, that hold the name and the number of each view.
+/// Spans and lines are those of each view's own file.
 #[must_use]
 pub fn concat(views: &[(String, Table, Schema)]) -> (Table, Schema) {
     let mut specs: Vec<ColumnSpec> = DERIVED.iter().map(spec).collect();
     specs.extend([label_spec(), attack_spec()]);
     let n_rows = views.iter().map(|(_, table, _)| table.n_rows()).sum();
     let mut columns: Vec<Column> = specs.iter().map(|spec| column(&spec.canonical, n_rows)).collect();
-    let mut source = column(SOURCE, n_rows);
+    let (mut source, mut capture) = (column(SOURCE, n_rows), column(CAPTURE, n_rows));
     let mut all = Table::default();
-    for (name, table, schema) in views {
+    for (at, (name, table, schema)) in views.iter().enumerate() {
         for column in &mut columns {
             match schema.find(&column.name) {
                 Some(at) => append(column, &table.columns[at]),
@@ -223,12 +225,15 @@ pub fn concat(views: &[(String, Table, Schema)]) -> (Table, Schema) {
         }
         let cell = text_cell(&mut source, name);
         source.cells.resize(all.spans.len() + table.n_rows(), cell);
+        capture.cells.resize(all.spans.len() + table.n_rows(), Cell::number(at as f64));
         let first = all.spans.len() as u32;
         all.bad.extend(table.bad.iter().map(|bad| BadRecord { row: first + bad.row, ..bad.clone() }));
         all.spans.extend(&table.spans);
     }
-    columns.push(source);
-    specs.push(ColumnSpec { role: Role::Ignored, ..plain_spec(SOURCE, Kind::Category) });
+    for column in [source, capture] {
+        specs.push(ColumnSpec { role: Role::Ignored, ..plain_spec(&column.name, Kind::Category) });
+        columns.push(column);
+    }
     all.columns = columns;
     (all, Schema { columns: specs, normal_labels: normal(), ..Schema::default() })
 }
@@ -643,6 +648,7 @@ mod tests {
             (0..table.n_rows()).map(|row| shown(column, row)).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(shown("source"), "one one one one two two three three three three");
+        assert_eq!(shown("capture"), "0 0 0 0 1 1 2 2 2 2");
         assert_eq!(shown("proto"), "udp tcp - tcp tcp udp tcp - tcp tcp");
         assert_eq!(shown("service"), "dns http - http http dns ssh - ssh ssh");
         assert_eq!(shown("bytes"), "10 20 - 30 10 20 10 - 10 10");

@@ -1,7 +1,8 @@
 //! What a pack's network reads of a row: the encoded features, the forest's standardised score, and each finely scaled
-//! feature once more in pieces, `clamp((x − a_k) / (a_{k+1} − a_k), 0, 1)` between even positions `a_k` of its scale. A network
-//! that can weigh each part of a range by itself comes close to boosted trees on tables (piecewise linear encoding,
-//! Gorishniy 2022, "On Embeddings for Numerical Features in Tabular Deep Learning").
+//! feature once more in pieces, `clamp((x − a_k) / (a_{k+1} − a_k), 0, 1)` between positions `a_k` of its scale. A network that
+//! can weigh each part of a range by itself comes close to boosted trees on tables (piecewise linear encoding, Gorishniy 2022,
+//! "On Embeddings for Numerical Features in Tabular Deep Learning"). The positions are even, or where training has found that
+//! the classes part.
 //!
 //! Nearly all pieces are 0 or 1, with the ones first, so [`Folded`] gives the first layer of a network the sums of their weights
 //! instead: a fine feature costs two rows of weights, however many pieces it has.
@@ -17,41 +18,53 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkInputs {
-    /// For each of these features.
-    pub pieces: u32,
+    pub pieces: Pieces,
     /// Rising indices.
     pub features: Vec<u32>,
 }
 
-/// More pieces than this tell no more (UNSW-NB15: 8 pieces give a ROC AUC of .9920, 16 .9928, 32 .9930, none .9899).
-const MAX_PIECES: u32 = 16;
+/// How their ranges are cut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Pieces {
+    /// So many of the same size for each feature.
+    Even(u32),
+    /// At these rising positions, for each feature.
+    At(Vec<Vec<f32>>),
+}
+
+/// More even pieces than this tell no more (UNSW-NB15: 8 pieces give a ROC AUC of .9920, 16 .9928, 32 .9930, none .9899).
+const MAX_EVEN: u32 = 16;
 /// Of all features: the network's first layer has a weight for each, and a pack is to stay small.
-const MAX_ALL: u32 = 480;
+pub const MAX_PIECES: u32 = 480;
 /// A feature with fewer distinct values needs none.
 const LEAST_KNOTS: usize = 9;
 
 impl NetworkInputs {
-    /// For a fitted encoder.
+    /// Even pieces for a fitted encoder.
     #[must_use]
     pub fn of(encoder: &Encoder) -> Self {
-        let mut features = Vec::new();
-        let mut first = 0;
-        for column in &encoder.columns {
-            if let Encoding::Number { scale: Scale::Quantile { values, .. }, .. } = &column.encoding
-                && values.len() >= LEAST_KNOTS
-            {
-                features.push(first);
-            }
-            first += column.n_features() as u32;
+        let features = fine_features(encoder);
+        let pieces = (MAX_PIECES / (features.len() as u32).max(1)).min(MAX_EVEN);
+        match pieces {
+            0..2 => Self { pieces: Pieces::Even(0), features: Vec::new() },
+            _ => Self { pieces: Pieces::Even(pieces), features },
         }
-        let pieces = (MAX_ALL / (features.len() as u32).max(1)).min(MAX_PIECES);
-        if pieces < 2 { Self { pieces: 0, features: Vec::new() } } else { Self { pieces, features } }
     }
 
     /// How many numbers the network reads of a row with so many features.
     #[must_use]
     pub fn n_inputs(&self, n_features: usize) -> usize {
-        n_features + 1 + self.pieces as usize * self.features.len()
+        n_features + 1 + (0..self.features.len()).map(|at| self.n_pieces(at)).sum::<usize>()
+    }
+
+    /// The pieces of the feature at this place in [`Self::features`].
+    #[must_use]
+    pub fn n_pieces(&self, at: usize) -> usize {
+        match &self.pieces {
+            Pieces::Even(pieces) => *pieces as usize,
+            Pieces::At(edges) => edges[at].len() - 1,
+        }
     }
 
     /// For stored ones, which are not trusted.
@@ -59,7 +72,18 @@ impl NetworkInputs {
     /// # Errors
     /// If they do not fit an encoder with so many features.
     pub fn check(&self, n_features: usize) -> Result<()> {
-        let sound = self.pieces <= MAX_PIECES
+        let are_sound = match &self.pieces {
+            Pieces::Even(pieces) => *pieces <= MAX_EVEN,
+            Pieces::At(all) => {
+                let rise = |edges: &[f32]| edges.windows(2).all(|pair| pair[0] < pair[1]);
+                all.len() == self.features.len()
+                    && all.iter().map(Vec::len).sum::<usize>() <= 2 * MAX_PIECES as usize
+                    && all.iter().all(|edges| {
+                        edges.len() > 1 && edges.iter().all(|edge| (-1.0..=1.0).contains(edge)) && rise(edges)
+                    })
+            }
+        };
+        let sound = are_sound
             && self.features.windows(2).all(|pair| pair[0] < pair[1])
             && self.features.last().is_none_or(|&last| (last as usize) < n_features);
         if sound { Ok(()) } else { Err(Error::new("The pack's network inputs make no sense")) }
@@ -78,19 +102,53 @@ impl NetworkInputs {
     ) {
         let width = features.ncols();
         out.slice_mut(s![.., ..width]).assign(&features);
-        let scale = self.pieces as f32 / 2.0;
-        for ((row, &score), mut out) in features.rows().into_iter().zip(scores).zip(out.rows_mut()) {
-            out[width] = forest_input.apply(score);
-            let mut places = out.iter_mut().skip(width + 1);
-            for &feature in &self.features {
-                // The feature is between −1 and 1.
-                let at = (row[feature as usize] + 1.0) * scale;
-                for (piece, place) in (0..self.pieces).zip(&mut places) {
-                    *place = (at - piece as f32).clamp(0.0, 1.0);
+        out.column_mut(width).iter_mut().zip(scores).for_each(|(out, &score)| *out = forest_input.apply(score));
+        let rows = features.rows().into_iter().zip(out.rows_mut());
+        match &self.pieces {
+            Pieces::Even(pieces) => {
+                let scale = *pieces as f32 / 2.0;
+                for (row, mut out) in rows {
+                    let mut places = out.iter_mut().skip(width + 1);
+                    for &feature in &self.features {
+                        // The feature is between −1 and 1.
+                        let at = (row[feature as usize] + 1.0) * scale;
+                        for (piece, place) in (0..*pieces).zip(&mut places) {
+                            *place = (at - piece as f32).clamp(0.0, 1.0);
+                        }
+                    }
+                }
+            }
+            Pieces::At(edges) => {
+                // A feature, where a piece of it begins, and one by its length.
+                let piece = |pair: &[f32]| (pair[0], 1.0 / (pair[1] - pair[0]));
+                let of = |(&feature, edges): (&u32, &Vec<f32>)| {
+                    edges.windows(2).map(|pair| (feature as usize, piece(pair))).collect::<Vec<_>>()
+                };
+                let all: Vec<(usize, (f32, f32))> = self.features.iter().zip(edges).flat_map(of).collect();
+                for (row, mut out) in rows {
+                    for (place, &(feature, (from, by_length))) in out.iter_mut().skip(width + 1).zip(&all) {
+                        *place = ((row[feature] - from) * by_length).clamp(0.0, 1.0);
+                    }
                 }
             }
         }
     }
+}
+
+/// The features of numbers whose scale has many knots.
+#[must_use]
+pub fn fine_features(encoder: &Encoder) -> Vec<u32> {
+    let mut features = Vec::new();
+    let mut first = 0;
+    for column in &encoder.columns {
+        if let Encoding::Number { scale: Scale::Quantile { values, .. }, .. } = &column.encoding
+            && values.len() >= LEAST_KNOTS
+        {
+            features.push(first);
+        }
+        first += column.n_features() as u32;
+    }
+    features
 }
 
 /// A network that reads features and scores, with the pieces folded into its first layer.
@@ -99,7 +157,8 @@ pub struct Folded<'a> {
     /// its end.
     first: Layer,
     rest: &'a [Layer],
-    inputs: &'a NetworkInputs,
+    features: &'a [u32],
+    pieces: u32,
     n_features: usize,
 }
 
@@ -107,14 +166,16 @@ pub struct Folded<'a> {
 const TILE: usize = 64;
 
 impl<'a> Folded<'a> {
-    /// `None` if the network does not read these inputs of so many features, or folding makes a weight infinite.
+    /// `None` if the network does not read these inputs of so many features, its pieces are not even, or folding makes a weight
+    /// infinite.
     #[must_use]
     pub fn new(inputs: &'a NetworkInputs, n_features: usize, network: &'a Dense) -> Option<Self> {
         let [first, rest @ ..] = network.layers() else { return None };
         if first.n_inputs() != inputs.n_inputs(n_features) {
             return None;
         }
-        let (width, pieces) = (first.n_outputs(), inputs.pieces as usize);
+        let Pieces::Even(n_pieces) = inputs.pieces else { return None };
+        let (width, pieces) = (first.n_outputs(), n_pieces as usize);
         let all = first.weights();
         let rows: Vec<&[f32]> = all.chunks_exact(width).collect();
         let mut weights = rows[..=n_features].concat();
@@ -133,7 +194,7 @@ impl<'a> Folded<'a> {
             weights.extend(sums.iter().map(|&w| w as f32));
         }
         let first = Layer::new(weights.len() / width, &weights, first.bias(), first.activation()).ok()?;
-        Some(Self { first, rest, inputs, n_features })
+        Some(Self { first, rest, features: &inputs.features, pieces: n_pieces, n_features })
     }
 
     /// Runs the features, rows × features, and forest scores of some rows; `each` gets the row's index and the outputs.
@@ -173,8 +234,8 @@ impl<'a> Folded<'a> {
 
     /// Adds the features of some rows to their lists.
     fn gather(&self, features: ArrayView2<'_, f32>, lists: &mut [Inputs]) {
-        let mut fine = self.inputs.features.iter().copied().peekable();
-        let (pieces, scale) = (self.inputs.pieces, self.inputs.pieces as f32 / 2.0);
+        let mut fine = self.features.iter().copied().peekable();
+        let (pieces, scale) = (self.pieces, self.pieces as f32 / 2.0);
         let mut first = self.n_features as u32 + 1;
         for (feature, values) in (0..).zip(features.columns()) {
             if fine.next_if_eq(&feature).is_none() {
@@ -221,9 +282,9 @@ mod tests {
     fn a_fine_feature_is_given_in_pieces() {
         let encoder = Encoder { version: 1, columns: vec![number("coarse", 2), number("fine", 20)] };
         let inputs = NetworkInputs::of(&encoder);
-        assert_eq!(inputs, NetworkInputs { pieces: 16, features: vec![1] });
+        assert_eq!(inputs, NetworkInputs { pieces: Pieces::Even(16), features: vec![1] });
         assert!(inputs.check(2).is_ok() && inputs.check(1).is_err());
-        let inputs = NetworkInputs { pieces: 4, ..inputs };
+        let inputs = NetworkInputs { pieces: Pieces::Even(4), ..inputs };
         let mut out = Array2::zeros((3, inputs.n_inputs(2)));
         let forest_input = Standardise { mean: 1.0, deviation: 2.0 };
         let features = array![[0.5, -1.0], [-1.0, 0.25], [0.0, 1.0]];
@@ -234,12 +295,39 @@ mod tests {
             [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
         ];
         assert_eq!(out, expected);
+        // The same, cut there.
+        let inputs = NetworkInputs { pieces: Pieces::At(vec![vec![-1.0, -0.5, 0.0, 0.5, 1.0]]), ..inputs };
+        inputs.fill(features.view(), &[3.0, 1.0, 1.0], forest_input, out.view_mut());
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn uneven_pieces_are_checked() {
+        let check = |features: &[u32], edges: &[&[f32]], sound: bool| {
+            let pieces = Pieces::At(edges.iter().map(|edges| edges.to_vec()).collect());
+            let inputs = NetworkInputs { pieces, features: features.to_vec() };
+            assert_eq!(inputs.check(2).is_ok(), sound, "{inputs:?}");
+            if sound {
+                let json = serde_json::to_string(&inputs).unwrap();
+                assert_eq!(serde_json::from_str::<NetworkInputs>(&json).unwrap(), inputs);
+            }
+        };
+        check(&[], &[], true);
+        check(&[0, 1], &[&[-1.0, 1.0], &[-1.0, 0.5, 1.0]], true);
+        check(&[0, 1], &[&[-1.0, 1.0]], false);
+        check(&[0], &[&[-1.0]], false);
+        check(&[0], &[&[0.0, 0.0]], false);
+        check(&[0], &[&[0.0, 1.5]], false);
+        check(&[0], &[&[0.0, f32::NAN]], false);
+        check(&[2], &[&[-1.0, 1.0]], false);
+        let many: Vec<f32> = (0..2000).map(|i| i as f32 / 2000.0).collect();
+        check(&[0], &[&many], false);
     }
 
     #[test]
     fn a_folded_network_gives_what_the_whole_one_does() {
         let mut rng = Rng::new(4);
-        let inputs = NetworkInputs { pieces: 7, features: vec![0, 2, 3] };
+        let inputs = NetworkInputs { pieces: Pieces::Even(7), features: vec![0, 2, 3] };
         let mut layer = |n: usize, width: usize, activation| {
             let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32 / 4.0).collect::<Vec<_>>();
             Layer::new(n, &draw(n * width), &draw(width), activation).unwrap()
@@ -276,7 +364,9 @@ mod tests {
     #[test]
     fn many_features_share_the_pieces() {
         let columns = |n: usize| (0..n).map(|i| number(&i.to_string(), 9)).collect();
-        let pieces = |n: usize| NetworkInputs::of(&Encoder { version: 1, columns: columns(n) }).pieces;
-        assert_eq!((pieces(1), pieces(30), pieces(60), pieces(240), pieces(241)), (16, 16, 8, 2, 0));
+        for (n, pieces) in [(1, 16), (30, 16), (60, 8), (240, 2), (241, 0)] {
+            let inputs = NetworkInputs::of(&Encoder { version: 1, columns: columns(n) });
+            assert_eq!(inputs.pieces, Pieces::Even(pieces), "{n} features");
+        }
     }
 }

@@ -158,7 +158,8 @@ fn test_auc(training: &Table, test: &Table) -> f64 {
         ..TrainParams::new("", "", 0).views.classifier
     };
     let x = training.x();
-    let rows = Rows { x: x.view(), target: Target::Labels { labels: &training.labels, class_weights: [1.0, 1.0] } };
+    let weights = vec![1.0; training.labels.len()];
+    let rows = Rows { x: x.view(), target: Target::Labels { labels: &training.labels, weights: &weights } };
     let network = params.fit(rows, rows, |_, _| ()).unwrap();
     let mut scores = vec![0.0; test.labels.len()];
     network.for_each_row(test.x().view(), |row, _, y| scores[row] = y[0]);

@@ -61,7 +61,7 @@ fn write_to(out: &mut String, manifest: &Manifest, params: &TrainParams) -> fmt:
         params.views.n_estimators,
         params.views.max_samples,
         widths(inputs, &params.views.classifier.hidden, 1),
-        match (params.normal_only, params.views.synthetic_share > 0.0) {
+        match (params.normal_only, params.views.manner.synthetic_share > 0.0) {
             (true, _) => " and which has learned to tell normal rows from mixtures of them, without any attack",
             (false, true) => " and which has also learned from mixtures of normal rows as if they were attacks",
             (false, false) => "",

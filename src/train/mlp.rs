@@ -7,7 +7,7 @@
 use crate::dense::{Activation, Dense, Layer, sigmoid, tanh};
 use crate::error::Result;
 use crate::rng::Rng;
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,21 +17,26 @@ pub struct MlpParams {
     pub activation: Activation,
     /// The share of each hidden layer's outputs that is dropped. Only behind a ReLU; may be shorter than `hidden`.
     pub dropout: Vec<f64>,
-    /// Standard deviation of the noise that is added to every input.
+    /// Standard deviation of the noise that is added to the inputs.
     pub input_noise: f32,
+    /// The first inputs, which the noise is added to; all, if there are no more.
+    pub noisy_inputs: usize,
     pub learning_rate: f64,
     pub weight_decay: f64,
     pub batch: usize,
     /// Batches to learn from, roughly: the rows are gone through in whole epochs, 3 to 200 of them.
     pub steps: u32,
+    /// The network is the moving average of its weights over the batches, which each batch keeps this share of; 0 for the
+    /// weights as they are.
+    pub averaging: f64,
     pub seed: u64,
 }
 
 /// What the network learns.
 #[derive(Clone, Copy)]
 pub enum Target<'a> {
-    /// The probability of label 1. Each row weighs as much as its class's weight.
-    Labels { labels: &'a [u8], class_weights: [f32; 2] },
+    /// The probability of label 1, with a label and a weight for each row.
+    Labels { labels: &'a [u8], weights: &'a [f32] },
     /// The inputs themselves, by mean squared error: by absolute error, rare values would not be worth learning.
     Inputs,
 }
@@ -41,14 +46,6 @@ pub enum Target<'a> {
 pub struct Rows<'a> {
     pub x: ArrayView2<'a, f32>,
     pub target: Target<'a>,
-}
-
-impl<'a> Rows<'a> {
-    /// Rows with a label each.
-    #[must_use]
-    pub fn labelled(rows: &'a (Array2<f32>, Vec<u8>), class_weights: [f32; 2]) -> Self {
-        Self { x: rows.0.view(), target: Target::Labels { labels: &rows.1, class_weights } }
-    }
 }
 
 impl MlpParams {
@@ -68,13 +65,14 @@ impl MlpParams {
         for epoch in 1..=epochs {
             rng.shuffle(&mut order);
             for batch in order.chunks(self.batch) {
-                net.load(rows, batch, self.input_noise, &mut rng);
+                net.load(rows, batch, self, &mut rng);
                 net.forward(&self.dropout, &mut rng);
                 net.loss_gradient();
                 net.backward(&self.dropout);
                 let done = f64::from(net.step) / steps;
                 let rate = self.learning_rate * 0.5 * (1.0 + libm::cos(std::f64::consts::PI * done));
                 net.update(rate, self.weight_decay);
+                net.average(self.averaging);
             }
             let now = net.dense()?;
             let loss = mean_loss(&now, validation);
@@ -93,10 +91,9 @@ pub fn mean_loss(net: &Dense, rows: Rows<'_>) -> f64 {
     let mut sum = 0.0;
     net.for_each_row(rows.x, |row, x, y| {
         sum += match rows.target {
-            Target::Labels { labels, class_weights } => {
-                let label = labels[row];
-                let p = f64::from(if label == 1 { y[0] } else { 1.0 - y[0] });
-                -f64::from(class_weights[usize::from(label)]) * libm::log(p.max(1e-12))
+            Target::Labels { labels, weights } => {
+                let p = f64::from(if labels[row] == 1 { y[0] } else { 1.0 - y[0] });
+                -f64::from(weights[row]) * libm::log(p.max(1e-12))
             }
             Target::Inputs => x.iter().zip(y).map(|(x, y)| f64::from((x - y) * (x - y))).sum::<f64>() / x.len() as f64,
         };
@@ -112,6 +109,8 @@ struct Weights {
     gradient: Vec<f32>,
     mean: Vec<f32>,
     variance: Vec<f32>,
+    /// The moving average of the values; empty without one.
+    averaged: Vec<f32>,
     activation: Activation,
 }
 
@@ -128,6 +127,7 @@ impl Weights {
             gradient: vec![0.0; n],
             mean: vec![0.0; n],
             variance: vec![0.0; n],
+            averaged: Vec::new(),
             activation,
         }
     }
@@ -178,7 +178,7 @@ impl Trainer {
         }
     }
 
-    fn load(&mut self, rows: Rows<'_>, batch: &[u32], noise: f32, rng: &mut Rng) {
+    fn load(&mut self, rows: Rows<'_>, batch: &[u32], params: &MlpParams, rng: &mut Rng) {
         self.n_rows = batch.len();
         let input = &mut self.values[0];
         input.clear();
@@ -186,19 +186,20 @@ impl Trainer {
             input.extend(rows.x.row(row as usize));
         }
         match rows.target {
-            Target::Labels { labels, class_weights } => {
+            Target::Labels { labels, weights } => {
                 self.wanted.clear();
                 self.row_weights.clear();
                 for &row in batch {
-                    let label = labels[row as usize];
-                    self.wanted.push(f32::from(label));
-                    self.row_weights.push(class_weights[usize::from(label)]);
+                    self.wanted.push(f32::from(labels[row as usize]));
+                    self.row_weights.push(weights[row as usize]);
                 }
             }
             Target::Inputs => self.wanted.clone_from(input),
         }
-        if noise > 0.0 {
-            input.iter_mut().for_each(|x| *x += noise * quick_normal(rng));
+        if params.input_noise > 0.0 {
+            for row in input.chunks_exact_mut(rows.x.ncols()) {
+                row.iter_mut().take(params.noisy_inputs).for_each(|x| *x += params.input_noise * quick_normal(rng));
+            }
         }
     }
 
@@ -303,10 +304,27 @@ impl Trainer {
         }
     }
 
+    /// Takes the weights into their moving average (Polyak and Juditsky 1992), which forgets its beginning: at first it keeps
+    /// less than `averaging`.
+    fn average(&mut self, averaging: f64) {
+        if averaging == 0.0 {
+            return;
+        }
+        let step = f64::from(self.step);
+        let keep = averaging.min((step - 1.0) / (step + 10.0)) as f32;
+        for layer in &mut self.layers {
+            layer.averaged.resize(layer.values.len(), 0.0);
+            for (averaged, value) in layer.averaged.iter_mut().zip(&layer.values) {
+                *averaged = keep * *averaged + (1.0 - keep) * value;
+            }
+        }
+    }
+
     fn dense(&self) -> Result<Dense> {
         let last = self.layers.len() - 1;
         let layer = |(at, layer): (usize, &Weights)| {
-            let (weights, bias) = layer.values.split_at(layer.n_weights());
+            let values = if layer.averaged.is_empty() { &layer.values } else { &layer.averaged };
+            let (weights, bias) = values.split_at(layer.n_weights());
             let probability = self.is_classifier && at == last;
             let activation = if probability { Activation::Sigmoid } else { layer.activation };
             Layer::new(layer.n_inputs, weights, bias, activation)
@@ -421,10 +439,12 @@ mod tests {
             activation: Activation::Relu,
             dropout: vec![0.1],
             input_noise: 0.02,
+            noisy_inputs: usize::MAX,
             learning_rate: 5e-3,
             weight_decay: 1e-4,
             batch: 64,
             steps: 500,
+            averaging: 0.0,
             seed: 3,
         }
     }
@@ -458,15 +478,17 @@ mod tests {
     #[test]
     fn the_gradient_is_the_slope_of_the_loss() {
         let (x, labels) = quarters(32, 4);
+        let uneven: Vec<f32> = labels.iter().map(|&label| [0.5, 1.5][usize::from(label)]).collect();
         for (target, activation) in [
-            (Target::Labels { labels: &labels, class_weights: [0.5, 1.5] }, Activation::Relu),
-            (Target::Labels { labels: &labels, class_weights: [1.0, 1.0] }, Activation::Tanh),
+            (Target::Labels { labels: &labels, weights: &uneven }, Activation::Relu),
+            (Target::Labels { labels: &labels, weights: &[1.0; 32] }, Activation::Tanh),
             (Target::Inputs, Activation::Tanh),
         ] {
             let mut rng = Rng::new(8);
             let rows = Rows { x: x.view(), target };
             let mut net = Trainer::new(&MlpParams { activation, ..params() }, 2, target, &mut rng);
-            net.load(rows, &(0..32).collect::<Vec<_>>(), 0.0, &mut rng);
+            let no_noise = MlpParams { input_noise: 0.0, ..params() };
+            net.load(rows, &(0..32).collect::<Vec<_>>(), &no_noise, &mut rng);
             net.forward(&[], &mut rng);
             net.loss_gradient();
             net.backward(&[]);
@@ -488,7 +510,7 @@ mod tests {
     #[test]
     fn a_classifier_learns_what_no_line_separates_and_the_same_again() {
         let ((x, labels), (vx, vlabels)) = (quarters(2000, 1), quarters(500, 2));
-        let rows = |x, labels| Rows { x, target: Target::Labels { labels, class_weights: [1.0, 1.0] } };
+        let rows = |x, labels| Rows { x, target: Target::Labels { labels, weights: &[1.0; 2000][..labels.len()] } };
         let fit = || params().fit(rows(x.view(), &labels), rows(vx.view(), &vlabels), |_, _| {}).unwrap();
         let net = fit();
         let mut right = 0;

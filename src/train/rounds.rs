@@ -71,9 +71,8 @@ pub struct Groups {
     pub named: Vec<(u32, String)>,
 }
 
-/// # Errors
-/// If sources are to be left out, and the table does not name them.
-pub fn groups(data: &Data<'_>, params: &TrainParams) -> Result<Groups> {
+#[must_use]
+pub fn groups(data: &Data<'_>, params: &TrainParams) -> Groups {
     let (of_row, named): (Vec<u32>, Vec<(u32, String)>) = match params.leave_out {
         // Nothing that is left out could have been learned.
         LeaveOut::AttackTypes if params.normal_only => (data.classes.clone(), Vec::new()),
@@ -84,20 +83,14 @@ pub fn groups(data: &Data<'_>, params: &TrainParams) -> Result<Groups> {
             let named = frequent.map(|(class, _)| (class, data.class_names[class as usize].clone())).collect();
             (data.classes.clone(), named)
         }
-        LeaveOut::Sources => {
-            let column = data.schema.find(crate::flow::SOURCE).map(|at| &data.table.columns[at]);
-            let column = column.ok_or_else(|| Error::new("The table does not say where its rows come from"))?;
-            let code = |row: usize| column.text(row).and_then(|text| column.dictionary.find(text)).unwrap_or(u32::MAX);
-            let named = (0..).zip(column.dictionary.iter()).map(|(code, name)| (code, name.to_owned())).collect();
-            ((0..data.table.n_rows()).map(code).collect(), named)
-        }
+        LeaveOut::Sources => (data.sources.clone(), (0..).zip(data.source_names.iter().cloned()).collect()),
     };
     // With one group only, nothing would be left to learn from.
-    Ok(Groups { of_row, named: if named.len() < 2 { Vec::new() } else { named } })
+    Groups { of_row, named: if named.len() < 2 { Vec::new() } else { named } }
 }
 
-fn plans(data: &Data<'_>, params: &TrainParams, runs: Range<u32>) -> Result<Vec<(Plan, Option<String>)>> {
-    let Groups { of_row: group_of, named } = groups(data, params)?;
+fn plans(data: &Data<'_>, params: &TrainParams, runs: Range<u32>) -> Vec<(Plan, Option<String>)> {
+    let Groups { of_row: group_of, named } = groups(data, params);
     let mut plans = Vec::new();
     for run in runs {
         let mut rng = Rng::stream(params.seed + u64::from(run / FOLDS), 2);
@@ -128,7 +121,7 @@ fn plans(data: &Data<'_>, params: &TrainParams, runs: Range<u32>) -> Result<Vec<
             plans.push((Plan { run, left_out: None, train, validation, normal, attacks }, None));
         }
     }
-    Ok(plans)
+    plans
 }
 
 /// Does all rounds of these runs, two or more at a time where the machine can.
@@ -141,7 +134,7 @@ pub fn run(
     runs: Range<u32>,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Vec<Round>> {
-    let plans = plans(data, params, runs)?;
+    let plans = plans(data, params, runs);
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let told = Mutex::new((vec![0.0; plans.len()], progress));
     let work = || -> Vec<(usize, Result<Round>)> {
@@ -254,31 +247,44 @@ pub struct Verdict {
 /// With too few validation rows to calibrate with, or without weights to choose from.
 pub fn sum_up(rounds: &[Round], params: &TrainParams) -> Result<Verdict> {
     let first = *params.weights.first().ok_or_else(|| Error::new("There are no weights to choose from"))?;
-    // By weights, then by round.
-    let mut merits: Vec<Vec<f64>> = Vec::new();
+    let mut by_weights: Vec<Vec<f64>> = Vec::new();
     for &weights in &params.weights {
         let merit = |round: &Round| -> Result<f64> {
             let fused = round.fused(params.network_cap, weights)?;
             // Ranking as a whole, and where alarms are raised.
             Ok((fused.roc_auc + fused.recall_at_1 + fused.recall_at_5) / 3.0)
         };
-        merits.push(rounds.iter().map(merit).collect::<Result<_>>()?);
+        by_weights.push(rounds.iter().map(merit).collect::<Result<_>>()?);
     }
+    let alone = params.weights.iter().position(|weights| weights.forest == 0.0 && weights.autoencoder == 0.0);
     let chosen_without = |name: Option<&str>| -> (f64, Weights) {
-        let mean = |merits: &[f64], is_left_out: bool| {
-            let counts = |round: &Round| {
-                round.left_out.is_some() == is_left_out && (name.is_none() || round.left_out.as_deref() != name)
-            };
-            let some: Vec<f64> =
-                rounds.iter().zip(merits).filter(|(round, _)| counts(round)).map(|(_, &merit)| merit).collect();
-            (!some.is_empty()).then(|| some.iter().sum::<f64>() / some.len() as f64)
+        let mut by_name: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+        for (at, round) in rounds.iter().enumerate() {
+            let left_out = round.left_out.as_deref();
+            if name.is_none() || left_out != name {
+                by_name.entry(left_out).or_default().push(at);
+            }
+        }
+        // Of what is known, and of each name that was left out.
+        let merits = |merits: &[f64]| -> (f64, Vec<f64>) {
+            let mean = |places: &Vec<usize>| places.iter().map(|&at| merits[at]).sum::<f64>() / places.len() as f64;
+            let known = by_name.get(&None).map_or(0.0, mean);
+            (known, by_name.iter().filter(|(name, _)| name.is_some()).map(|(_, places)| mean(places)).collect())
         };
         // What is known and what is not count as much as each other.
-        let merit = |merits: &[f64]| mean(merits, false).unwrap_or(0.0) + mean(merits, true).unwrap_or(0.0);
+        let merit = |known: f64, left_out: &[f64]| known + left_out.iter().sum::<f64>() / left_out.len().max(1) as f64;
+        let all: Vec<(f64, Vec<f64>)> = by_weights.iter().map(|by_round| merits(by_round)).collect();
         let mut best = (f64::NEG_INFINITY, first);
-        for (&weights, merits) in params.weights.iter().zip(&merits) {
-            if merit(merits) > best.0 {
-                best = (merit(merits), weights);
+        for (at, (&weights, (known, left_out))) in params.weights.iter().zip(&all).enumerate() {
+            let merit_here = merit(*known, left_out);
+            // A weak view must not drag the network down: the others count only where they help by more than chance may.
+            let is_chance = alone.filter(|&alone| alone != at).is_some_and(|alone| {
+                let (known_alone, left_out_alone) = &all[alone];
+                let gains: Vec<f64> = left_out.iter().zip(left_out_alone).map(|(with, alone)| with - alone).collect();
+                merit_here - merit(*known_alone, left_out_alone) <= standard_error(&gains)
+            });
+            if merit_here > best.0 && !is_chance {
+                best = (merit_here, weights);
             }
         }
         best
@@ -291,6 +297,14 @@ pub fn sum_up(rounds: &[Round], params: &TrainParams) -> Result<Verdict> {
     }
     let (left_out, known): (Vec<_>, Vec<_>) = all.into_iter().partition(|(round, _)| round.left_out.is_some());
     Ok(Verdict { weights, merit, cross_validation: validation(&known), left_out: validation(&left_out) })
+}
+
+/// Of the mean of some values; 0 for fewer than two.
+fn standard_error(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>();
+    if values.len() < 2 { 0.0 } else { libm::sqrt(squares / (n * (n - 1.0))) }
 }
 
 /// Means over names within a run, then mean and deviation over the runs.

@@ -1,6 +1,7 @@
 //! Which rows are used for what: duplicates removed first, then rows held out, class by class, before anything is fitted.
 
 use crate::error::{Error, Result};
+use crate::flow::SOURCE;
 use crate::rng::Rng;
 use crate::schema::{Schema, labels};
 use crate::table::{Table, Value};
@@ -14,12 +15,18 @@ pub struct Data<'a> {
     pub schema: &'a Schema,
     /// Readable, labelled rows without copies of earlier ones, in file order.
     pub rows: Vec<u32>,
+    /// The same with their copies.
+    pub with_copies: Vec<u32>,
     /// 1 for an anomaly, for every row of the table.
     pub labels: Vec<u8>,
     /// The class of every row of the table, an index into `class_names`: its attack's name where there are names, else its
     /// label's value.
     pub classes: Vec<u32>,
     pub class_names: Vec<String>,
+    /// The source of every row of the table: 0, unless they have been told apart.
+    pub sources: Vec<u32>,
+    /// Empty, unless they have been told apart.
+    pub source_names: Vec<String>,
     pub facts: Facts,
 }
 
@@ -52,13 +59,14 @@ impl<'a> Data<'a> {
         let features: Vec<usize> = schema.feature_columns().collect();
         let cells = |row: u32| features.iter().map(move |&column| table.columns[column].cells[row as usize]);
         let mut seen: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
-        let mut rows = Vec::new();
+        let (mut rows, mut with_copies) = (Vec::new(), Vec::new());
         for row in table.good_rows() {
             let label = labels[row as usize];
             if label > 1 {
                 continue;
             }
             facts.labelled += 1;
+            with_copies.push(row);
             let mut hasher = FxHasher::default();
             for cell in cells(row) {
                 hasher.write_u64(key(cell.value()));
@@ -86,14 +94,38 @@ impl<'a> Data<'a> {
                 .advice("Train with rows of both kinds, or with --normal-only on normal traffic"));
         }
         let (classes, class_names) = classes(table, schema, &labels);
-        Ok(Self { table, schema, rows, labels, classes, class_names, facts })
+        let sources = vec![0; table.n_rows()];
+        Ok(Self {
+            table,
+            schema,
+            rows,
+            with_copies,
+            labels,
+            classes,
+            class_names,
+            sources,
+            source_names: Vec::new(),
+            facts,
+        })
+    }
+
+    /// Tells the sources apart, by the column that `flow::concat` makes.
+    ///
+    /// # Errors
+    /// If the table does not have it.
+    pub fn tell_sources(&mut self) -> Result<()> {
+        let column = self.schema.find(SOURCE).map(|at| &self.table.columns[at]);
+        let column = column.ok_or_else(|| Error::new("The table does not say where its rows come from"))?;
+        self.sources = column.cells.iter().map(|cell| cell.as_text().unwrap_or(u32::MAX)).collect();
+        self.source_names = column.dictionary.iter().map(str::to_owned).collect();
+        Ok(())
     }
 
     /// Keeps at most `most` rows of each label from each source, drawn at random: one flood would else outweigh the rest.
-    pub fn limit_sources(&mut self, source_of: &[u32], most: u32, rng: &mut Rng) {
+    pub fn limit_sources(&mut self, most: u32, rng: &mut Rng) {
         let mut parts: BTreeMap<(u32, u8), Vec<u32>> = BTreeMap::new();
         for &row in &self.rows {
-            parts.entry((source_of[row as usize], self.labels[row as usize])).or_default().push(row);
+            parts.entry((self.sources[row as usize], self.labels[row as usize])).or_default().push(row);
         }
         let some = |rows: Vec<u32>| -> Vec<u32> {
             rng.sample(rows.len() as u32, most).into_iter().map(|at| rows[at as usize]).collect()

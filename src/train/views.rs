@@ -2,6 +2,7 @@
 //! validation rows that end the training of the networks.
 
 use super::mlp::{MlpParams, Rows, Target};
+use super::pieces;
 use super::split::Data;
 use crate::dense::Dense;
 use crate::encode::{Encoder, EncoderParams};
@@ -11,6 +12,7 @@ use crate::hybrid::{Fusion, Standardise, Tail, Views, Weights, logit};
 use crate::inputs::NetworkInputs;
 use crate::rng::Rng;
 use ndarray::{Array2, ArrayView2, Axis, s};
+use std::collections::BTreeMap;
 
 /// How the views are fitted.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +21,33 @@ pub struct ViewParams {
     pub max_samples: u32,
     /// Parts of the normal training rows; each part's forest scores come from a forest that was fitted to the others.
     pub n_folds: u32,
-    /// Made-up anomalies for each normal row that the network learns from beside the real ones; where there are no real ones,
-    /// one for each.
-    pub synthetic_share: f64,
+    pub manner: Manner,
     pub classifier: MlpParams,
     pub autoencoder: Option<MlpParams>,
     pub seed: u64,
+}
+
+/// How the classifier is taught.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Manner {
+    /// Made-up anomalies for each normal row that the network learns from beside the real ones; where there are no real ones,
+    /// one for each.
+    pub synthetic_share: f64,
+    /// Whether features are cut into pieces where the classes part, or evenly.
+    pub informed_pieces: bool,
+    /// Whether the pieces get the noise that the other inputs get.
+    pub noisy_pieces: bool,
+    /// [`MlpParams::averaging`]
+    pub averaging: f64,
+}
+
+impl Manner {
+    /// For what is unlike all that was learned: on NSL-KDD, 0.05 made-up anomalies find 86 % of left-out types at 1 % false
+    /// alarms, none 73 %; more teach the network to doubt real attacks (0.2: 82 %).
+    pub const WARY: Self = Self { synthetic_share: 0.05, informed_pieces: false, noisy_pieces: true, averaging: 0.0 };
+    /// For attacks that are hard to tell from normal traffic. On two folds of UNSW-NB15 the ROC AUC of the network is .9928 with
+    /// averaged weights alone, .9930 without noise on the pieces as well, and .9934 with informed ones.
+    pub const KEEN: Self = Self { synthetic_share: 0.0, informed_pieces: true, noisy_pieces: false, averaging: 0.998 };
 }
 
 /// How rows become the network's inputs.
@@ -34,6 +57,63 @@ struct Reading<'a> {
     forest_input: Standardise,
     forest: &'a IsolationForest,
     encoder: &'a Encoder,
+}
+
+/// What a row is to the classifier; those of a kind weigh the same.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    label: u8,
+    source: u32,
+}
+
+impl Kind {
+    fn of(data: &Data<'_>, row: u32) -> Self {
+        Self { label: data.labels[row as usize], source: data.sources[row as usize] }
+    }
+}
+
+/// The weight of a row of each kind: each label weighs as much as the other, and so does each source that has it. Else the
+/// network would learn which source has how many attacks, which says nothing about another.
+fn balance(kinds: &[Kind]) -> BTreeMap<Kind, f32> {
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    kinds.iter().for_each(|&kind| *counts.entry(kind).or_default() += 1);
+    let n_sources = |label| counts.keys().filter(|kind| kind.label == label).count();
+    let n_sources = [0, 1].map(n_sources);
+    let weight = |(&kind, &count): (&Kind, &usize)| {
+        (kind, kinds.len() as f32 / (2.0 * (n_sources[usize::from(kind.label)] * count) as f32))
+    };
+    counts.iter().map(weight).collect()
+}
+
+/// The network's inputs, and what each row is.
+struct Learned {
+    x: Array2<f32>,
+    kinds: Vec<Kind>,
+}
+
+/// The same, with what the network is to say and how much that counts.
+struct Weighted<'a> {
+    x: ArrayView2<'a, f32>,
+    labels: Vec<u8>,
+    weights: Vec<f32>,
+}
+
+impl Learned {
+    /// What is of no kind that has a weight counts nothing.
+    fn weighted(&self, balance: &BTreeMap<Kind, f32>) -> Weighted<'_> {
+        let weight = |kind: &Kind| balance.get(kind).copied().unwrap_or(0.0);
+        Weighted {
+            x: self.x.view(),
+            labels: self.kinds.iter().map(|kind| kind.label).collect(),
+            weights: self.kinds.iter().map(weight).collect(),
+        }
+    }
+}
+
+impl Weighted<'_> {
+    fn rows(&self) -> Rows<'_> {
+        Rows { x: self.x, target: Target::Labels { labels: &self.labels, weights: &self.weights } }
+    }
 }
 
 /// Fitted views.
@@ -71,7 +151,14 @@ impl ViewParams {
     ) -> Result<Fitted> {
         let encoder = EncoderParams::for_pack().fit(data.table, data.schema, train)?;
         let x = encode(data, &encoder, train)?;
-        let inputs = NetworkInputs::of(&encoder);
+        let kinds = |rows: &[u32]| rows.iter().map(|&row| Kind::of(data, row)).collect::<Vec<_>>();
+        let (train_kinds, held_out_kinds) = (kinds(train), kinds(validation));
+        let inputs = match self.manner.informed_pieces {
+            true => {
+                pieces::informed(&encoder, x.view(), &train_kinds.iter().map(|kind| kind.label).collect::<Vec<_>>())
+            }
+            false => NetworkInputs::of(&encoder),
+        };
         let is_normal: Vec<bool> = train.iter().map(|&row| !data.is_attack(row)).collect();
         let normal: Vec<usize> = (0..train.len()).filter(|&at| is_normal[at]).collect();
         if normal.len() < 2 * self.n_folds as usize {
@@ -100,26 +187,24 @@ impl ViewParams {
         let x_out = encode(data, &encoder, validation)?;
         let mut scores_out = vec![0.0; validation.len()];
         forest.anomaly_score(x_out.view(), &mut scores_out);
-        let labels = |rows: &[u32]| rows.iter().map(|&row| data.labels[row as usize]).collect::<Vec<_>>();
-        let (train_labels, held_out_labels) = (labels(train), labels(validation));
         let read = Reading { inputs: &inputs, forest_input, forest: &forest, encoder: &encoder };
-        let learned = self.with_synthetic(read, &x, &scores, &train_labels, 2);
-        let checked = self.with_synthetic(read, &x_out, &scores_out, &held_out_labels, 3);
-        let n_attacks = learned.1.iter().filter(|&&label| label == 1).count();
-        // Balanced: each class weighs as much as the other.
-        let weight = |n: usize| learned.1.len() as f32 / (2.0 * n.max(1) as f32);
-        let class_weights = [weight(learned.1.len() - n_attacks), weight(n_attacks)];
+        let learned = self.with_synthetic(read, &x, &scores, &train_kinds, 2);
+        let checked = self.with_synthetic(read, &x_out, &scores_out, &held_out_kinds, 3);
+        let balance = balance(&learned.kinds);
         let share = if self.autoencoder.is_some() { 0.5 } else { 0.9 };
-        let classifier = self.classifier.fit(
-            Rows::labelled(&learned, class_weights),
-            Rows::labelled(&checked, class_weights),
-            |done, _| progress(0.1 + share * done),
-        )?;
-        let normal_out: Vec<usize> = (0..validation.len()).filter(|&at| held_out_labels[at] == 0).collect();
+        let mut params = MlpParams { averaging: self.manner.averaging, ..self.classifier.clone() };
+        if !self.manner.noisy_pieces {
+            params.noisy_inputs = x.ncols() + 1;
+        }
+        let classifier =
+            params.fit(learned.weighted(&balance).rows(), checked.weighted(&balance).rows(), |done, _| {
+                progress(0.1 + share * done)
+            })?;
+        let normal_out: Vec<usize> = (0..validation.len()).filter(|&at| held_out_kinds[at].label == 0).collect();
         let autoencoder = self.autoencoder.as_ref().map(|params| {
             // Without the pieces, which would only say the same once more.
-            let x = learned.0.slice(s![.., ..=x.ncols()]).select(Axis(0), &normal);
-            let x_out = checked.0.slice(s![.., ..=x_out.ncols()]).select(Axis(0), &normal_out);
+            let x = learned.x.slice(s![.., ..=x.ncols()]).select(Axis(0), &normal);
+            let x_out = checked.x.slice(s![.., ..=x_out.ncols()]).select(Axis(0), &normal_out);
             let rows = |x| Rows { x, target: Target::Inputs };
             params.fit(rows(x.view()), rows(x_out.view()), |done, _| progress(0.6 + 0.4 * done))
         });
@@ -133,18 +218,20 @@ impl ViewParams {
         read: Reading<'_>,
         x: &Array2<f32>,
         scores: &[f32],
-        labels: &[u8],
+        kinds: &[Kind],
         stream: u64,
-    ) -> (Array2<f32>, Vec<u8>) {
-        let normal: Vec<usize> = (0..labels.len()).filter(|&at| labels[at] == 0).collect();
-        let share = if normal.len() == labels.len() { 1.0 } else { self.synthetic_share };
+    ) -> Learned {
+        let normal: Vec<usize> = (0..kinds.len()).filter(|&at| kinds[at].label == 0).collect();
+        let share = if normal.len() == kinds.len() { 1.0 } else { self.manner.synthetic_share };
         let n = (share * normal.len() as f64) as usize;
         let mut rng = Rng::stream(self.seed, stream);
         let mut made = Array2::zeros((n, x.ncols()));
+        let mut all_kinds = kinds.to_vec();
         for mut row in made.rows_mut() {
             let mut any = || normal[rng.below(normal.len() as u32) as usize];
             let (base, other) = (any(), any());
             row.assign(&x.row(base));
+            all_kinds.push(Kind { label: 1, ..kinds[base] });
             let swapped = 0.1 + 0.4 * rng.uniform();
             let mut first = 0;
             for column in &read.encoder.columns {
@@ -157,12 +244,11 @@ impl ViewParams {
         }
         let mut made_scores = vec![0.0; n];
         read.forest.anomaly_score(made.view(), &mut made_scores);
-        let labels = labels.iter().copied().chain(std::iter::repeat_n(1, n)).collect();
         let mut all = Array2::zeros((x.nrows() + n, read.inputs.n_inputs(x.ncols())));
         let (real, synthetic) = all.view_mut().split_at(Axis(0), x.nrows());
         read.inputs.fill(x.view(), scores, read.forest_input, real);
         read.inputs.fill(made.view(), &made_scores, read.forest_input, synthetic);
-        (all, labels)
+        Learned { x: all, kinds: all_kinds }
     }
 
     fn forest(&self, x: ArrayView2<'_, f32>) -> Result<IsolationForest> {

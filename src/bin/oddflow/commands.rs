@@ -14,7 +14,6 @@ use oddflow::protocol::{Analysis, Lens, Opened, PackChoice, Reply, Request, Role
 use oddflow::report::drift_words;
 use oddflow::schema::Role;
 use oddflow::store::Store;
-use oddflow::train::rounds::LeaveOut;
 use oddflow::train::{self, TrainParams};
 use oddflow::{Error, Result};
 use std::collections::BTreeSet;
@@ -122,7 +121,9 @@ pub fn train(files: &[PathBuf], out: &Path, columns: &ColumnArgs, recipe: &Recip
             params.data_sha256 = if files.len() == 1 { digests } else { sha256_hex(digests.as_bytes()) };
             params.record = Record::Flow;
             let sources: BTreeSet<&String> = views.iter().map(|(source, ..)| source).collect();
-            params.leave_out = if sources.len() > 1 { LeaveOut::Sources } else { LeaveOut::AttackTypes };
+            if sources.len() > 1 {
+                params = params.for_sources();
+            }
             let (table, schema) = flow::concat(&views);
             train::train(&table, &schema, &params, &mut progress)?
         }
