@@ -150,9 +150,11 @@ impl Explainer {
         let base = network_row(second, &features, score);
         let of_input = self.of_feature.iter().map(|&column| Some(column)).chain([None]);
         let inputs = &second.inputs;
-        let pieces = inputs.features.iter().enumerate().flat_map(|(at, &feature)| {
-            vec![Some(self.of_feature[feature as usize]); inputs.n_pieces(at)]
-        });
+        let pieces = inputs
+            .features
+            .iter()
+            .enumerate()
+            .flat_map(|(at, &feature)| vec![Some(self.of_feature[feature as usize]); inputs.n_pieces(at)]);
         let gradients = second.network.dense().map(|(classifier, _)| Gradients::of(classifier, base.clone()));
         let base_logit = match &gradients {
             Some(gradients) => gradients.base_logit(),

@@ -7,10 +7,13 @@ use oddflow::protocol::{Bulk, Lens, Opened, Reference, Reply, Request, Settings,
 use oddflow::store::Store;
 use std::collections::VecDeque;
 
+/// Whom a message is for, and what comes with it.
+type Told = (usize, Vec<u8>, Vec<Bulk>, Option<Vec<u8>>);
+
 /// Hands that work only when somebody waits for them, the last one first, so that their answers come out of order.
 struct Lazy {
     hands: Vec<Hand>,
-    told: Vec<(usize, Vec<u8>, Vec<Bulk>, Option<Vec<u8>>)>,
+    told: Vec<Told>,
     heard: VecDeque<(usize, Vec<u8>, Vec<Bulk>)>,
 }
 

@@ -1,7 +1,7 @@
 //! Scoring the open file: roles and settings → detector → scores → what they are worth.
 
 use super::choose::Choice;
-use super::crew::{Briefing, Message, Origin, Ready, Task};
+use super::crew::{Briefing, Message, Origin, Own, Ready, Task};
 use super::reference::{Normal, Search};
 use super::sweep::{Found, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work, flood};
@@ -292,7 +292,7 @@ impl Engine {
             Some(pack) => (Origin::Pack, pack.files().iter().map(|bytes| Bulk::U8(bytes.clone())).collect()),
             None => {
                 let Detector { encoder, forest, seen, .. } = Detector::clone(detector);
-                (Origin::Own { encoder, forest, seen }, Vec::new())
+                (Origin::Own(Box::new(Own { encoder, forest, seen })), Vec::new())
             }
         };
         crews.tell(

@@ -129,7 +129,15 @@ pub(super) struct Briefing {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Origin {
     Pack,
-    Own { encoder: Encoder, forest: IsolationForest, seen: Option<Seen> },
+    Own(Box<Own>),
+}
+
+/// A detector that was fitted to a file.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Own {
+    pub encoder: Encoder,
+    pub forest: IsolationForest,
+    pub seen: Option<Seen>,
 }
 
 /// What scores, how the file's columns are to be understood, and what is usual in them.
@@ -480,7 +488,7 @@ impl Hand {
                         };
                         Pack::open(manifest, forest, dnn)?.detector()
                     }
-                    Origin::Own { encoder, forest, seen } => Detector::of_parts(encoder, forest, seen),
+                    Origin::Own(own) => Detector::of_parts(own.encoder, own.forest, own.seen),
                 };
                 self.crew.brief(Rc::new(Ready::new(detector, schema, background)));
             }

@@ -11,6 +11,7 @@ use crate::schema;
 use crate::verdicts::BoundVerdicts;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use std::collections::hash_map::Entry;
 
 /// A lens, and what the crews need to know of all records to look through it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,9 +126,8 @@ pub(super) fn look(
 }
 
 fn find_tags(tags: &mut Tags, file_row: u32, row: u32, explainer: &mut BoundExplainer) -> Result<()> {
-    if !tags.contains_key(&file_row) {
-        let reasons = explainer.reasons(row)?;
-        tags.insert(file_row, reasons.into_iter().map(|reason| reason.tag).collect());
+    if let Entry::Vacant(place) = tags.entry(file_row) {
+        place.insert(explainer.reasons(row)?.into_iter().map(|reason| reason.tag).collect());
     }
     Ok(())
 }

@@ -435,7 +435,9 @@ impl Engine {
             let unscored = if scores.is_none() { self.bad_cause(&dataset, row)? } else { None };
             let cells = dataset.dialect().fields(&bytes);
             let reason = match (&self.run, scores.filter(|scores| scores.score >= reasons_from)) {
-                (Some(run), Some(_)) => first_reason(&run.ready, &ingest::table_of(&dataset.sample, &[cells.clone()]))?,
+                (Some(run), Some(_)) => {
+                    first_reason(&run.ready, &ingest::table_of(&dataset.sample, std::slice::from_ref(&cells)))?
+                }
                 _ => None,
             };
             views.push(RowView { row, cells, scores, unscored, reason });

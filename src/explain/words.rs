@@ -181,8 +181,8 @@ impl Wording {
         match self.unit {
             Unit::Bytes if is_count(x) => bytes(x as u64),
             Unit::Bytes => format!("{}{SPACE}bytes", plain(x)),
-            Unit::BytesPerSecond if x >= 0.0 && x < 1e18 => format!("{}/s", bytes(x as u64)),
-            Unit::BitsPerSecond if x >= 0.0 && x < 1e18 => {
+            Unit::BytesPerSecond if (0.0..1e18).contains(&x) => format!("{}/s", bytes(x as u64)),
+            Unit::BitsPerSecond if (0.0..1e18).contains(&x) => {
                 format!("{}/s", bytes(x as u64).replace("byte", "bit").replace('B', "bit"))
             }
             Unit::Packets => format!("{}{SPACE}{}", plain(x), if x == 1.0 { "packet" } else { "packets" }),
@@ -288,7 +288,7 @@ pub fn plain(x: f64) -> String {
 /// `0.34 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
 #[must_use]
 pub fn span(seconds: f64) -> String {
-    if !(seconds >= 0.0 && seconds < 1e12) {
+    if !(0.0..1e12).contains(&seconds) {
         return format!("{}{SPACE}s", plain(seconds));
     }
     if seconds == 0.0 {

@@ -61,7 +61,7 @@ pub struct BoundQuery<'a> {
 }
 
 enum Bound {
-    Contains(memchr::memmem::Finder<'static>),
+    Contains(Box<memchr::memmem::Finder<'static>>),
     /// One of these columns has one of the values.
     Cells(Vec<Cells>),
     Fact(Field, Vec<Value>),
@@ -91,7 +91,7 @@ impl Query {
             let condition = match &term.condition {
                 Condition::Contains(text) => {
                     bound.needs_text = true;
-                    Bound::Contains(memchr::memmem::Finder::new(text).into_owned())
+                    Bound::Contains(Box::new(memchr::memmem::Finder::new(text).into_owned()))
                 }
                 Condition::Is(field, values) => {
                     let columns: Vec<usize> = match field {

@@ -126,10 +126,13 @@ fn is_comparison(text: &str) -> bool {
     text.starts_with(['<', '>', '=']) || text.contains("..")
 }
 
+/// What a sign makes of the least and the greatest number that a literal stands for.
+type Comparison = fn((f64, f64)) -> Value;
+
 /// A number, a comparison or a range.
 fn numbers(text: &str, of: Type) -> Option<Value> {
     let whole = |low: f64, high: f64| Value::Range { low, high, low_open: false, high_open: false };
-    let comparisons: [(&str, fn((f64, f64)) -> Value); 5] = [
+    let comparisons: [(&str, Comparison); 5] = [
         (">=", |(low, _)| Value::Range { low, high: f64::INFINITY, low_open: false, high_open: false }),
         ("<=", |(_, high)| Value::Range { low: f64::NEG_INFINITY, high, low_open: false, high_open: false }),
         (">", |(_, high)| Value::Range { low: high, high: f64::INFINITY, low_open: true, high_open: false }),
