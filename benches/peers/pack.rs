@@ -11,7 +11,7 @@ use oddflow::dnn::{Network, to_onnx};
 use oddflow::forest::IsolationForestParams;
 use oddflow::hybrid::{Standardise, Views, Weights};
 use oddflow::ingest::Reader;
-use oddflow::inputs::NetworkInputs;
+use oddflow::inputs::{NetworkInputs, Pieces};
 use oddflow::rng::Rng;
 use oddflow::schema;
 use oddflow::train::views::calibrate;
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let forest = forest.to_bytes();
     manifest.fusion = calibrate(&views, forest_input, false, manifest.fusion.network_cap, weights)?;
-    manifest.inputs = NetworkInputs { pieces: 0, features: Vec::new() };
+    manifest.inputs = NetworkInputs { pieces: Pieces::Even(0), features: Vec::new() };
     manifest.forest = FileDigest::of(&forest);
     manifest.dnn = FileDigest::of(&dnn);
     manifest.description = "Does the work of the peers in a measurement of speed".into();

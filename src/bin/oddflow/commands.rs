@@ -195,9 +195,12 @@ fn write_parts(
     Ok(())
 }
 
+/// Appends some records; `false` when there are no more.
+type WriteSome = dyn FnMut(&mut Vec<u8>) -> bool;
+
 pub fn generate(rows: u32, seed: u64, like: Option<&str>) -> Result<()> {
     const AT_ONCE: u32 = 8192;
-    let mut write: Box<dyn FnMut(&mut Vec<u8>) -> bool> = match like {
+    let mut write: Box<WriteSome> = match like {
         None => {
             let mut generator = Generator::new(rows, seed);
             Box::new(move |out| generator.write(AT_ONCE, out))
