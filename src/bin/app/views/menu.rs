@@ -35,6 +35,12 @@ pub fn Menu(
             open.set(false);
         }
     };
+    // What was chosen is being done.
+    Effect::new(move |_| {
+        if disabled.get() {
+            open.set(false);
+        }
+    });
     let children = StoredValue::new(children);
     let name = StoredValue::new(name.unwrap_or_else(|| label.to_owned()));
     view! {
