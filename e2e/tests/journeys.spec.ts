@@ -91,12 +91,12 @@ test("one record is checked, and a changed copy scores differently", async ({ pa
   await page.getByRole("grid", { name: "Records" }).getByRole("row").nth(1).click();
   await page.getByRole("button", { name: "Check a changed copy" }).click();
   const form = page.getByRole("form", { name: "Check one record" });
-  await expect(form.getByLabel("bytes")).toHaveValue("50000000");
+  await expect(form.getByLabel("bytes", { exact: true })).toHaveValue("50000000");
   await form.getByRole("button", { name: "Score it" }).click();
   await expect(form).toContainText("Odder than");
   const odd = await form.getByRole("status").innerText();
-  await form.getByLabel("bytes").fill("700");
-  await form.getByLabel("packets").fill("8");
+  await form.getByLabel("bytes", { exact: true }).fill("700");
+  await form.getByLabel("packets", { exact: true }).fill("8");
   await form.getByRole("button", { name: "Score it" }).click();
   await expect.poll(() => form.getByRole("status").innerText()).not.toBe(odd);
 });

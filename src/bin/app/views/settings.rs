@@ -97,7 +97,7 @@ fn MachineFields() -> impl IntoView {
                 <NumberField id="workers" label="Workers" range=WORKERS value=Signal::stored(workers)
                     set=|n| use_workers(n as usize)/>
                 <NumberField id="memory" label="Memory, MB" range=MEMORY
-                    value=Signal::derive(move || app.state.limit.get().unwrap_or(MEMORY_LIMIT) as f64 / MB)
+                    value=Signal::derive(move || (app.state.limit.get().unwrap_or(MEMORY_LIMIT) as f64 / MB).round())
                     set=move |x| app.limit_memory((x * MB) as u64)/>
             </div>
             <p class="hint">
