@@ -603,3 +603,12 @@ fn a_pack_keeps_silent_on_records_unlike_its_own() {
     }
     assert_eq!(engine.fits(&[]).unwrap().len(), 2);
 }
+
+#[test]
+fn an_empty_file_says_so() {
+    for bytes in [&b""[..], b"\xEF\xBB\xBF"] {
+        let error = open(&mut engine(), bytes).unwrap_err();
+        assert!(error.what.contains("empty") || error.what.contains("no record"), "{error:?}");
+    }
+    assert!(open(&mut engine(), "").unwrap_err().what.contains("empty"));
+}

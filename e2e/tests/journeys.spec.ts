@@ -162,7 +162,7 @@ test("a flood is warned about, and found once the normal records are named", asy
   // A window without normal records says so, and leads back to the settings.
   await page.getByRole("button", { name: "File and settings" }).click();
   await fitTo.selectOption({ label: "A time window" });
-  await page.getByLabel("From").fill("2030-01-01");
+  await page.getByRole("textbox", { name: "From" }).fill("2030-01-01");
   await page.getByRole("button", { name: "Run again" }).click();
   await expect(page.getByText("too few records from 2030-01-01 on")).toBeVisible();
   await expect(fitTo).toBeVisible();

@@ -10,9 +10,10 @@ test("the page starts under a sub-path and says what it is", async ({ page }) =>
 
 test("the worker starts, and answers with the page's own build", async ({ page, requests }) => {
   await page.goto("./");
-  await expect.poll(() => requests.filter((url) => url.includes("/worker_bg.wasm?build=")).length).toBe(1);
-  const loaded = page.workers().map((worker) => new URL(worker.url()));
-  expect(loaded.map((url) => url.pathname)).toEqual(["/some/sub-path/worker_loader.js"]);
+  // The worker and, where there are more processors, its hands.
+  await expect.poll(() => requests.filter((url) => url.includes("/worker_bg.wasm?build=")).length).toBeGreaterThan(0);
+  const loaded = new Set(page.workers().map((worker) => new URL(worker.url()).pathname));
+  expect([...loaded]).toEqual(["/some/sub-path/worker_loader.js"]);
 });
 
 test("nothing is asked of any other host", async ({ page, requests, baseURL }) => {

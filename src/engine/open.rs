@@ -89,13 +89,13 @@ impl Decoding {
         self.file.read(self.at, len as usize, &mut self.input)?;
         self.at += len;
         self.decoder.push(&self.input, &mut self.output)?;
-        // It knows by the first bytes whether it has anything to undo.
-        if self.decoder.is_identity() {
-            return Ok(true);
-        }
         let ended = self.at == size;
         if ended {
             self.decoder.finish(&mut self.output)?;
+        }
+        // It knows by the first bytes whether it has anything to undo.
+        if self.decoder.is_identity() {
+            return Ok(true);
         }
         self.decoded.get_or_insert_with(new_spool).append(&self.output)?;
         Ok(ended)
