@@ -304,24 +304,16 @@ impl BoundExplainer<'_> {
         })
     }
 
-    /// The reasons alone, at most three; none where no single value stands out.
+    /// The reasons alone, at most three, none where no single value stands out; and the same in one line, or that nothing
+    /// does: the annotated file's `oddflow_reasons`.
     ///
     /// # Errors
     /// If the network fails.
-    pub fn reasons(&mut self, row: u32) -> Result<Vec<Reason>> {
-        let weighed = self.weigh(row)?;
-        Ok(self.reasons_of(row, &weighed))
-    }
-
-    /// The reasons in one line, or that nothing stands out: the annotated file's `oddflow_reasons`.
-    ///
-    /// # Errors
-    /// If the network fails.
-    pub fn line(&mut self, row: u32) -> Result<String> {
+    pub fn reasons(&mut self, row: u32) -> Result<(Vec<Reason>, String)> {
         let weighed = self.weigh(row)?;
         let reasons = self.reasons_of(row, &weighed);
         let text = if reasons.is_empty() { self.nothing(&weighed) } else { line(&reasons) };
-        Ok(text.replace(['\u{202f}', '\u{a0}', '\u{2009}'], " "))
+        Ok((reasons, text.replace(['\u{202f}', '\u{a0}', '\u{2009}'], " ")))
     }
 
     fn reasons_of(&self, row: u32, weighed: &Weighed) -> Vec<Reason> {

@@ -159,3 +159,64 @@ fn a_record_that_reaches_over_chunks_is_one_record() {
     let alone = opened(0);
     assert_eq!((alone.n_rows - alone.n_bad, opened(2)), (2000, alone));
 }
+
+/// The file that the engine writes.
+fn annotated(file: &[u8], n_hands: usize) -> Result<String> {
+    let mut engine = Engine::new(|| Box::new(Vec::new()));
+    if n_hands > 0 {
+        engine.hire(Box::new(Lazy::new(n_hands)))?;
+    }
+    let requests = [
+        (Request::Open { name: "x.csv".into() }, Some(Box::new(file.to_vec()) as Box<dyn Store>)),
+        (Request::Analyze { settings: Settings::default(), roles: Vec::new() }, None),
+    ];
+    let mut threshold = 0.0;
+    for (request, file) in requests {
+        let job = engine.start(request, Vec::new(), file);
+        if let Reply::Analyzed(analysis) = engine.finish(job, |_| ())?.reply {
+            threshold = analysis.threshold;
+        }
+    }
+    let job = engine.start(Request::Export { lens: Lens::new(threshold) }, Vec::new(), None);
+    let written = engine.finish(job, |_| ())?.written.unwrap();
+    Ok(String::from_utf8(*written.into_any().downcast::<Vec<u8>>().unwrap()).unwrap())
+}
+
+#[test]
+fn chunks_without_good_records_are_scored() {
+    let good: String = (0..2000).map(|i| format!("{i},{},{}\n", i * 7 % 13, i * 5 % 11)).collect();
+    let bad = "1,2\n".repeat(2_500_000);
+    // A line that fills two chunks leaves one empty, which begins where the next one does.
+    let overlong = "x".repeat(13_000_000);
+    for (middle, n_bad) in [(bad.as_str(), 2_500_000), (overlong.as_str(), 1)] {
+        let file = format!("a,b,c\n{good}{middle}\n{good}");
+        let alone = annotated(file.as_bytes(), 0).unwrap();
+        assert_eq!(alone.matches(",unscored,").count(), n_bad);
+        assert_eq!(alone.matches(",normal,").count() + alone.matches(",anomaly,").count(), 4000);
+        assert!(annotated(file.as_bytes(), 2).unwrap() == alone);
+    }
+}
+
+#[test]
+fn a_file_without_a_good_record_is_refused() {
+    let error = annotated(b"#fields\tts\tproto\torig_bytes\n1\t2\n1\t2\n", 0).unwrap_err();
+    assert_eq!(error.what, "None of the 2 records can be read; line 2: 2 fields, expected 3");
+}
+
+#[test]
+fn of_many_equally_odd_records_the_first_have_reasons() {
+    let mut file = String::from("bytes,packets,port\n");
+    for i in 0..120_000 {
+        file += &format!("{},{},443\n", 1000 + i * 37 % 500, 10 + i % 7);
+        if i % 20 == 0 {
+            file += "900000000,88000,443\n";
+        }
+    }
+    let written = annotated(file.as_bytes(), 0).unwrap();
+    let has_reasons: Vec<bool> = written
+        .lines()
+        .filter(|line| line.starts_with("900000000,") && line.contains(",anomaly,"))
+        .map(|line| line.contains("more than"))
+        .collect();
+    assert_eq!(has_reasons, [[true; 5000].as_slice(), &[false; 1000]].concat());
+}

@@ -54,7 +54,7 @@ fn explained(pack: &str, table: &Table, schema: &Schema, n: u32) -> Vec<String> 
         let told = logit(network[at]);
         assert!(told.abs() > 12.0 || (told - of_network.row).abs() < 1e-2, "{told} {}", of_network.row);
         assert!((sum(|bar| bar.reconstruction) - explanation.reconstruction.unwrap_or(0.0)).abs() < 1e-6);
-        let line = explainer.line(rows[at]).unwrap();
+        let line = explainer.reasons(rows[at]).unwrap().1;
         assert!(!line.is_empty() && explanation.reasons.len() <= 3);
         format!("{:.2} {line}", score[at])
     });

@@ -56,7 +56,7 @@ fn found(table: &Table, schema: &Schema, parts_of_file: usize) -> (Vec<Lead>, Ve
         let mut group_fold = GroupFold::new(&parts, table, schema, threshold);
         let mut pair_fold = PairFold::new(&parts, table).unwrap();
         for &at in chunk {
-            let reasons = if score[at] >= threshold { explainer.reasons(rows[at]).unwrap() } else { Vec::new() };
+            let reasons = if score[at] >= threshold { explainer.reasons(rows[at]).unwrap().0 } else { Vec::new() };
             group_fold.add(rows[at], rows[at], score[at], reasons.first().map(|reason| reason.tag.as_str()));
             pair_fold.add(rows[at], rows[at]);
         }

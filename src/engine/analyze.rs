@@ -59,6 +59,7 @@ impl Analyze {
     /// Begins to look for the rows that count as normal.
     fn search(&self, engine: &mut Engine) -> Result<Search> {
         let dataset = engine.dataset()?;
+        dataset.check_good()?;
         Search::new(engine, &dataset, dataset.schema_with(&self.roles)?, &self.settings.reference)
     }
 
@@ -191,7 +192,7 @@ impl Analyze {
             warnings,
             wants_reference,
             fit,
-            background: (**background).clone(),
+            background: background.outline(),
             reliability: if dnn.is_empty() || labels.is_empty() { None } else { evaluate::reliability(&dnn, &labels) },
         };
         let (sorted, ranked_labels) = ranking.into_parts();

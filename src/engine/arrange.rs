@@ -1,7 +1,7 @@
 //! Sorting and filtering: a lens and a sort key → the rows to show, in order.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Sight, Tags, look};
+use super::lens::{Sight, Reasons, look};
 use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
@@ -53,12 +53,12 @@ impl Task {
         records: &Records,
         scores: &[Bulk],
         ready: &Ready,
-        tags: &mut Tags,
+        found: &mut Reasons,
     ) -> Result<(Finding, Vec<Bulk>)> {
         match self {
             Self::Filter(sight) => {
                 let mut passing = Vec::new();
-                look(sight, records, scores, ready, tags, false, |seen| {
+                look(sight, records, scores, ready, found, false, |seen| {
                     if seen.is_shown {
                         passing.push(records.chunk.first_row + seen.row);
                     }

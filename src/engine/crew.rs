@@ -4,7 +4,7 @@
 //! The engine has a crew of its own, and may have more elsewhere, which hear everything by [`Message`] and know nothing of
 //! each other. What is found out about a chunk does not depend on who does it.
 
-use super::lens::Tags;
+use super::lens::Reasons;
 use super::places::Chunk;
 use super::reference::Test;
 use super::sample::{Picked, is_picked};
@@ -25,6 +25,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// What the engine tells a crew.
@@ -176,7 +177,7 @@ pub struct Crew {
     files: FxHashMap<FileId, OpenFile>,
     ready: Option<Rc<Ready>>,
     /// Of rows of the file that was scored last.
-    tags: Tags,
+    reasons: Reasons,
     cache: Cache,
 }
 
@@ -185,15 +186,20 @@ pub(super) struct Records<'a> {
     pub table: &'a Table,
     pub dialect: &'a Dialect,
     pub chunk: Chunk,
+    /// The chunk's bytes, where they were kept.
+    kept: Option<Rc<Vec<u8>>>,
     store: &'a dyn Store,
 }
 
 impl Records<'_> {
     /// The chunk's bytes, for [`Self::record`].
-    pub fn bytes(&self) -> Result<Vec<u8>> {
+    pub fn bytes(&self) -> Result<Rc<Vec<u8>>> {
+        if let Some(kept) = &self.kept {
+            return Ok(kept.clone());
+        }
         let (mut bytes, range) = (Vec::new(), self.chunk.range());
         self.store.read(range.start, (range.end - range.start) as usize, &mut bytes)?;
-        Ok(bytes)
+        Ok(bytes.into())
     }
 
     /// One record as it stands in the file.
@@ -235,7 +241,7 @@ impl Crew {
 
     pub(super) fn brief(&mut self, ready: Rc<Ready>) {
         self.ready = Some(ready);
-        self.tags.clear();
+        self.reasons.clear();
     }
 
     pub(super) fn limit(&mut self, bytes: u64) {
@@ -250,8 +256,8 @@ impl Crew {
         if let Task::Read { guess, below, full } = &order.task {
             return self.read(order, *guess, *below, full);
         }
-        let table = self.table(file, chunk)?;
-        let records = Records { table: &table, dialect: &plan.dialect, chunk, store: &*store };
+        let Kept { table, bytes: kept } = self.kept(file, chunk)?;
+        let records = Records { table: &table, dialect: &plan.dialect, chunk, kept, store: &*store };
         match &order.task {
             Task::Read { .. } => unreachable!("it was done above"),
             Task::Score => self.score(&records),
@@ -264,17 +270,17 @@ impl Crew {
             }
             Task::Arrange(task) => {
                 let ready = self.ready()?.clone();
-                let (finding, bulk) = task.perform(&records, bulk, &ready, &mut self.tags)?;
+                let (finding, bulk) = task.perform(&records, bulk, &ready, &mut self.reasons)?;
                 Ok((Finding::Arranged(finding), bulk))
             }
             Task::Export(task) => {
                 let ready = self.ready()?.clone();
-                let bytes = task.perform(&records, bulk, &ready, &mut self.tags)?;
+                let bytes = task.perform(&records, bulk, &ready, &mut self.reasons)?;
                 Ok((Finding::Exported, vec![Bulk::U8(bytes)]))
             }
             Task::Survey(task) => {
                 let ready = self.ready()?.clone();
-                let finding = task.perform(&records, bulk, &ready, &mut self.tags)?;
+                let finding = task.perform(&records, bulk, &ready, &mut self.reasons)?;
                 Ok((Finding::Surveyed(finding), Vec::new()))
             }
         }
@@ -290,28 +296,37 @@ impl Crew {
 
     /// The columns of a chunk, which are kept as long as there is room.
     pub(super) fn table(&mut self, file: FileId, chunk: Chunk) -> Result<Rc<Table>> {
-        if let Some(table) = self.cache.get(file, chunk.start.offset) {
-            return Ok(table);
-        }
-        let table = Rc::new(self.part(file, chunk)?.table);
-        self.cache.put(file, chunk.start.offset, table.clone());
-        Ok(table)
+        self.kept(file, chunk).map(|kept| kept.table)
     }
 
-    /// The same, not to be kept.
+    fn kept(&mut self, file: FileId, chunk: Chunk) -> Result<Kept> {
+        if let Some(kept) = self.cache.get(file, chunk.range()) {
+            return Ok(kept);
+        }
+        let (part, bytes) = self.part_and_bytes(file, chunk)?;
+        Ok(self.cache.put(file, chunk.range(), part.table, bytes))
+    }
+
+    /// A chunk's records, not to be kept.
     pub(super) fn part(&self, file: FileId, chunk: Chunk) -> Result<Part> {
+        self.part_and_bytes(file, chunk).map(|(part, _)| part)
+    }
+
+    fn part_and_bytes(&self, file: FileId, chunk: Chunk) -> Result<(Part, Vec<u8>)> {
         let OpenFile { store, plan } = self.file(file)?;
         let mut reader = PartReader::new(plan, chunk.start, chunk.end);
         let (mut at, mut bytes) = (chunk.start.offset, Vec::new());
         while at < store.size() && !reader.is_done() {
             // Most often all of it, and then a little more to see where the last record ends.
             let len = if at < chunk.end { chunk.end - at } else { BYTES_PER_STEP as u64 }.min(store.size() - at);
-            bytes.clear();
+            let before = bytes.len();
             store.read(at, len as usize, &mut bytes)?;
-            reader.push(&bytes)?;
+            reader.push(&bytes[before..])?;
             at += len;
         }
-        reader.finish()
+        let part = reader.finish()?;
+        bytes.truncate((part.end.offset - chunk.start.offset) as usize);
+        Ok((part, bytes))
     }
 
     fn read(&mut self, order: &Order, guess: bool, below: u64, full: &[bool]) -> Result<(Finding, Vec<Bulk>)> {
@@ -320,7 +335,7 @@ impl Crew {
             let OpenFile { store, plan } = self.file(file)?;
             chunk.start = first_line_start(&**store, chunk.start.offset, plan)?;
         }
-        let Part { table, tally, start, end } = self.part(file, chunk)?;
+        let (Part { table, tally, start, end }, bytes) = self.part_and_bytes(file, chunk)?;
         let starts = table.spans.iter().map(|span| (span.start - start.offset) as u32).collect();
         let lens = table.spans.iter().map(|span| span.len).collect();
         let good = table.good_rows().into_iter();
@@ -339,7 +354,7 @@ impl Crew {
             texts: texts.collect(),
             picked,
         };
-        self.cache.put(file, start.offset, Rc::new(table));
+        self.cache.put(file, start.offset..end.offset, table, bytes);
         Ok((Finding::Read(Box::new(finding)), vec![Bulk::U32(starts), Bulk::U32(lens), Bulk::U8(cells)]))
     }
 
@@ -356,7 +371,7 @@ impl Crew {
         detector.bind(seen_as, view_schema)?.score(&rows, &mut forest, &mut dnn, &mut score)?;
         // Bad records have no score.
         let all = |scores: Vec<f32>| {
-            if scores.is_empty() || rows.len() == table.n_rows() {
+            if rows.len() == table.n_rows() {
                 return scores;
             }
             let mut all = blank(table.n_rows());
@@ -367,7 +382,8 @@ impl Crew {
         };
         let has_labels = !schema.normal_labels.is_empty();
         let labels = if has_labels { schema::labels(table, schema) } else { None }.unwrap_or_default();
-        let bulk = vec![Bulk::F32(all(forest)), Bulk::F32(all(dnn)), Bulk::F32(all(score)), Bulk::U8(labels)];
+        let dnn = if has_network { all(dnn) } else { dnn };
+        let bulk = vec![Bulk::F32(all(forest)), Bulk::F32(dnn), Bulk::F32(all(score)), Bulk::U8(labels)];
         Ok((Finding::Scored, bulk))
     }
 }
@@ -390,53 +406,70 @@ fn first_line_start(store: &dyn Store, from: u64, plan: &Plan) -> Result<Start> 
     Ok(Start::at(store.size()))
 }
 
-/// The columns of the chunks that were used last.
+/// The columns of the chunks that were read first, and their bytes.
 struct Cache {
     /// Bytes.
     limit: u64,
     used: u64,
-    tables: FxHashMap<(FileId, u64), (Rc<Table>, u64)>,
+    chunks: FxHashMap<ChunkId, (Kept, u64)>,
     /// The next to go first.
-    order: VecDeque<(FileId, u64)>,
+    order: VecDeque<ChunkId>,
+}
+
+/// A file, and where a chunk of it begins and ends: it may be empty, and another begin where it does.
+type ChunkId = (FileId, Range<u64>);
+
+#[derive(Clone)]
+struct Kept {
+    table: Rc<Table>,
+    /// `None` where there is no room for them.
+    bytes: Option<Rc<Vec<u8>>>,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { limit: super::MEMORY_LIMIT, used: 0, tables: FxHashMap::default(), order: VecDeque::new() }
+        Self { limit: super::MEMORY_LIMIT, used: 0, chunks: FxHashMap::default(), order: VecDeque::new() }
     }
 }
 
 impl Cache {
-    fn get(&self, file: FileId, start: u64) -> Option<Rc<Table>> {
-        self.tables.get(&(file, start)).map(|(table, _)| table.clone())
+    fn get(&self, file: FileId, range: Range<u64>) -> Option<Kept> {
+        self.chunks.get(&(file, range)).map(|(kept, _)| kept.clone())
     }
 
     /// The chunks of a file that does not fit are asked for in turn, and the oldest is then the very one that is needed
     /// next. So what comes when the room is full is not kept, rather than something else thrown out.
-    fn put(&mut self, file: FileId, start: u64, table: Rc<Table>) {
-        let size = size_of(&table);
-        if self.used + size > self.limit || self.tables.contains_key(&(file, start)) {
-            return;
+    ///
+    /// Bytes are read again sooner than they are cut into cells, so they may not take the second half of the room.
+    fn put(&mut self, file: FileId, range: Range<u64>, table: Table, mut bytes: Vec<u8>) -> Kept {
+        bytes.shrink_to_fit();
+        let mut size = size_of(&table);
+        let is_roomy = 2 * (self.used + size + bytes.len() as u64) <= self.limit;
+        let kept = Kept { table: Rc::new(table), bytes: is_roomy.then(|| bytes.into()) };
+        size += kept.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let id = (file, range);
+        if self.used + size <= self.limit && !self.chunks.contains_key(&id) {
+            self.used += size;
+            self.chunks.insert(id.clone(), (kept.clone(), size));
+            self.order.push_back(id);
         }
-        self.used += size;
-        self.tables.insert((file, start), (table, size));
-        self.order.push_back((file, start));
+        kept
     }
 
     fn shrink(&mut self) {
         while self.used > self.limit
             && let Some(oldest) = self.order.pop_front()
         {
-            self.used -= self.tables.remove(&oldest).map_or(0, |(_, size)| size);
+            self.used -= self.chunks.remove(&oldest).map_or(0, |(_, size)| size);
         }
     }
 
     fn forget(&mut self, file: FileId) {
-        self.order.retain(|key| key.0 != file);
+        self.order.retain(|id| id.0 != file);
         let mut freed = 0;
-        self.tables.retain(|key, (_, size)| {
-            freed += if key.0 == file { *size } else { 0 };
-            key.0 != file
+        self.chunks.retain(|id, (_, size)| {
+            freed += if id.0 == file { *size } else { 0 };
+            id.0 != file
         });
         self.used -= freed;
     }

@@ -4,7 +4,7 @@
 //! UTF-8, in the delimiter and line ends of the input, with a header even where the input has none.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Sight, Tags, look};
+use super::lens::{Reasons, Sight, look};
 use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
@@ -40,18 +40,16 @@ pub(super) struct Export {
 pub(super) struct Task(Sight);
 
 impl Task {
-    pub fn perform(&self, records: &Records, scores: &[Bulk], ready: &Ready, tags: &mut Tags) -> Result<Vec<u8>> {
+    pub fn perform(&self, records: &Records, scores: &[Bulk], ready: &Ready, found: &mut Reasons) -> Result<Vec<u8>> {
         let Self(sight) = self;
-        let (dialect, table, schema) = (records.dialect, records.table, &ready.schema);
+        let (dialect, table) = (records.dialect, records.table);
         let n_columns = table.columns.len();
         let first_line = records.chunk.first_line - 1;
         let bytes = records.bytes()?;
         let mut out = Vec::with_capacity(bytes.len() * 5 / 4);
-        let view = ready.detector.record.view(table, schema)?;
-        let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
-        let mut explainer = None;
         let mut bad = table.bad.iter().peekable();
-        look(sight, records, scores, ready, tags, false, |seen| {
+        let mut numbers = zmij::Buffer::new();
+        look(sight, records, scores, ready, found, true, |seen| {
             let bad = bad.next_if(|bad| bad.row == seen.row);
             write_record(dialect, n_columns, records.record(&bytes, seen.row as usize), bad, &mut out);
             for score in [seen.forest, seen.probability, seen.score] {
@@ -60,7 +58,7 @@ impl Task {
                     // Where runs of spaces count as one, an empty field has to be seen.
                     dialect.write_field("", &mut out);
                 } else {
-                    write!(out, "{score}").expect("a Vec takes every byte");
+                    write_number(score, &mut numbers, &mut out);
                 }
             }
             let verdict = match () {
@@ -69,17 +67,9 @@ impl Task {
                 () if seen.is_flagged => "anomaly",
                 () => "normal",
             };
-            let mut reasons = String::new();
-            if seen.is_flagged && seen.score >= sight.reasoned_from {
-                if explainer.is_none() {
-                    explainer = Some(ready.explainer()?.bind(seen_as, view_schema)?);
-                }
-                if let Some(explainer) = &mut explainer {
-                    reasons = explainer.line(seen.row)?;
-                }
-            }
+            let reasons = if seen.is_flagged { seen.line } else { "" };
             let note = bad.map(|bad| format!("line {}: {}", first_line + bad.line, bad.cause)).unwrap_or_default();
-            for text in [verdict, &reasons, verdict_word(seen.is_true), seen.note, &note] {
+            for text in [verdict, reasons, verdict_word(seen.is_true), seen.note, &note] {
                 out.push(dialect.delimiter);
                 write_safe(dialect, text, &mut out);
             }
@@ -136,6 +126,17 @@ impl Work for Export {
             }
         }
         Ok(Step::Working(progress))
+    }
+}
+
+/// The shortest digits that stand for this number and no other, as [`std::fmt`] writes them: without an exponent, and without
+/// decimals where it is an integer.
+fn write_number(x: f32, buffer: &mut zmij::Buffer, out: &mut Vec<u8>) {
+    let text = buffer.format(x);
+    if text.contains(['e', 'N', 'i']) {
+        write!(out, "{x}").expect("a Vec takes every byte");
+    } else {
+        out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
     }
 }
 

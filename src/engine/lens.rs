@@ -19,8 +19,16 @@ pub(super) struct Sight {
     pub lens: Lens,
     /// The ends of the forest's scores, of the plot that is brushed.
     pub forest_range: (f64, f64),
-    /// Reasons are looked at of flagged records with at least this score: there may be too many for all.
-    pub reasoned_from: f32,
+    /// The score and the row of the last record, by falling score, whose reasons are looked at if it is flagged: there may be
+    /// too many for all. `None` where there are few.
+    pub last_reasoned: Option<(f32, u32)>,
+}
+
+impl Sight {
+    /// Whether the reasons of a row of the file are looked at if it is flagged.
+    pub fn reasons_of(&self, row: u32, score: f32) -> bool {
+        self.last_reasoned.is_none_or(|(least, last)| score > least || score == least && row <= last)
+    }
 }
 
 /// Records whose reasons are looked at, at most: a worker explains some thousands a second.
@@ -41,12 +49,21 @@ pub(super) struct Seen<'a> {
     pub allowed: Option<usize>,
     pub is_true: Option<bool>,
     pub note: &'a str,
-    /// The tags of its reasons, if somebody asked for them.
+    /// The tags of its reasons, if somebody asked for them and it is flagged.
     pub reasons: &'a [&'a str],
+    /// The same in words; empty without.
+    pub line: &'a str,
 }
 
-/// The tags of the reasons of rows of the file, so that they are found once for each run.
-pub(super) type Tags = FxHashMap<u32, Vec<String>>;
+/// The reasons of rows of the file, so that they are found once for each run.
+pub(super) type Reasons = FxHashMap<u32, Told>;
+
+/// Why a row is odd.
+pub(super) struct Told {
+    /// The canonical names of the columns.
+    tags: Vec<String>,
+    line: String,
+}
 
 /// Calls `each` for every record of the chunk. `wants_reasons` asks for the reasons of those that are flagged.
 pub(super) fn look(
@@ -54,7 +71,7 @@ pub(super) fn look(
     records: &Records,
     scores: &[Bulk],
     ready: &Ready,
-    tags: &mut Tags,
+    found: &mut Reasons,
     wants_reasons: bool,
     mut each: impl FnMut(&Seen) -> Result<()>,
 ) -> Result<()> {
@@ -81,12 +98,12 @@ pub(super) fn look(
         let (forest, probability, score) = (number(forest), number(dnn), number(score));
         let file_row = records.chunk.first_row + row as u32;
         let is_high = score >= lens.threshold;
-        if let Some(explainer) = explainer.as_mut().filter(|_| is_high && score >= sight.reasoned_from) {
-            find_tags(tags, file_row, row as u32, explainer)?;
+        if let Some(explainer) = explainer.as_mut().filter(|_| is_high && sight.reasons_of(file_row, score)) {
+            find_reasons(found, file_row, row as u32, explainer)?;
         }
-        let reasons: Vec<&str> = match (needs_reasons && is_high).then(|| tags.get(&file_row)).flatten() {
-            Some(tags) => tags.iter().map(String::as_str).collect(),
-            None => Vec::new(),
+        let (reasons, line) = match (needs_reasons && is_high).then(|| found.get(&file_row)).flatten() {
+            Some(told) => (told.tags.iter().map(String::as_str).collect(), told.line.as_str()),
+            None => (Vec::new(), ""),
         };
         let mut facts = RowFacts {
             file_row,
@@ -120,14 +137,16 @@ pub(super) fn look(
             is_true,
             note,
             reasons: &reasons,
+            line,
         })?;
     }
     Ok(())
 }
 
-fn find_tags(tags: &mut Tags, file_row: u32, row: u32, explainer: &mut BoundExplainer) -> Result<()> {
-    if let Entry::Vacant(place) = tags.entry(file_row) {
-        place.insert(explainer.reasons(row)?.into_iter().map(|reason| reason.tag).collect());
+fn find_reasons(found: &mut Reasons, file_row: u32, row: u32, explainer: &mut BoundExplainer) -> Result<()> {
+    if let Entry::Vacant(place) = found.entry(file_row) {
+        let (reasons, line) = explainer.reasons(row)?;
+        place.insert(Told { tags: reasons.into_iter().map(|reason| reason.tag).collect(), line });
     }
     Ok(())
 }

@@ -89,6 +89,18 @@ impl Dataset {
         self.n_rows() as u64 - self.n_bad
     }
 
+    /// # Errors
+    /// If no record could be read: there is nothing to say about any.
+    fn check_good(&self) -> Result<()> {
+        match self.bad.first() {
+            Some(bad) if self.n_good() == 0 => {
+                Err(Error::new(format!("None of the {} records can be read; line {}: {}", self.n_bad, bad.line, bad.cause))
+                    .advice("Make sure that the records have the columns that the file's header names"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn dialect(&self) -> &Dialect {
         &self.plan.dialect
     }
@@ -143,12 +155,11 @@ impl Run {
 
     /// A lens, with what the crews need to know of all records.
     fn sight(&self, lens: &Lens) -> Sight {
-        let most = self.order[..self.n_scored].get(MOST_REASONED).map(|&row| self.score[row as usize]);
+        let last = self.order[..self.n_scored].get(MOST_REASONED - 1);
         Sight {
             lens: lens.clone(),
             forest_range: self.forest_range,
-            // Rows of equal score are looked at together or not at all.
-            reasoned_from: most.map_or(f32::NEG_INFINITY, f32::next_up),
+            last_reasoned: last.map(|&row| (self.score[row as usize], row)),
         }
     }
 
@@ -387,6 +398,7 @@ impl Engine {
     /// If no file is open, or a changed column is not there.
     pub fn fits(&self, roles: &[RoleChange]) -> Result<Vec<(String, Result<FitReport>)>> {
         let dataset = self.dataset()?;
+        dataset.check_good()?;
         let schema = dataset.schema_with(roles)?;
         let (table, rows) = (&dataset.sample, dataset.sample.good_rows());
         let fit = |pack: &Rc<Pack>| {
@@ -560,7 +572,7 @@ fn explain(ready: &Ready, table: &Table) -> Result<Explanation> {
 fn first_reason(ready: &Ready, table: &Table) -> Result<Option<String>> {
     let view = ready.detector.record.view(table, &ready.schema)?;
     let (table, schema) = view.as_ref().map_or((table, &ready.schema), |(table, schema)| (table, schema));
-    let reasons = ready.explainer()?.bind(table, schema)?.reasons(0)?;
+    let reasons = ready.explainer()?.bind(table, schema)?.reasons(0)?.0;
     Ok(reasons.into_iter().next().map(|reason| reason.text))
 }
 

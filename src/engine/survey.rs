@@ -2,7 +2,7 @@
 //! which of the first entities was odd. Two sweeps, since the lanes of time are those of the first groups.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Sight, Tags, look};
+use super::lens::{Sight, Reasons, look};
 use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work};
 use crate::error::{Error, Result};
@@ -93,10 +93,10 @@ fn clock_of(schema: &Schema, dataset: &Dataset) -> Option<(usize, Clock)> {
 }
 
 impl Task {
-    pub fn perform(&self, records: &Records, bulk: &[Bulk], ready: &Ready, tags: &mut Tags) -> Result<Finding> {
+    pub fn perform(&self, records: &Records, bulk: &[Bulk], ready: &Ready, found: &mut Reasons) -> Result<Finding> {
         match self {
             Self::Count(sight, cuts) => {
-                count(sight, *cuts, records, bulk, ready, tags).map(|counts| Finding::Counts(Box::new(counts)))
+                count(sight, *cuts, records, bulk, ready, found).map(|counts| Finding::Counts(Box::new(counts)))
             }
             Self::Lanes(sight, LaneTask { kind, lanes }) => {
                 let (schema, table) = (&ready.schema, records.table);
@@ -107,7 +107,7 @@ impl Task {
                 };
                 let mut shown = Vec::new();
                 let mut scores = vec![f32::NAN; table.n_rows()];
-                look(sight, records, bulk, ready, tags, false, |seen| {
+                look(sight, records, bulk, ready, found, false, |seen| {
                     if seen.is_shown && seen.allowed.is_none() {
                         shown.push(seen.row);
                         scores[seen.row as usize] = seen.score;
@@ -127,7 +127,7 @@ fn count(
     records: &Records,
     bulk: &[Bulk],
     ready: &Ready,
-    tags: &mut Tags,
+    found: &mut Reasons,
 ) -> Result<Counts> {
     let (schema, table) = (&ready.schema, records.table);
     let parts = Parts::of(schema);
@@ -139,7 +139,7 @@ fn count(
     if ready.detector.second.is_some() {
         counts.grid = Some(DensityGrid::new(sight.forest_range.0, sight.forest_range.1));
     }
-    look(sight, records, bulk, ready, tags, true, |seen| {
+    look(sight, records, bulk, ready, found, true, |seen| {
         if let Some(count) = seen.allowed.and_then(|rule| counts.allowed.get_mut(rule)) {
             *count += 1;
         }
@@ -148,7 +148,8 @@ fn count(
         }
         counts.shown += 1;
         counts.flagged += u64::from(seen.is_flagged);
-        counts.reasoned += u64::from(seen.is_flagged && seen.score >= sight.reasoned_from);
+        let file_row = records.chunk.first_row + seen.row;
+        counts.reasoned += u64::from(seen.is_flagged && sight.reasons_of(file_row, seen.score));
         counts.judged.add(seen.is_flagged, seen.is_true);
         if let Some(grid) = &mut counts.grid {
             grid.add(&[seen.forest], &[seen.probability]);

@@ -86,6 +86,20 @@ impl Background {
         Self { rows: rows.len() as u32, complete: rows.len() == n_rows, columns: columns.collect() }
     }
 
+    /// The same without most of what only reasons need: of a distribution its ends, of the values the most frequent.
+    #[must_use]
+    pub fn outline(&self) -> Self {
+        const FEW: usize = 100;
+        let columns = self.columns.iter().map(|column| ColumnBackground {
+            knots: column.knots.first().into_iter().chain(column.knots.last()).copied().collect(),
+            values: column.values.iter().take(FEW).cloned().collect(),
+            others: column.others + column.values.iter().skip(FEW).map(|value| value.share).sum::<f64>(),
+            name: column.name.clone(),
+            ..*column
+        });
+        Self { columns: columns.collect(), ..*self }
+    }
+
     /// The column of this canonical name.
     #[must_use]
     pub fn find(&self, canonical: &str) -> Option<&ColumnBackground> {

@@ -60,7 +60,7 @@ fn top_1(draw: fn(&mut Rng) -> f64, culprit: fn(&mut Rng) -> f64) -> f64 {
     let explainer = Explainer::new(Rc::new(detector.clone()), Rc::new(background.clone())).unwrap();
     let mut bound = explainer.bind(&table, &schema).unwrap();
     let found = planted.iter().filter(|&&(row, column)| {
-        bound.reasons(row as u32).unwrap().first().is_some_and(|reason| reason.tag == format!("c{column}"))
+        bound.reasons(row as u32).unwrap().0.first().is_some_and(|reason| reason.tag == format!("c{column}"))
     });
     found.count() as f64 / PLANTED as f64
 }

@@ -4,6 +4,9 @@ use crate::table::{Column, Value};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
+/// A power of two, at most 64.
+const RECENT: usize = 64;
+
 /// What the cells of a column are. Counts are over the records that could be read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -44,41 +47,50 @@ impl Summary {
         let mut few = FxHashSet::default();
         let mut sample = FxHashSet::default();
         let mut last = f64::NAN;
-        // Numbers seen lately, to spare the set most of its work.
-        let mut recent = [f64::NAN.to_bits(); 64];
+        // Numbers seen lately, which say nothing new but that they are there, and whether they are ports.
+        let mut recent = [(f64::NAN.to_bits(), false); RECENT];
         for cell in &column.cells {
-            match cell.value() {
-                Value::Missing => summary.missing += 1,
-                Value::Text(_) | Value::UnkeptText => summary.texts += 1,
-                Value::Number(x) => {
-                    let bits = x.to_bits();
-                    let place = (bits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize;
-                    if few.len() <= Self::FEW && recent[place] != bits {
-                        recent[place] = bits;
-                        if few.insert(bits) {
-                            summary.few_numbers.push(x);
-                        }
-                    }
-                    if summary.numbers < Self::SAMPLE {
-                        sample.insert(bits);
-                    }
-                    summary.port_numbers += usize::from(f64::from(x as u16) == x);
-                    // Beyond 2^63 the cast saturates, and such numbers are no counts.
-                    summary.integers &= (x as i64) as f64 == x;
-                    summary.min = summary.min.min(x);
-                    summary.max = summary.max.max(x);
-                    summary.counts_up &= last.is_nan() || x == last + 1.0;
-                    summary.numbers += 1;
-                    if x.is_finite() {
-                        let (least, greatest) = summary.finite.unwrap_or((x, x));
-                        summary.finite = Some((least.min(x), greatest.max(x)));
-                    } else {
-                        summary.infinite += 1;
-                    }
-                    summary.ends = Some((summary.ends.map_or(x, |(first, _)| first), x));
-                    last = x;
+            let x = match cell.value() {
+                Value::Missing => {
+                    summary.missing += 1;
+                    continue;
+                }
+                Value::Text(_) | Value::UnkeptText => {
+                    summary.texts += 1;
+                    continue;
+                }
+                Value::Number(x) => x,
+            };
+            let bits = x.to_bits();
+            let known = &mut recent[(bits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % RECENT];
+            if known.0 != bits {
+                *known = (bits, f64::from(x as u16) == x);
+                if few.len() <= Self::FEW && few.insert(bits) {
+                    summary.few_numbers.push(x);
+                }
+                if summary.numbers < Self::SAMPLE {
+                    sample.insert(bits);
+                }
+                // Beyond 2^63 the cast saturates, and such numbers are no counts.
+                summary.integers &= (x as i64) as f64 == x;
+                summary.min = summary.min.min(x);
+                summary.max = summary.max.max(x);
+                if x.is_finite() {
+                    let (least, greatest) = summary.finite.unwrap_or((x, x));
+                    summary.finite = Some((least.min(x), greatest.max(x)));
                 }
             }
+            summary.port_numbers += usize::from(known.1);
+            summary.infinite += usize::from(x.is_infinite());
+            summary.counts_up &= last.is_nan() || x == last + 1.0;
+            if summary.numbers == 0 {
+                summary.ends = Some((x, x));
+            }
+            summary.numbers += 1;
+            last = x;
+        }
+        if let Some((_, end)) = &mut summary.ends {
+            *end = last;
         }
         summary.missing = summary.missing.saturating_sub(bad);
         summary.distinct_texts = column.dictionary.len();

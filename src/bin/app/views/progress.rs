@@ -30,7 +30,7 @@ pub fn Progress() -> impl IntoView {
             <div class="progress-track" role="progressbar" aria-label=move || title.get() aria-valuemin="0" aria-valuemax="100"
                 aria-valuenow=move || share.get().map(|share| (share / 10).to_string())
                 class:unknown=move || share.get().is_none()>
-                <div class="progress-bar" style:width=move || share.get().map(|share| format!("{}%", f64::from(share) / 10.0))></div>
+                <div class="progress-bar" style:transform=move || share.get().map(|share| format!("scaleX({})", f64::from(share) / 1000.0))></div>
             </div>
         </section>
     }
