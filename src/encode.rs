@@ -11,12 +11,19 @@
 //! Nothing is learned from any row but those given to `fit`. A stored encoder is untrusted: it is checked whole while it is
 //! deserialized, so that no table can make a checked encoder fail.
 
+mod bound;
+mod scale;
+
+pub use bound::BoundEncoder;
+pub use scale::Scale;
+
 use crate::error::{Error, Result};
-use crate::ranker::{BLOCK, MOST_THRESHOLDS, Ranker, Scratch};
+use crate::ranker::MOST_THRESHOLDS;
 use crate::schema::{Kind, Role, Schema};
 use crate::table::{Cell, Column, Table, Value};
-use ndarray::{Array2, ArrayViewMut2, Axis};
+use bound::BoundColumn;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use scale::{amount_unit, quantiles};
 use serde::{Deserialize, Serialize};
 use std::hash::Hasher;
 
@@ -82,22 +89,6 @@ pub enum Encoding {
     Category { values: Vec<String>, other: bool },
     /// One feature for each port, and one for each of these ranges.
     Port { ports: Vec<u16>, ranges: Vec<PortRange> },
-}
-
-/// A monotone map of numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Scale {
-    Identity,
-    /// `sign(x) · ln(1 + |x| / unit)`
-    SignedLog {
-        unit: f32,
-    },
-    /// Linear between knots; constant outside them.
-    Quantile {
-        values: Vec<f32>,
-        positions: Vec<f32>,
-    },
 }
 
 /// The ranges of RFC 6335, section 6.
@@ -252,126 +243,6 @@ impl EncoderParams {
     }
 }
 
-/// Twice the median of the positive values, if the sorted values are an amount with a long upper tail: never negative, close
-/// to zero at the least, and with an upper tail that is far longer than the lower one.
-fn amount_unit(sorted: &[f32]) -> Option<f32> {
-    let positive = &sorted[sorted.partition_point(|&x| x <= 0.0)..];
-    let median = *positive.get(positive.len() / 2)?;
-    let (&least, &greatest) = (sorted.first()?, sorted.last()?);
-    let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
-    let middle = at(0.5);
-    let spread = if at(0.25) < at(0.75) { at(0.75) - at(0.25) } else { median };
-    let long_tailed = greatest - middle > 20.0 * spread || at(0.95) - middle > 2.0 * (middle - at(0.05));
-    // Twice: small amounts stay nearly linear. The median of huge values may be near the end of the range.
-    (least >= 0.0 && least <= median / 10.0 && long_tailed).then_some((2.0 * median).min(f32::MAX))
-}
-
-/// Knots at even ranks of the sorted values, or at every distinct value where these are few. The position of a value that
-/// occurs often is the middle of its ranks.
-fn quantiles(sorted: &[f32], max_knots: usize) -> Scale {
-    let starts: Vec<usize> = (0..sorted.len()).filter(|&i| i == 0 || sorted[i - 1] < sorted[i]).collect();
-    let knots: Vec<usize> = if starts.len() <= max_knots {
-        (0..starts.len()).collect()
-    } else {
-        let at_rank = |k: usize| {
-            let rank = (k as u64 * (sorted.len() - 1) as u64 / (max_knots - 1) as u64) as usize;
-            starts.partition_point(|&start| start <= rank) - 1
-        };
-        let mut knots: Vec<usize> = (0..max_knots).map(at_rank).collect();
-        knots.dedup();
-        knots
-    };
-    let position = |run: usize| {
-        let (start, end) = (starts[run], starts.get(run + 1).copied().unwrap_or(sorted.len()));
-        // The ends of the range stand out, however many rows share them.
-        if run == 0 || run + 1 == starts.len() {
-            return if run == 0 { -1.0 } else { 1.0 };
-        }
-        ((start + end) as f64 / sorted.len() as f64 - 1.0) as f32
-    };
-    Scale::Quantile {
-        values: knots.iter().map(|&run| sorted[starts[run]]).collect(),
-        positions: knots.iter().map(|&run| position(run)).collect(),
-    }
-}
-
-impl Scale {
-    /// Scales a finite number.
-    fn apply(&self, x: f32) -> f32 {
-        match self {
-            Self::Identity => x,
-            Self::SignedLog { unit } => {
-                let x = f64::from(x);
-                libm::copysign(libm::log1p(x.abs() / f64::from(*unit)), x) as f32
-            }
-            Self::Quantile { values, positions } => {
-                let above = values.partition_point(|&value| value <= x);
-                if above == 0 {
-                    positions[0]
-                } else if above == values.len() {
-                    positions[above - 1]
-                } else {
-                    let (low, high) = (f64::from(values[above - 1]), f64::from(values[above]));
-                    let (from, to) = (f64::from(positions[above - 1]), f64::from(positions[above]));
-                    (from + (f64::from(x) - low) / (high - low) * (to - from)) as f32
-                }
-            }
-        }
-    }
-}
-
-impl Scale {
-    /// The greatest number that is scaled to at most `limit`; −∞ if there is none.
-    fn greatest(&self, limit: f32) -> f32 {
-        if matches!(self, Self::Identity) {
-            return limit;
-        }
-        // Scales never fall, as they are computed too: `log1p` errs by less than what two neighbours of 32 bits differ by, and
-        // the operations between two knots are monotone each by itself.
-        let (mut low, mut high) = (f32::NEG_INFINITY, f32::INFINITY);
-        while low.next_up() < high {
-            let middle = midpoint(low, high);
-            if self.apply(middle) <= limit { low = middle } else { high = middle }
-        }
-        low
-    }
-}
-
-/// The number in the middle of those that lie between two others, so that halving takes 32 steps.
-fn midpoint(low: f32, high: f32) -> f32 {
-    // In the order of the numbers.
-    let place = |x: f32| (x.to_bits() as i32) ^ (((x.to_bits() as i32) >> 31) as u32 >> 1) as i32;
-    let middle = (i64::from(place(low)) + i64::from(place(high))).div_euclid(2) as i32;
-    f32::from_bits((middle ^ ((middle >> 31) as u32 >> 1) as i32) as u32)
-}
-
-/// A quantile scale that is applied to many numbers.
-struct Knots {
-    ranker: Ranker,
-    /// For each rank: value and position of the knot below, and of the one above.
-    segments: Vec<[f32; 4]>,
-}
-
-impl Knots {
-    fn new(values: &[f32], positions: &[f32]) -> Self {
-        // A value exceeds the number below each knot that it is at least.
-        let ranker = Ranker::of(values.iter().map(|x| x.next_down()));
-        let (first, last) = (positions[0], positions[positions.len() - 1]);
-        let between = values.windows(2).zip(positions.windows(2)).map(|(x, y)| [x[0], y[0], x[1], y[1]]);
-        let segments = [[0.0, first, 1.0, first]].into_iter().chain(between).chain([[0.0, last, 1.0, last]]);
-        Self { ranker, segments: segments.collect() }
-    }
-
-    /// As [`Scale::apply`], to the bit. At most [`BLOCK`] values.
-    fn apply(&self, values: &mut [f32], scratch: &mut Scratch) {
-        self.ranker.rank(values, scratch);
-        for (x, &rank) in values.iter_mut().zip(&scratch.ranks) {
-            let [low, from, high, to] = self.segments[usize::from(rank)].map(f64::from);
-            *x = (from + (f64::from(*x) - low) / (high - low) * (to - from)) as f32;
-        }
-    }
-}
-
 impl PortRange {
     const ALL: [Self; 3] = [Self::WellKnown, Self::Registered, Self::Dynamic];
 
@@ -434,23 +305,6 @@ impl ColumnEncoding {
             Encoding::Port { ports, ranges } => all_differ(ports) && ranges.len() <= PortRange::ALL.len(),
         };
         if sound { Ok(()) } else { Err(broken(&format!("the column \"{}\" makes no sense", self.name))) }
-    }
-}
-
-impl Scale {
-    fn is_sound(&self) -> bool {
-        match self {
-            Self::Identity => true,
-            Self::SignedLog { unit } => *unit > 0.0 && unit.is_finite(),
-            Self::Quantile { values, positions } => {
-                (2..=MAX_KNOTS).contains(&values.len())
-                    && values.len() == positions.len()
-                    && values.iter().all(|x| x.is_finite())
-                    && values.windows(2).all(|pair| pair[0] < pair[1])
-                    && positions.windows(2).all(|pair| pair[0] <= pair[1])
-                    && positions.iter().all(|position| (-1.0..=1.0).contains(position))
-            }
-        }
     }
 }
 
@@ -551,191 +405,9 @@ impl Encoder {
             return Err(Error::new(format!("The file lacks columns that the model reads: {named}{more}"))
                 .advice("Use a model made for this layout, or none"));
         }
-        let columns = self.columns.iter().map(|encoding| {
-            let column = &table.columns[at[encoding.name.as_str()]];
-            let knots = match &encoding.encoding {
-                Encoding::Number { scale: Scale::Quantile { values, positions }, .. } => {
-                    Some(Knots::new(values, positions))
-                }
-                _ => None,
-            };
-            BoundColumn { encoding, column, lookup: Lookup::new(encoding, column), knots }
-        });
+        let columns =
+            self.columns.iter().map(|encoding| BoundColumn::new(encoding, &table.columns[at[encoding.name.as_str()]]));
         Ok(BoundEncoder { columns: columns.collect(), n_features: self.n_features() })
-    }
-}
-
-/// An encoder that has found its columns in a table.
-pub struct BoundEncoder<'a> {
-    columns: Vec<BoundColumn<'a>>,
-    n_features: usize,
-}
-
-struct BoundColumn<'a> {
-    encoding: &'a ColumnEncoding,
-    column: &'a Column,
-    lookup: Lookup,
-    knots: Option<Knots>,
-}
-
-/// Which of a column's features a value sets.
-#[derive(Default)]
-struct Lookup {
-    /// By code of the table's dictionary.
-    texts: Vec<Option<u32>>,
-    /// By [`number_key`].
-    numbers: FxHashMap<u64, u32>,
-    /// For every other value.
-    other: Option<u32>,
-}
-
-impl Lookup {
-    fn new(encoding: &ColumnEncoding, column: &Column) -> Self {
-        match &encoding.encoding {
-            Encoding::Number { .. } => Self::default(),
-            Encoding::Category { values, other } => {
-                let other = other.then_some(values.len() as u32);
-                let mut lookup = Self { texts: vec![other; column.dictionary.len()], other, ..Self::default() };
-                for (value, feature) in values.iter().zip(0..) {
-                    if let Some(code) = column.dictionary.find(value) {
-                        lookup.texts[code as usize] = Some(feature);
-                    }
-                    if let Ok(x) = value.parse() {
-                        lookup.numbers.insert(number_key(x), feature);
-                    }
-                }
-                lookup
-            }
-            Encoding::Port { ports, .. } => {
-                let numbers = ports.iter().zip(0..).map(|(&port, feature)| (number_key(f64::from(port)), feature));
-                Self { numbers: numbers.collect(), ..Self::default() }
-            }
-        }
-    }
-}
-
-impl BoundEncoder<'_> {
-    /// Encodes some rows of the table into `out`, rows × features. It is fastest where the values of a feature are neighbours.
-    ///
-    /// # Panics
-    /// If `out` does not have this shape, or the table not these rows.
-    pub fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>) {
-        assert_eq!(out.dim(), (rows.len(), self.n_features), "shape of the encoded rows");
-        out.fill(0.0);
-        let mut scratch = Scratch::default();
-        let mut first = 0;
-        for column in &self.columns {
-            let width = column.encoding.n_features();
-            let features = out.slice_mut(ndarray::s![.., first..first + width]);
-            column.transform(rows, features, &mut scratch);
-            first += width;
-        }
-    }
-
-    /// Encodes some rows of the table, rows × features.
-    #[must_use]
-    pub fn transform_all(&self, rows: &[u32]) -> Array2<f32> {
-        let mut out = Array2::zeros((rows.len(), self.n_features));
-        self.transform(rows, out.view_mut());
-        out
-    }
-}
-
-impl BoundColumn<'_> {
-    /// `out` is rows × features of this column, all zero.
-    fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>, scratch: &mut Scratch) {
-        let missing_at = out.ncols() - 1;
-        let cells = rows.iter().map(|&row| self.column.cells[row as usize]);
-        match &self.encoding.encoding {
-            Encoding::Number { low, high, .. } => {
-                let mut values = [0.0; BLOCK];
-                for (rows, mut out) in rows.chunks(BLOCK).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
-                    let values = &mut values[..rows.len()];
-                    self.numbers(rows, values, &mut out);
-                    if low < high {
-                        self.scale(values, scratch);
-                        let mut column = out.column_mut(0);
-                        match column.as_slice_mut() {
-                            Some(column) => column.copy_from_slice(values),
-                            None => column.iter_mut().zip(values).for_each(|(place, x)| *place = *x),
-                        }
-                    }
-                }
-            }
-            Encoding::Category { .. } => {
-                for (row, cell) in cells.enumerate() {
-                    let feature = match cell.value() {
-                        Value::Text(code) => self.lookup.texts[code as usize],
-                        Value::Number(x) => self.lookup.numbers.get(&number_key(x)).copied().or(self.lookup.other),
-                        Value::UnkeptText => self.lookup.other,
-                        Value::Missing => self.encoding.missing.then_some(missing_at as u32),
-                    };
-                    if let Some(feature) = feature {
-                        out[[row, feature as usize]] = 1.0;
-                    }
-                }
-            }
-            Encoding::Port { ports, ranges } => {
-                for (row, cell) in cells.enumerate() {
-                    if let Some(port) = port(cell) {
-                        if let Some(&feature) = self.lookup.numbers.get(&number_key(f64::from(port))) {
-                            out[[row, feature as usize]] = 1.0;
-                        }
-                        if let Some(range) = ranges.iter().position(|&range| range == PortRange::of(port)) {
-                            out[[row, ports.len() + range]] = 1.0;
-                        }
-                    } else if self.encoding.missing {
-                        out[[row, missing_at]] = 1.0;
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl BoundColumn<'_> {
-    /// The numbers of a column of numbers, with what stands for those that are missing or infinite; these get their own
-    /// features in `out`.
-    fn numbers(&self, rows: &[u32], values: &mut [f32], out: &mut ArrayViewMut2<'_, f32>) {
-        let Encoding::Number { low, high, fill, infinite, .. } = self.encoding.encoding else { return };
-        let mut all_finite = true;
-        for (&row, value) in rows.iter().zip(&mut *values) {
-            // What is no number is NaN as one.
-            let x = f64::from_bits(self.column.cells[row as usize].to_bits());
-            all_finite &= x.is_finite();
-            *value = to_f32(x);
-        }
-        if all_finite {
-            return;
-        }
-        for (at, (&row, value)) in rows.iter().zip(values).enumerate() {
-            match self.column.cells[row as usize].as_number() {
-                Some(x) if x.is_finite() => {}
-                Some(x) => {
-                    if infinite {
-                        out[[at, usize::from(low < high)]] = 1.0;
-                    }
-                    *value = if x > 0.0 { high } else { low };
-                }
-                None => {
-                    if self.encoding.missing {
-                        let last = out.ncols() - 1;
-                        out[[at, last]] = 1.0;
-                    }
-                    *value = fill;
-                }
-            }
-        }
-    }
-
-    fn scale(&self, values: &mut [f32], scratch: &mut Scratch) {
-        match (&self.encoding.encoding, &self.knots) {
-            (_, Some(knots)) => knots.apply(values, scratch),
-            (Encoding::Number { scale: scale @ Scale::SignedLog { .. }, .. }, _) => {
-                values.iter_mut().for_each(|x| *x = scale.apply(*x));
-            }
-            _ => {}
-        }
     }
 }
 
@@ -790,7 +462,7 @@ mod tests {
     use crate::rng::Rng;
     use crate::schema::ColumnSpec;
     use crate::table::Span;
-    use ndarray::ShapeBuilder;
+    use ndarray::{Array2, ShapeBuilder};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

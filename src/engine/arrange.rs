@@ -1,7 +1,7 @@
 //! Sorting and filtering: a lens and a sort key → the rows to show, in order.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Sight, Reasons, look};
+use super::lens::{Reasons, Sight, look};
 use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};

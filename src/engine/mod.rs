@@ -93,10 +93,11 @@ impl Dataset {
     /// If no record could be read: there is nothing to say about any.
     fn check_good(&self) -> Result<()> {
         match self.bad.first() {
-            Some(bad) if self.n_good() == 0 => {
-                Err(Error::new(format!("None of the {} records can be read; line {}: {}", self.n_bad, bad.line, bad.cause))
-                    .advice("Make sure that the records have the columns that the file's header names"))
-            }
+            Some(bad) if self.n_good() == 0 => Err(Error::new(format!(
+                "None of the {} records can be read; line {}: {}",
+                self.n_bad, bad.line, bad.cause
+            ))
+            .advice("Make sure that the records have the columns that the file's header names")),
             _ => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 //! which of the first entities was odd. Two sweeps, since the lanes of time are those of the first groups.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Sight, Reasons, look};
+use super::lens::{Reasons, Sight, look};
 use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work};
 use crate::error::{Error, Result};

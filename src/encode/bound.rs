@@ -1,0 +1,190 @@
+//! An encoder on a table: many rows, feature by feature.
+
+use super::scale::Knots;
+use super::{ColumnEncoding, Encoding, PortRange, Scale, number_key, port, to_f32};
+use crate::ranker::{BLOCK, Scratch};
+use crate::table::{Column, Value};
+use ndarray::{Array2, ArrayViewMut2, Axis};
+use rustc_hash::FxHashMap;
+
+/// An encoder that has found its columns in a table.
+pub struct BoundEncoder<'a> {
+    pub(super) columns: Vec<BoundColumn<'a>>,
+    pub(super) n_features: usize,
+}
+
+pub(super) struct BoundColumn<'a> {
+    encoding: &'a ColumnEncoding,
+    column: &'a Column,
+    lookup: Lookup,
+    knots: Option<Knots>,
+}
+
+/// Which of a column's features a value sets.
+#[derive(Default)]
+struct Lookup {
+    /// By code of the table's dictionary.
+    texts: Vec<Option<u32>>,
+    /// By [`number_key`].
+    numbers: FxHashMap<u64, u32>,
+    /// For every other value.
+    other: Option<u32>,
+}
+
+impl Lookup {
+    fn new(encoding: &ColumnEncoding, column: &Column) -> Self {
+        match &encoding.encoding {
+            Encoding::Number { .. } => Self::default(),
+            Encoding::Category { values, other } => {
+                let other = other.then_some(values.len() as u32);
+                let mut lookup = Self { texts: vec![other; column.dictionary.len()], other, ..Self::default() };
+                for (value, feature) in values.iter().zip(0..) {
+                    if let Some(code) = column.dictionary.find(value) {
+                        lookup.texts[code as usize] = Some(feature);
+                    }
+                    if let Ok(x) = value.parse() {
+                        lookup.numbers.insert(number_key(x), feature);
+                    }
+                }
+                lookup
+            }
+            Encoding::Port { ports, .. } => {
+                let numbers = ports.iter().zip(0..).map(|(&port, feature)| (number_key(f64::from(port)), feature));
+                Self { numbers: numbers.collect(), ..Self::default() }
+            }
+        }
+    }
+}
+
+impl BoundEncoder<'_> {
+    /// Encodes some rows of the table into `out`, rows × features. It is fastest where the values of a feature are neighbours.
+    ///
+    /// # Panics
+    /// If `out` does not have this shape, or the table not these rows.
+    pub fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>) {
+        assert_eq!(out.dim(), (rows.len(), self.n_features), "shape of the encoded rows");
+        out.fill(0.0);
+        let mut scratch = Scratch::default();
+        let mut first = 0;
+        for column in &self.columns {
+            let width = column.encoding.n_features();
+            let features = out.slice_mut(ndarray::s![.., first..first + width]);
+            column.transform(rows, features, &mut scratch);
+            first += width;
+        }
+    }
+
+    /// Encodes some rows of the table, rows × features.
+    #[must_use]
+    pub fn transform_all(&self, rows: &[u32]) -> Array2<f32> {
+        let mut out = Array2::zeros((rows.len(), self.n_features));
+        self.transform(rows, out.view_mut());
+        out
+    }
+}
+
+impl<'a> BoundColumn<'a> {
+    pub fn new(encoding: &'a ColumnEncoding, column: &'a Column) -> Self {
+        let knots = match &encoding.encoding {
+            Encoding::Number { scale: Scale::Quantile { values, positions }, .. } => {
+                Some(Knots::new(values, positions))
+            }
+            _ => None,
+        };
+        Self { encoding, column, lookup: Lookup::new(encoding, column), knots }
+    }
+
+    /// `out` is rows × features of this column, all zero.
+    fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>, scratch: &mut Scratch) {
+        let missing_at = out.ncols() - 1;
+        let cells = rows.iter().map(|&row| self.column.cells[row as usize]);
+        match &self.encoding.encoding {
+            Encoding::Number { low, high, .. } => {
+                let mut values = [0.0; BLOCK];
+                for (rows, mut out) in rows.chunks(BLOCK).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+                    let values = &mut values[..rows.len()];
+                    self.numbers(rows, values, &mut out);
+                    if low < high {
+                        self.scale(values, scratch);
+                        let mut column = out.column_mut(0);
+                        match column.as_slice_mut() {
+                            Some(column) => column.copy_from_slice(values),
+                            None => column.iter_mut().zip(values).for_each(|(place, x)| *place = *x),
+                        }
+                    }
+                }
+            }
+            Encoding::Category { .. } => {
+                for (row, cell) in cells.enumerate() {
+                    let feature = match cell.value() {
+                        Value::Text(code) => self.lookup.texts[code as usize],
+                        Value::Number(x) => self.lookup.numbers.get(&number_key(x)).copied().or(self.lookup.other),
+                        Value::UnkeptText => self.lookup.other,
+                        Value::Missing => self.encoding.missing.then_some(missing_at as u32),
+                    };
+                    if let Some(feature) = feature {
+                        out[[row, feature as usize]] = 1.0;
+                    }
+                }
+            }
+            Encoding::Port { ports, ranges } => {
+                for (row, cell) in cells.enumerate() {
+                    if let Some(port) = port(cell) {
+                        if let Some(&feature) = self.lookup.numbers.get(&number_key(f64::from(port))) {
+                            out[[row, feature as usize]] = 1.0;
+                        }
+                        if let Some(range) = ranges.iter().position(|&range| range == PortRange::of(port)) {
+                            out[[row, ports.len() + range]] = 1.0;
+                        }
+                    } else if self.encoding.missing {
+                        out[[row, missing_at]] = 1.0;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The numbers of a column of numbers, with what stands for those that are missing or infinite; these get their own
+    /// features in `out`.
+    fn numbers(&self, rows: &[u32], values: &mut [f32], out: &mut ArrayViewMut2<'_, f32>) {
+        let Encoding::Number { low, high, fill, infinite, .. } = self.encoding.encoding else { return };
+        let mut all_finite = true;
+        for (&row, value) in rows.iter().zip(&mut *values) {
+            // What is no number is NaN as one.
+            let x = f64::from_bits(self.column.cells[row as usize].to_bits());
+            all_finite &= x.is_finite();
+            *value = to_f32(x);
+        }
+        if all_finite {
+            return;
+        }
+        for (at, (&row, value)) in rows.iter().zip(values).enumerate() {
+            match self.column.cells[row as usize].as_number() {
+                Some(x) if x.is_finite() => {}
+                Some(x) => {
+                    if infinite {
+                        out[[at, usize::from(low < high)]] = 1.0;
+                    }
+                    *value = if x > 0.0 { high } else { low };
+                }
+                None => {
+                    if self.encoding.missing {
+                        let last = out.ncols() - 1;
+                        out[[at, last]] = 1.0;
+                    }
+                    *value = fill;
+                }
+            }
+        }
+    }
+
+    fn scale(&self, values: &mut [f32], scratch: &mut Scratch) {
+        match (&self.encoding.encoding, &self.knots) {
+            (_, Some(knots)) => knots.apply(values, scratch),
+            (Encoding::Number { scale: scale @ Scale::SignedLog { .. }, .. }, _) => {
+                values.iter_mut().for_each(|x| *x = scale.apply(*x));
+            }
+            _ => {}
+        }
+    }
+}
