@@ -11,7 +11,7 @@ use crate::dense::{Dense, Inputs, Layer, run};
 use crate::encode::{Encoder, Encoding, Scale};
 use crate::error::{Error, Result};
 use crate::hybrid::Standardise;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use serde::{Deserialize, Serialize};
 
 /// Which features are given in pieces.
@@ -64,6 +64,14 @@ impl NetworkInputs {
         match &self.pieces {
             Pieces::Even(pieces) => *pieces as usize,
             Pieces::At(edges) => edges[at].len() - 1,
+        }
+    }
+
+    /// The rising positions between which the pieces of the feature at this place in [`Self::features`] lie.
+    fn edges(&self, at: usize) -> Vec<f32> {
+        match &self.pieces {
+            Pieces::Even(n) => (0..=*n).map(|k| 2.0 * k as f32 / *n as f32 - 1.0).collect(),
+            Pieces::At(edges) => edges[at].clone(),
         }
     }
 
@@ -153,48 +161,59 @@ pub fn fine_features(encoder: &Encoder) -> Vec<u32> {
 
 /// A network that reads features and scores, with the pieces folded into its first layer.
 pub struct Folded<'a> {
-    /// With a row of weights for each feature, then one for the score, then two for each piece of each fine feature and one for
-    /// its end.
+    /// With a row of weights for each feature, then one for the score, then two for each piece of each fine feature: what it and
+    /// the feature add where the piece begins, and what they add on the way to its end.
     first: Layer,
     rest: &'a [Layer],
-    features: &'a [u32],
-    pieces: u32,
+    fine: Vec<Fine>,
     n_features: usize,
+}
+
+/// A feature in pieces.
+struct Fine {
+    feature: u32,
+    /// The first of its rows of weights.
+    row: u32,
+    edges: Vec<f32>,
+    /// One by the length of each piece.
+    by_length: Vec<f32>,
+    is_even: bool,
 }
 
 /// Rows whose inputs are gathered feature by feature.
 const TILE: usize = 64;
 
 impl<'a> Folded<'a> {
-    /// `None` if the network does not read these inputs of so many features, its pieces are not even, or folding makes a weight
-    /// infinite.
+    /// `None` if the network does not read these inputs of so many features, or folding makes a weight infinite.
     #[must_use]
-    pub fn new(inputs: &'a NetworkInputs, n_features: usize, network: &'a Dense) -> Option<Self> {
+    pub fn new(inputs: &NetworkInputs, n_features: usize, network: &'a Dense) -> Option<Self> {
         let [first, rest @ ..] = network.layers() else { return None };
         if first.n_inputs() != inputs.n_inputs(n_features) {
             return None;
         }
-        let Pieces::Even(n_pieces) = inputs.pieces else { return None };
-        let (width, pieces) = (first.n_outputs(), n_pieces as usize);
+        let width = first.n_outputs();
         let all = first.weights();
         let rows: Vec<&[f32]> = all.chunks_exact(width).collect();
         let mut weights = rows[..=n_features].concat();
+        let mut fine = Vec::with_capacity(inputs.features.len());
+        let mut of_pieces = rows[n_features + 1..].iter();
         for (at, &feature) in inputs.features.iter().enumerate() {
             let of_value = rows[feature as usize];
-            let of_pieces = &rows[n_features + 1 + at * pieces..][..pieces];
-            let step = 2.0 / pieces as f64;
-            // What the value and its whole pieces add where piece `k` begins, and what they add on the way to its end.
-            let mut sums: Vec<f64> = of_value.iter().map(|&w| -f64::from(w)).collect();
-            for piece in of_pieces {
-                let slopes = piece.iter().zip(of_value).map(|(&p, &w)| f64::from(p) + step * f64::from(w));
+            let edges = inputs.edges(at);
+            let row = (weights.len() / width) as u32;
+            let mut sums: Vec<f64> = of_value.iter().map(|&w| f64::from(edges[0]) * f64::from(w)).collect();
+            for (pair, of_piece) in edges.windows(2).zip(&mut of_pieces) {
+                let length = f64::from(pair[1]) - f64::from(pair[0]);
+                let slopes = of_piece.iter().zip(of_value).map(|(&p, &w)| f64::from(p) + length * f64::from(w));
                 let slopes: Vec<f64> = slopes.collect();
                 weights.extend(sums.iter().chain(&slopes).map(|&w| w as f32));
                 sums.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
             }
-            weights.extend(sums.iter().map(|&w| w as f32));
+            let by_length = edges.windows(2).map(|pair| 1.0 / (pair[1] - pair[0])).collect();
+            fine.push(Fine { feature, row, edges, by_length, is_even: matches!(inputs.pieces, Pieces::Even(_)) });
         }
         let first = Layer::new(weights.len() / width, &weights, first.bias(), first.activation()).ok()?;
-        Some(Self { first, rest, features: &inputs.features, pieces: n_pieces, n_features })
+        Some(Self { first, rest, fine, n_features })
     }
 
     /// Runs the features, rows × features, and forest scores of some rows; `each` gets the row's index and the outputs.
@@ -234,26 +253,44 @@ impl<'a> Folded<'a> {
 
     /// Adds the features of some rows to their lists.
     fn gather(&self, features: ArrayView2<'_, f32>, lists: &mut [Inputs]) {
-        let mut fine = self.features.iter().copied().peekable();
-        let (pieces, scale) = (self.pieces, self.pieces as f32 / 2.0);
-        let mut first = self.n_features as u32 + 1;
+        let mut fine = self.fine.iter().peekable();
         for (feature, values) in (0..).zip(features.columns()) {
-            if fine.next_if_eq(&feature).is_none() {
-                values.iter().zip(&mut *lists).for_each(|(&x, list)| list.push(feature, x));
-                continue;
-            }
-            for (&x, list) in values.iter().zip(&mut *lists) {
-                // An encoder's quantiles are between −1 and 1; what is beyond has no pieces, but counts by itself.
-                let within = x.clamp(-1.0, 1.0);
-                let at = (within + 1.0) * scale;
-                let piece = (at as u32).min(pieces);
-                list.push(first + 2 * piece, 1.0);
-                list.push(first + 2 * piece + 1, at - piece as f32);
-                if x != within {
-                    list.push(feature, x - within);
+            match fine.next_if(|fine| fine.feature == feature) {
+                Some(fine) if fine.is_even => {
+                    let (last, scale) = (fine.by_length.len() - 1, fine.by_length.len() as f32 / 2.0);
+                    fine.gather(values, lists, |x| {
+                        let at = (x + 1.0) * scale;
+                        let piece = (at as usize).min(last);
+                        (piece, at - piece as f32)
+                    });
                 }
+                Some(fine) => {
+                    let inner = &fine.edges[1..fine.by_length.len()];
+                    fine.gather(values, lists, |x| {
+                        let piece = inner.iter().map(|&edge| usize::from(edge <= x)).sum();
+                        (piece, (x - fine.edges[piece]) * fine.by_length[piece])
+                    });
+                }
+                None => values.iter().zip(&mut *lists).for_each(|(&x, list)| list.push(feature, x)),
             }
-            first += 2 * pieces + 1;
+        }
+    }
+}
+
+impl Fine {
+    /// Adds the feature of some rows to their lists; `find` gives the piece of a number within the pieces, and how much of it.
+    fn gather(&self, values: ArrayView1<'_, f32>, lists: &mut [Inputs], find: impl Fn(f32) -> (usize, f32)) {
+        let (low, high) = (self.edges[0], self.edges[self.by_length.len()]);
+        for (&x, list) in values.iter().zip(lists) {
+            // What is beyond has no pieces, but counts by itself.
+            let within = x.clamp(low, high);
+            let (piece, part) = find(within);
+            let row = self.row + 2 * piece as u32;
+            list.push(row, 1.0);
+            list.push(row + 1, part);
+            if x != within {
+                list.push(self.feature, x - within);
+            }
         }
     }
 }
@@ -326,8 +363,13 @@ mod tests {
 
     #[test]
     fn a_folded_network_gives_what_the_whole_one_does() {
+        folded(Pieces::Even(7));
+        folded(Pieces::At(vec![vec![-1.0, 1.0], vec![-0.5, -0.25, 0.75], vec![-1.0, -0.9, 0.0, 0.1, 0.2, 0.6]]));
+    }
+
+    fn folded(pieces: Pieces) {
         let mut rng = Rng::new(4);
-        let inputs = NetworkInputs { pieces: Pieces::Even(7), features: vec![0, 2, 3] };
+        let inputs = NetworkInputs { pieces, features: vec![0, 2, 3] };
         let mut layer = |n: usize, width: usize, activation| {
             let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32 / 4.0).collect::<Vec<_>>();
             Layer::new(n, &draw(n * width), &draw(width), activation).unwrap()
