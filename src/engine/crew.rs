@@ -8,7 +8,7 @@ use super::lens::Reasons;
 use super::places::Chunk;
 use super::reference::Test;
 use super::sample::{Picked, is_picked};
-use super::{BYTES_PER_STEP, arrange, export, survey};
+use super::{arrange, export, survey};
 use crate::bundle::Pack;
 use crate::encode::Encoder;
 use crate::error::{Error, Result};
@@ -315,10 +315,11 @@ impl Crew {
     fn part_and_bytes(&self, file: FileId, chunk: Chunk) -> Result<(Part, Vec<u8>)> {
         let OpenFile { store, plan } = self.file(file)?;
         let mut reader = PartReader::new(plan, chunk.start, chunk.end);
-        let (mut at, mut bytes) = (chunk.start.offset, Vec::new());
+        let mut at = chunk.start.offset;
+        let mut bytes = Vec::with_capacity((chunk.end.saturating_sub(at) + REST) as usize);
         while at < store.size() && !reader.is_done() {
             // Most often all of it, and then a little more to see where the last record ends.
-            let len = if at < chunk.end { chunk.end - at } else { BYTES_PER_STEP as u64 }.min(store.size() - at);
+            let len = if at < chunk.end { chunk.end - at } else { REST }.min(store.size() - at);
             let before = bytes.len();
             store.read(at, len as usize, &mut bytes)?;
             reader.push(&bytes[before..])?;
@@ -387,6 +388,9 @@ impl Crew {
         Ok((Finding::Scored, bulk))
     }
 }
+
+/// Bytes that are read at a time where a chunk's last record reaches beyond it.
+const REST: u64 = 64 << 10;
 
 /// The first line start at or after `from`, or the end of the file.
 fn first_line_start(store: &dyn Store, from: u64, plan: &Plan) -> Result<Start> {

@@ -53,8 +53,6 @@ pub use sweep::Pool;
 
 /// Rows that one step works on.
 const ROWS_PER_STEP: usize = 8192;
-/// Bytes that one step reads.
-const BYTES_PER_STEP: usize = 1 << 20;
 /// Bytes that the columns of all crews may take, if nobody says otherwise. What does not fit is read again when needed.
 pub const MEMORY_LIMIT: u64 = 1 << 30;
 
