@@ -314,6 +314,15 @@ pub struct BlobStore {
 
 /// Small appends are gathered into Blobs of this size, so that a large store has few parts.
 const PART_BYTES: usize = 8 << 20;
+/// Appends of this size become Blobs by themselves.
+const LARGE: usize = 1 << 20;
+
+/// The browser's own copy of some bytes.
+fn to_blob(bytes: &[u8]) -> Blob {
+    // SAFETY: the view is gone before anything of ours runs again that could move the memory: a Blob copies when it is made.
+    let view = unsafe { Uint8Array::view(bytes) };
+    Blob::new_with_u8_array_sequence(&Array::of1(&view)).expect("bytes make a Blob")
+}
 
 impl BlobStore {
     #[must_use]
@@ -335,10 +344,10 @@ impl BlobStore {
     }
 
     fn flush(&mut self) {
-        let bytes = Array::of1(&Uint8Array::from(self.tail.as_slice()));
-        let blob = Blob::new_with_u8_array_sequence(&bytes).expect("bytes make a Blob");
-        self.parts.push((self.size - self.tail.len() as u64, blob));
-        self.tail.clear();
+        if !self.tail.is_empty() {
+            self.parts.push((self.size - self.tail.len() as u64, to_blob(&self.tail)));
+            self.tail.clear();
+        }
     }
 }
 
@@ -385,6 +394,12 @@ impl Store for BlobStore {
 
 impl Spool for BlobStore {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() >= LARGE {
+            self.flush();
+            self.parts.push((self.size, to_blob(bytes)));
+            self.size += bytes.len() as u64;
+            return Ok(());
+        }
         self.tail.extend_from_slice(bytes);
         self.size += bytes.len() as u64;
         if self.tail.len() >= PART_BYTES {
