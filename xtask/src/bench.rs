@@ -8,7 +8,7 @@
 mod contest;
 mod tables;
 
-use crate::results::{self, failed, keep, kept};
+use crate::results::{self, Unmeasured, failed, keep, kept};
 use crate::run::{Result, command, json_of, output, root, run, target};
 use crate::{server, site, tools};
 use contest::Contestant;
@@ -82,7 +82,7 @@ pub fn measure(parts: &[&str], size: Size, build: bool, reuse: bool) -> Result<(
         }
         keep(&folder(), "machine", &machine())?;
     }
-    results::write_tables(PAGE, &tables::TABLES)
+    results::write_tables(PAGE, &tables::TABLES, Unmeasured::Say)
 }
 
 fn folder() -> PathBuf {

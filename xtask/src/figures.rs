@@ -1,10 +1,10 @@
 //! The figures of docs/DETECTION.md: measured part by part, kept as JSON in target/figures/, written between the marks
 //! `<!-- figures:NAME -->` and `<!-- end -->`.
 //!
-//! A table is written from whatever results there are, and not touched where there are none; a row without results says
-//! "not run".
+//! A table is written from whatever results there are, and not touched where there are none; a row without results stays as
+//! it was, or says "not run".
 
-use crate::results::{self, Table, failed};
+use crate::results::{self, NOT_RUN, Table, Unmeasured, failed};
 use crate::run::{Result, command, json_of, root, run, target};
 use crate::tools;
 use serde_json::{Value, json};
@@ -14,7 +14,6 @@ use std::process::Command;
 
 const SEEDS: u32 = 5;
 const PAGE: &str = "docs/DETECTION.md";
-const NOT_RUN: &str = "not run";
 
 /// A part's name, and what measures it.
 type Part = (&'static str, fn(&Path) -> Result<()>);
@@ -105,7 +104,7 @@ pub fn measure(parts: &[&str], reuse: bool) -> Result<()> {
             measure(&data)?;
         }
     }
-    results::write_tables(PAGE, &TABLES)
+    results::write_tables(PAGE, &TABLES, Unmeasured::Stay)
 }
 
 fn folder() -> PathBuf {

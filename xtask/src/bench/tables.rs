@@ -2,7 +2,7 @@
 
 use super::contest::{median, range};
 use super::part;
-use crate::results::Table;
+use crate::results::{NOT_RUN, Table};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -23,7 +23,6 @@ pub const SHIPPED: &str = "page/2/shipped";
 /// Stages that read a file of text; all others score rows.
 pub const READING: [&str; 5] = ["pandas", "polars", "columns", "papaparse", "duckdb"];
 
-const NOT_RUN: &str = "not run";
 const PANDAS: &str = "pandas + scikit-learn + onnxruntime";
 const POLARS: [&str; 2] = ["polars + scikit-learn + onnxruntime", "polars + isotree + onnxruntime"];
 
