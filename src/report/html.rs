@@ -323,7 +323,7 @@ mod tests {
                 detail: "Every 60 s for 23 h.".into(),
                 count: 1,
                 score: Some(0.81),
-                reasons: texts(&["Sent 48 MB, more than 99.8 % of flows here; typical 2 KB"]),
+                reasons: texts(&["Sent 48 MB (typical 2 KB), more than 99.8 % of flows here"]),
             }],
             groups_note: "The first of 12 groups.".into(),
             scores: Some(ReportScores {
@@ -469,7 +469,7 @@ mod tests {
             "3 of them not scored",
             "10.0.0.7 → 10.0.0.9",
             "1 odd record",
-            "Sent 48 MB, more than 99.8 % of flows here",
+            "Sent 48 MB (typical 2 KB), more than 99.8 % of flows here",
             "Threshold 0.550",
             "Odd, but like nothing known",
             "2017-07-14",

@@ -9,7 +9,7 @@ use oddflow::flow::Part;
 use oddflow::groups::Lead;
 use oddflow::protocol::{JobId, Reply, Request};
 use oddflow::query::{has_terms, toggle_terms};
-use oddflow::session::Budget;
+use oddflow::report::Budget;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
