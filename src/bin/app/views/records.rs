@@ -19,7 +19,7 @@ const HEAD_HEIGHT: f64 = 36.0;
 const RECORD_WIDTH: f64 = 96.0;
 const SCORE_WIDTH: f64 = 148.0;
 const STAGE_WIDTH: f64 = 96.0;
-const WHY_WIDTH: f64 = 360.0;
+const WHY_WIDTH: f64 = 440.0;
 /// Rows and columns that are ready beyond the edges of the window.
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
