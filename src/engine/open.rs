@@ -108,6 +108,7 @@ impl Decoding {
         let identity = FileIdentity::of(name, &*self.file)?;
         let mut facts = FileFacts { bytes: self.file.size(), ..FileFacts::default() };
         facts.compression = self.decoder.compression().map(str::to_owned);
+        facts.warnings = self.decoder.notes();
         if !self.decoder.is_identity() {
             self.decoder.encoding().clone_into(&mut facts.encoding);
         }
@@ -227,12 +228,15 @@ impl Reading {
 
     /// Makes of it what the engine keeps of an open file.
     fn finish(mut self, name: String) -> Result<Dataset> {
-        let Self { facts, .. } = self;
+        let mut read = self.plan.facts(&self.tally)?;
+        let Self { mut facts, .. } = self;
+        facts.warnings.append(&mut read.warnings);
         let mut facts = FileFacts {
             bytes: facts.bytes,
             compression: facts.compression,
             encoding: facts.encoding,
-            ..self.plan.facts(&self.tally)?
+            warnings: facts.warnings,
+            ..read
         };
         if facts.encoding.is_empty() {
             facts.encoding = if self.tally.has_windows_1252 { "windows-1252" } else { "UTF-8" }.into();

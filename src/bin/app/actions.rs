@@ -4,7 +4,7 @@ mod keep;
 mod look;
 mod open;
 
-pub use look::RECORDS_TITLE;
+pub use look::{RECORD_TITLE, RECORDS_GRID, RECORDS_TITLE};
 
 use crate::client::{Client, News, Purpose};
 use crate::state::{
