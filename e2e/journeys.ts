@@ -99,6 +99,14 @@ export function scoreByProgram(file: string, ...args: string[]): Buffer {
   return readFileSync(out);
 }
 
+/** A file of made-up records such as a pack was trained on, by the program. */
+export function likePack(pack: string, rows: number): string {
+  const out = join(mkdtempSync(join(tmpdir(), "oddflow-")), `${pack}-${rows}.csv`);
+  const program = process.env.ODDFLOW_PROGRAM ?? join(root, "target/debug/oddflow");
+  writeFileSync(out, execFileSync(program, ["generate", "--like", pack, "--rows", String(rows)], { maxBuffer: 1 << 28 }));
+  return out;
+}
+
 /** A file on disk with this content. */
 export function onDisk(name: string, content: string | Buffer): string {
   const path = join(mkdtempSync(join(tmpdir(), "oddflow-")), name);

@@ -162,7 +162,7 @@ pub fn compare_scores(
     let flagged = |ranking: &Ranking| ranking.flagged(threshold) as u64;
     let share = |ranking: &Ranking| share_of_one(flagged(ranking) as f64 / ranking.n_scored() as f64);
     let mut words = format!(
-        "{} of the records score at least {}, {} of the base file's.",
+        "{} of the records score at least {}; of those in the other file, {}.",
         share(other),
         score(threshold),
         share(base)

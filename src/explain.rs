@@ -15,6 +15,7 @@
 //! Nothing here is learned from labels, and rows are explained one by one: any worker can explain its own.
 
 mod background;
+mod glossary;
 mod gradients;
 mod words;
 
@@ -50,9 +51,11 @@ pub struct Explanation {
     pub reconstruction: Option<f64>,
     /// The columns that have to do with the score, the weightiest first.
     pub bars: Vec<Bar>,
-    /// At most three.
+    /// At most three values that stand out by themselves.
     pub reasons: Vec<Reason>,
-    /// The reasons in one line, or that nothing stands out.
+    /// Where none does: the values that make the row odd together, in the same words.
+    pub together: Vec<String>,
+    /// All of this in one line.
     pub summary: String,
 }
 
@@ -87,7 +90,7 @@ pub struct Bar {
 pub struct Reason {
     /// The canonical name of the column: rows are filtered and grouped by it.
     pub tag: String,
-    /// Such as `Sent 48 MB, more than 99.8 % of flows here; typical 2 kB`.
+    /// Such as `Sent 48 MB (typical 2 kB), more than 99.8 % of flows here`.
     pub text: String,
     /// As that of the bar.
     pub weight: f64,
@@ -293,27 +296,39 @@ impl BoundExplainer<'_> {
                 weight: weighed.weights[at],
             }
         });
+        let together = if reasons.is_empty() { self.together(row, &weighed) } else { Vec::new() };
         Ok(Explanation {
             row,
             forest: weighed.forest,
             network: weighed.network,
             reconstruction: weighed.reconstruction,
             bars: bars.collect(),
-            summary: if reasons.is_empty() { self.nothing(&weighed) } else { line(&reasons) },
+            summary: if reasons.is_empty() { in_all(&together) } else { line(&reasons) },
             reasons,
+            together,
         })
     }
 
-    /// The reasons alone, at most three, none where no single value stands out; and the same in one line, or that nothing
-    /// does: the annotated file's `oddflow_reasons`.
+    /// The reasons alone, at most three, none where no single value stands out; and the same in one line, or what is odd
+    /// together: the annotated file's `oddflow_reasons`.
     ///
     /// # Errors
     /// If the network fails.
     pub fn reasons(&mut self, row: u32) -> Result<(Vec<Reason>, String)> {
         let weighed = self.weigh(row)?;
         let reasons = self.reasons_of(row, &weighed);
-        let text = if reasons.is_empty() { self.nothing(&weighed) } else { line(&reasons) };
+        let text = if reasons.is_empty() { in_all(&self.together(row, &weighed)) } else { line(&reasons) };
         Ok((reasons, text.replace(['\u{202f}', '\u{a0}', '\u{2009}'], " ")))
+    }
+
+    /// The first reason alone, or what is odd together: a line of the table.
+    ///
+    /// # Errors
+    /// If the network fails.
+    pub fn brief(&mut self, row: u32) -> Result<String> {
+        let weighed = self.weigh(row)?;
+        let first = self.reasons_of(row, &weighed).into_iter().next();
+        Ok(first.map_or_else(|| format!("Together: {}", self.together(row, &weighed).join("; ")), |reason| reason.text))
     }
 
     fn reasons_of(&self, row: u32, weighed: &Weighed) -> Vec<Reason> {
@@ -337,7 +352,7 @@ impl BoundExplainer<'_> {
             told.extend(wording.part());
             let mut text = wording.reason(background, row, self.records, self.explainer.background.complete);
             if weighed.unseen[at] {
-                text.push_str("; no normal record has such a value");
+                text.push_str(", and no normal record has such a value");
             } else if !is_rare {
                 text.push_str(" (weighs much for the network)");
             }
@@ -346,24 +361,19 @@ impl BoundExplainer<'_> {
         reasons
     }
 
-    /// What to say where no reason is one.
-    fn nothing(&self, weighed: &Weighed) -> String {
+    /// The weightiest values where none is a reason by itself.
+    fn together(&self, row: u32, weighed: &Weighed) -> Vec<String> {
         let order = by_weight(&weighed.weights);
         let named = order.iter().filter(|&&at| weighed.weights[at] > 0.0);
-        let named = named.filter_map(|&at| Some(self.columns[at].as_ref()?.wording.label.as_str()));
-        let mut labels: Vec<&str> = Vec::new();
-        for label in named {
-            if labels.len() < MAX_REASONS && !labels.contains(&label) {
-                labels.push(label);
-            }
-        }
-        match labels.split_last() {
-            None => "Nothing stands out.".into(),
-            Some((only, [])) => format!("No single value stands out; {only} counts most"),
-            Some((last, others)) => {
-                format!("No single value stands out; it is the combination of {} and {last}", others.join(", "))
-            }
-        }
+        let mut told = Vec::new();
+        let known = named.filter_map(|&at| self.columns[at].as_ref()).filter(|column| {
+            let label = &column.wording.label;
+            let is_new = !told.contains(&label);
+            told.push(label);
+            is_new
+        });
+        let complete = self.explainer.background.complete;
+        known.take(MAX_REASONS).map(|c| c.wording.reason(&c.background, row, self.records, complete)).collect()
     }
 
     fn weigh(&mut self, row: u32) -> Result<Weighed> {
@@ -545,6 +555,15 @@ fn at_least(x: f64) -> f64 {
 #[must_use]
 pub fn line(reasons: &[Reason]) -> String {
     reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// What to say where no value stands out.
+fn in_all(together: &[String]) -> String {
+    match together {
+        [] => "Nothing stands out".into(),
+        [only] => format!("No single value stands out, but most by {only}"),
+        several => format!("No single value stands out, but together: {}", several.join("; ")),
+    }
 }
 
 #[cfg(test)]

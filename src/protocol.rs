@@ -13,6 +13,7 @@ use crate::flow::Part;
 use crate::groups::{Group, GroupKind, Lead, Others};
 use crate::report::{Brush, Cuts, DensityGrid, Histogram, QuadrantCounts, Swimlanes};
 use crate::schema::{Kind, Layout, Role, Schema};
+use crate::session::FileIdentity;
 use crate::table::BadRecord;
 use crate::verdicts::{Judged, Verdicts};
 use serde::{Deserialize, Serialize};
@@ -257,7 +258,8 @@ pub enum Stage {
 /// What was found out about a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Opened {
-    pub name: String,
+    /// Its name, and what a session knows it by.
+    pub identity: FileIdentity,
     pub facts: FileFacts,
     pub schema: Schema,
     /// One for each column.

@@ -8,6 +8,7 @@
 use crate::allow::{AllowList, one_line};
 use crate::error::{Error, Result};
 use crate::protocol::{PackChoice, Reference, RoleChange, Settings, SortKey};
+use crate::report::Budget;
 use crate::schema::{Role, Schema};
 use crate::store::Store;
 use crate::verdicts::Verdicts;
@@ -59,25 +60,6 @@ impl Default for Sort {
     fn default() -> Self {
         Self { by: SortKey::Score, descending: true }
     }
-}
-
-/// How many rows a person wants to be flagged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Budget {
-    /// By the detector's own threshold.
-    #[default]
-    Own,
-    /// So many rows.
-    Rows(u32),
-    /// This share of the rows, in (0, 1].
-    Share(f64),
-    /// One false alarm in so many normal rows.
-    FalseAlarm(u32),
-    /// What the labels call best: the greatest F1.
-    BestF1,
-    /// Rows with at least this score.
-    Score(f32),
 }
 
 /// What a file is known by.
@@ -132,7 +114,7 @@ const MAX_ROLES: usize = 4096;
 impl FileIdentity {
     /// # Errors
     /// If the file cannot be read.
-    pub fn of(name: &str, store: &dyn Store) -> Result<Self> {
+    pub fn of(name: impl Into<String>, store: &dyn Store) -> Result<Self> {
         let bytes = store.size();
         let digest = |start: u64, end: u64| -> Result<String> {
             let mut read = Vec::new();
@@ -143,7 +125,7 @@ impl FileIdentity {
             }))
         };
         Ok(Self {
-            name: name.to_owned(),
+            name: name.into(),
             bytes,
             head: digest(0, bytes.min(END))?,
             tail: digest(bytes.saturating_sub(END), bytes)?,

@@ -72,18 +72,11 @@ impl Choice {
                 warnings: Vec::new(),
             });
         }
-        let most: Vec<String> = fit.columns.iter().take(3).map(|column| format!("\"{}\"", column.name)).collect();
         Ok(Self {
             explanation: format!(
                 "{ALONE}: the model pack {name} keeps silent, because these records are unlike those that it was trained on."
             ),
-            warnings: vec![format!(
-                "The model pack {name} has the columns it needs, but not the traffic it knows: the file drifts by {:.2} from its \
-                 training rows (mean population stability index), more than the {:.2} that such files may, most in {}.",
-                fit.drift,
-                fit.limit,
-                most.join(", ")
-            )],
+            warnings: Vec::new(),
             chosen: None,
             fit: Some(fit),
         })

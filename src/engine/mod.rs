@@ -447,7 +447,8 @@ impl Engine {
             let cells = dataset.dialect().fields(&bytes);
             let reason = match (&self.run, scores.filter(|scores| scores.score >= reasons_from)) {
                 (Some(run), Some(_)) => {
-                    first_reason(&run.ready, &ingest::table_of(&dataset.sample, std::slice::from_ref(&cells)))?
+                    let table = ingest::table_of(&dataset.sample, std::slice::from_ref(&cells));
+                    Some(first_reason(&run.ready, &table)?)
                 }
                 _ => None,
             };
@@ -567,12 +568,11 @@ fn explain(ready: &Ready, table: &Table) -> Result<Explanation> {
     ready.explainer()?.bind(table, schema)?.explain(0)
 }
 
-/// The first reason of the first record of a table.
-fn first_reason(ready: &Ready, table: &Table) -> Result<Option<String>> {
+/// Why the first record of a table has its score, in brief.
+fn first_reason(ready: &Ready, table: &Table) -> Result<String> {
     let view = ready.detector.record.view(table, &ready.schema)?;
     let (table, schema) = view.as_ref().map_or((table, &ready.schema), |(table, schema)| (table, schema));
-    let reasons = ready.explainer()?.bind(table, schema)?.reasons(0)?.0;
-    Ok(reasons.into_iter().next().map(|reason| reason.text))
+    ready.explainer()?.bind(table, schema)?.brief(0)
 }
 
 /// The scores of a file's sample by the detector of a run; `None` if it cannot read that file.

@@ -13,6 +13,7 @@ use crate::generate::Generator;
 use crate::ingest::{Decoder, Part, Plan, Start, Tally};
 use crate::protocol::{Bulk, ColumnSummary, FileFacts, Opened, PackOffer, Progress, Reply, Stage};
 use crate::schema::{self, Summary, layout_name};
+use crate::session::FileIdentity;
 use crate::store::{Spool, Store};
 use crate::table::{BadRecord, Column, Span, Table};
 use std::rc::Rc;
@@ -53,6 +54,7 @@ struct Reading {
     file: FileId,
     store: Rc<dyn Store>,
     plan: Rc<Plan>,
+    identity: FileIdentity,
     facts: FileFacts,
     /// Where they nominally are.
     chunks: Rc<[Chunk]>,
@@ -102,9 +104,11 @@ impl Decoding {
     }
 
     /// Looks at the beginning, and has the records read.
-    fn finish(self, engine: &mut Engine) -> Result<Reading> {
+    fn finish(self, engine: &mut Engine, name: String) -> Result<Reading> {
+        let identity = FileIdentity::of(name, &*self.file)?;
         let mut facts = FileFacts { bytes: self.file.size(), ..FileFacts::default() };
         facts.compression = self.decoder.compression().map(str::to_owned);
+        facts.warnings = self.decoder.notes();
         if !self.decoder.is_identity() {
             self.decoder.encoding().clone_into(&mut facts.encoding);
         }
@@ -126,6 +130,7 @@ impl Decoding {
             sweep: Sweep::new(engine, file, chunks.clone(), [].into()),
             chunks,
             store,
+            identity,
             facts,
             places: Places::default(),
             owners: Vec::new(),
@@ -223,12 +228,15 @@ impl Reading {
 
     /// Makes of it what the engine keeps of an open file.
     fn finish(mut self, name: String) -> Result<Dataset> {
-        let Self { facts, .. } = self;
+        let mut read = self.plan.facts(&self.tally)?;
+        let Self { mut facts, .. } = self;
+        facts.warnings.append(&mut read.warnings);
         let mut facts = FileFacts {
             bytes: facts.bytes,
             compression: facts.compression,
             encoding: facts.encoding,
-            ..self.plan.facts(&self.tally)?
+            warnings: facts.warnings,
+            ..read
         };
         if facts.encoding.is_empty() {
             facts.encoding = if self.tally.has_windows_1252 { "windows-1252" } else { "UTF-8" }.into();
@@ -271,7 +279,7 @@ impl Work for Open {
                 let State::Decoding(decoding) = std::mem::replace(&mut self.state, State::Done) else {
                     unreachable!("it was matched");
                 };
-                let reading = decoding.finish(engine)?;
+                let reading = decoding.finish(engine, std::mem::take(&mut self.name))?;
                 let progress = reading.progress();
                 self.state = State::Reading(Box::new(reading));
                 Ok(Step::Working(progress))
@@ -280,10 +288,11 @@ impl Work for Open {
                 if let Some(step) = reading.step(engine)? {
                     return Ok(step);
                 }
-                let State::Reading(reading) = std::mem::replace(&mut self.state, State::Done) else {
+                let State::Reading(mut reading) = std::mem::replace(&mut self.state, State::Done) else {
                     unreachable!("it was matched");
                 };
-                let dataset = reading.finish(std::mem::take(&mut self.name))?;
+                let identity = std::mem::take(&mut reading.identity);
+                let dataset = reading.finish(identity.name.clone())?;
                 if self.is_reference {
                     let (name, rows) = (dataset.name.clone(), dataset.n_rows() as u64);
                     if let Some(old) = engine.reference.replace(Rc::new(dataset)) {
@@ -291,7 +300,7 @@ impl Work for Open {
                     }
                     return Ok(Step::Done(Reply::ReferenceOpened { name, rows }.into()));
                 }
-                let opened = describe(engine, &dataset)?;
+                let opened = describe(engine, &dataset, identity)?;
                 if let Some(old) = engine.dataset.replace(Rc::new(dataset)) {
                     engine.close_everywhere(old.file);
                 }
@@ -304,7 +313,7 @@ impl Work for Open {
     }
 }
 
-fn describe(engine: &Engine, dataset: &Dataset) -> Result<Opened> {
+fn describe(engine: &Engine, dataset: &Dataset, identity: FileIdentity) -> Result<Opened> {
     let Dataset { sample, schema, .. } = dataset;
     let mut summaries: Vec<ColumnSummary> =
         sample.columns.iter().zip(&dataset.summaries).map(|(column, summary)| summarize(column, summary)).collect();
@@ -318,7 +327,7 @@ fn describe(engine: &Engine, dataset: &Dataset) -> Result<Opened> {
     let mut packs: Vec<PackOffer> = packs.collect();
     packs.sort_by_key(|offer| offer.unfit.is_some());
     Ok(Opened {
-        name: dataset.name.clone(),
+        identity,
         facts: dataset.facts.clone(),
         schema: schema.clone(),
         summaries,

@@ -10,7 +10,7 @@ use crate::protocol::{
 };
 use crate::report::{
     Figure, Report, ReportFile, ReportGroup, ReportLanes, ReportRow, ReportScores, ReportStages, ReportTable,
-    auc_words, count, metric, plural, pr_chart, reliability_chart, roc_chart, score, share, share_of_one,
+    auc_words, count, drift_words, metric, plural, pr_chart, reliability_chart, roc_chart, score, share, share_of_one,
 };
 use crate::store::Spool;
 use crate::verdicts::verdict_word;
@@ -156,6 +156,7 @@ fn report(dataset: &Dataset, run: &Run, lens: &Lens, survey: Survey, sha256: Str
         false => "Chosen by the person who made this report.".into(),
     };
     let mut summary = vec![analysis.explanation.clone(), analysis.score_meaning.clone()];
+    summary.extend(analysis.fit.as_ref().map(|fit| format!("{}.", drift_words(fit))));
     if !lens.filter.trim().is_empty() {
         summary.push(format!("Only records that pass this filter: {}", lens.filter.trim()));
     }

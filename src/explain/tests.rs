@@ -123,27 +123,27 @@ fn reasons_read_as_an_analyst_would_put_it() {
         }
         assert!(explanation.reasons.len() <= MAX_REASONS);
     };
-    check(
-        "10.0.0.3,41000,10.1.0.1,443,tcp,ssl,0.3,48000000,3000,SF,5,6,0\n",
-        &["Sent 48.0 MB, the most of all flows here; typical 2.0"],
-    );
+    check("10.0.0.3,41000,10.1.0.1,443,tcp,ssl,0.3,48000000,3000,SF,5,6,0\n", &["Sent 48.0 MB (typical 2.0"]);
     check(
         "10.0.0.3,41000,10.1.0.1,6667,tcp,irc,0.3,2000,6000,SF,5,6,0\n",
-        &["Service irc: 0.10 % of flows here; the most frequent is http (50.0 %)", "Destination port 6667: 0.10 %"],
+        &["Service irc (most often http, 50.0 %), as in 0.10 % of flows here", "Destination port 6667 (most"],
     );
     check(
         "10.0.0.3,41000,10.1.0.1,80,tcp,http,14400,2000,6000,SF,5,6,0\n",
-        &["Lasted 4 h, the longest of all flows here"],
+        &["Lasted 4 h (typical 0.2 s), the longest of all flows here"],
     );
     check(
         "10.0.0.3,41000,10.1.0.1,80,tcp,http,,2000,6000,SF,5,6,0\n",
-        &["Duration missing, which only 0.10 % of flows"],
+        &["Duration missing (typical 0.", "), which only 0.10 % of flows"],
     );
     check(
         "10.0.0.3,41000,10.1.0.1,80,tcp,http,0.2,2000,6000,SF,5,6,9\n",
-        &["\"errors\" 9, while 99.40 % of flows here have 0"],
+        &["errors: 9 (typical 0), where 99.40 % of flows here have 0"],
     );
-    check("10.0.0.3,41000,10.1.0.1,443,tcp,ssl,0.2,2000,6000,SF,5,6,0\n", &["No single value stands out"]);
+    check(
+        "10.0.0.3,41000,10.1.0.1,443,tcp,ssl,0.2,2000,6000,SF,5,6,0\n",
+        &["No single value stands out, but together: ", "typical"],
+    );
 }
 
 #[test]
@@ -166,7 +166,11 @@ fn what_no_normal_record_has_is_a_reason() {
     let explanation = explainer.bind(&table, &schema).unwrap().explain(1000).unwrap();
     assert_eq!(explanation.reasons[0].tag, "proto");
     let text = &explanation.reasons[0].text;
-    assert!(text.starts_with("Protocol sctp: seen in none of the flows here") && text.contains("no normal"), "{text}");
+    assert!(
+        text.starts_with("Protocol sctp (typical tcp, ")
+            && text.contains("seen in none of the flows here, and no normal"),
+        "{text}"
+    );
     let sum: f64 = explanation.bars.iter().map(|bar| bar.forest).sum();
     assert!((sum - (explanation.forest.expected - explanation.forest.row)).abs() < 1e-9);
     // The path is the one of which the score is made.

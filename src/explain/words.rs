@@ -1,7 +1,8 @@
-//! A value of a column beside what is usual, in the words of an analyst: "Sent 48 MB, more than 99.8 % of flows here;
-//! typical 2 kB". Texts of the file are shortened and lose their control characters.
+//! A value of a column beside what is usual, in the words of an analyst: "Sent 48 MB (typical 2 kB), more than 99.8 % of flows
+//! here". Texts of the file are shortened and lose their control characters.
 
 use super::background::{BoundBackground, ColumnBackground};
+use super::glossary;
 use crate::flow::{Part, Parts};
 use crate::report::{bytes, count, share_of_one};
 use crate::schema::{ColumnSpec, Schema};
@@ -10,15 +11,20 @@ use crate::table::{Cell, Value};
 /// How people call a column and its values.
 #[derive(Clone, Debug)]
 pub struct Wording {
-    /// Such as `Bytes sent`, or the column's own name in quotes.
+    /// Such as `Bytes sent`, or the column's own name.
     pub label: String,
     part: Option<Part>,
     unit: Unit,
 }
 
+/// How a number is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Unit {
+pub enum Unit {
     None,
+    /// 0 for no, anything else for yes.
+    Flag,
+    /// From 0 to 1.
+    Share,
     Bytes,
     BytesPerSecond,
     BitsPerSecond,
@@ -55,8 +61,14 @@ impl Wording {
     pub fn of(schema: &Schema, parts: &Parts, column: usize) -> Self {
         let spec = &schema.columns[column];
         let part = parts.part_of(column);
-        let label = part.map_or_else(|| own_label(spec), |(part, _)| part_name(part).to_owned());
-        Self { label, part: part.map(|(part, _)| part), unit: unit_of(spec, part) }
+        let known = glossary::find(schema.layout, &spec.canonical).filter(|_| part.is_none());
+        let label = match (part, known) {
+            (Some((part, _)), _) => part_name(part).to_owned(),
+            (None, Some((label, _))) => label.to_owned(),
+            (None, None) => own_label(spec),
+        };
+        let unit = known.map(|(_, unit)| unit).filter(|unit| *unit != Unit::None);
+        Self { label, part: part.map(|(part, _)| part), unit: unit.unwrap_or_else(|| unit_of(spec, part)) }
     }
 
     /// What the column tells of a flow.
@@ -96,31 +108,35 @@ impl Wording {
             Value::Missing => self.missing_reason(background, records),
             Value::Number(x) if background.is_number() => self.number_reason(background, x, records, complete),
             _ if background.is_number() => {
-                format!("{} holds text, \"{}\"; typical {}", self.label, self.value(at, cell), self.typical(background))
+                let (value, typical) = (self.value(at, cell), self.typical(background));
+                format!("{} holds the text \"{value}\" (typical {typical})", self.label)
             }
             _ => self.category_reason(at, row, records),
         }
     }
 
     fn missing_reason(&self, background: &ColumnBackground, records: &str) -> String {
+        let head = format!("{} missing", self.label);
         let typical = self.typical(background);
         if background.missing > 0.5 {
-            format!("{} missing, as in {} of {records} here", self.label, percent(background.missing))
+            format!("{head}, as in {} of {records} here", percent(background.missing))
         } else if background.missing == 0.0 {
-            format!("{} missing, which no other of the {records} lacks; typical {typical}", self.label)
+            format!("{head} (typical {typical}), which no other of the {records} here lacks")
         } else {
-            let share = percent(background.missing);
-            format!("{} missing, which only {share} of {records} here lack; typical {typical}", self.label)
+            format!("{head} (typical {typical}), which only {} of {records} here lack", percent(background.missing))
         }
     }
 
     fn number_reason(&self, background: &ColumnBackground, x: f64, records: &str, complete: bool) -> String {
         let (below, up_to) = background.rank(x);
-        let said = self.said(x);
-        if x != 0.0 && background.zeros >= 0.9 {
-            return format!("{said}, while {} of {records} here have 0", percent(background.zeros));
+        let head = format!("{} (typical {})", self.said(x), self.number(background.median));
+        let same = percent(up_to - below);
+        if self.unit == Unit::Flag && up_to > below {
+            return format!("{head}, as in {same} of {records} here");
         }
-        let typical = self.number(background.median);
+        if x != 0.0 && background.zeros >= 0.9 {
+            return format!("{head}, where {} of {records} here have {}", percent(background.zeros), self.number(0.0));
+        }
         let [more, most, less, least] = match self.part {
             Some(Part::Duration) => ["longer than", "the longest of all", "shorter than", "the shortest of all"],
             Some(_) => ["more than", "the most of all", "less than", "the least of all"],
@@ -136,44 +152,41 @@ impl Wording {
         } else if up_to <= 0.5 {
             format!("{less} {} of {records} here", percent(1.0 - up_to))
         } else {
-            format!("as usual: {} of {records} here have the same", percent(up_to - below))
+            format!("as in {same} of {records} here")
         };
-        format!("{said}, {rank}; typical {typical}")
+        format!("{head}, {rank}")
     }
 
     fn category_reason(&self, at: &BoundBackground<'_>, row: u32, records: &str) -> String {
         let value = self.value(at, at.cell(row));
         let head =
-            if self.part.is_some() { format!("{} {value}", self.label) } else { format!("{} is {value}", self.label) };
-        let most = at.background.values.first();
-        let share = at.listed(row).map(|listed| listed.share);
-        let rare = match share {
-            Some(share) => format!("{} of {records} here", percent(share)),
+            if self.part.is_some() { format!("{} {value}", self.label) } else { format!("{}: {value}", self.label) };
+        let listed = at.listed(row);
+        let rare = match listed {
+            Some(listed) => format!("as in {} of {records} here", percent(listed.share)),
             None if at.background.others > 0.0 => format!("among the rare ones of the {records} here"),
             None => format!("seen in none of the {records} here"),
         };
-        match most {
-            Some(most) if at.listed(row).is_none_or(|listed| listed.text != most.text) => {
-                // "most are" only of more than half.
-                let words = if most.share > 0.5 { "most are" } else { "the most frequent is" };
-                format!("{head}: {rare}; {words} {} ({})", clean(&most.text), percent(most.share))
+        match at.background.values.first() {
+            Some(most) if listed.is_none_or(|listed| listed.text != most.text) => {
+                // What half of them are not is not typical, but most frequent.
+                let words = if most.share > 0.5 { "typical" } else { "most often" };
+                format!("{head} ({words} {}, {}), {rare}", clean(&most.text), percent(most.share))
             }
-            _ => format!("{head}: {rare}"),
+            _ => format!("{head} (the most frequent), {rare}"),
         }
     }
 
-    /// Such as `Sent 48 MB`, `Lasted 3 min`, `"rate" 12`.
+    /// Such as `Sent 48 MB`, `Lasted 3 min`, `rate: 12`.
     fn said(&self, x: f64) -> String {
         let number = self.number(x);
         match self.part {
-            Some(Part::Sent) => format!("Sent {number}"),
-            Some(Part::Received) => format!("Received {number}"),
-            Some(Part::Bytes) => format!("Exchanged {number}"),
-            Some(Part::PacketsSent) => format!("Sent {number}"),
-            Some(Part::PacketsReceived) => format!("Received {number}"),
-            Some(Part::Packets) => format!("Exchanged {number}"),
+            Some(Part::Sent | Part::PacketsSent) => format!("Sent {number}"),
+            Some(Part::Received | Part::PacketsReceived) => format!("Received {number}"),
+            Some(Part::Bytes | Part::Packets) => format!("Exchanged {number}"),
             Some(Part::Duration) => format!("Lasted {number}"),
-            _ => format!("{} {number}", self.label),
+            Some(_) => format!("{} {number}", self.label),
+            None => format!("{}: {number}", self.label),
         }
     }
 
@@ -188,7 +201,9 @@ impl Wording {
             Unit::Packets => format!("{}{SPACE}{}", plain(x), if x == 1.0 { "packet" } else { "packets" }),
             Unit::PacketsPerSecond => format!("{}{SPACE}packets/s", plain(x)),
             Unit::Time(per_second) => span(x / per_second),
-            Unit::BytesPerSecond | Unit::BitsPerSecond | Unit::None => plain(x),
+            Unit::Flag => if x == 0.0 { "no" } else { "yes" }.into(),
+            Unit::Share if (0.0..=1.0).contains(&x) => share_of_one(x),
+            Unit::Share | Unit::BytesPerSecond | Unit::BitsPerSecond | Unit::None => plain(x),
         }
     }
 }
@@ -219,7 +234,7 @@ pub fn part_name(part: Part) -> &'static str {
 
 fn own_label(spec: &ColumnSpec) -> String {
     let derived = DERIVED.iter().find(|(name, _)| *name == spec.canonical);
-    derived.map_or_else(|| format!("\"{}\"", clean(&spec.name)), |(_, label)| (*label).to_owned())
+    derived.map_or_else(|| clean(&spec.name), |(_, label)| (*label).to_owned())
 }
 
 fn unit_of(spec: &ColumnSpec, part: Option<(Part, f64)>) -> Unit {

@@ -132,7 +132,7 @@ fn is_part_of(group: &Group, other: &Group) -> bool {
 fn of_group(group: Group, groups: &Groups) -> Lead {
     let (all, all_flagged) = groups.counts();
     let mut words = format!(
-        "{} of {} flagged, where {} of all are; highest score {}",
+        "{} of {} are odd ({} of all are); highest score {}",
         count(u64::from(group.flagged)),
         count(u64::from(group.rows)),
         share(u64::from(all_flagged), u64::from(all)),

@@ -80,7 +80,7 @@ fn a_host_whose_flows_are_all_odd_comes_before_a_busy_one() {
     let (groups, pairs) = folded(&with(day(), odd), 1);
     let found = leads(&groups, &pairs, 10);
     assert_eq!(found[0].title, "10.0.0.3 → 66.85.157.90", "{found:#?}");
-    assert!(found[0].why[0].starts_with("16 of 16 flagged"), "{:?}", found[0].why);
+    assert!(found[0].why[0].starts_with("16 of 16 are odd"), "{:?}", found[0].why);
     // The same rows by their destination, port, state and service are not told again.
     assert!(!found[1..].iter().any(|lead| lead.title.contains("66.85.157.90") || lead.title.contains("8080")));
     let group = &groups.top(GroupKind::Destination, 1)[0];

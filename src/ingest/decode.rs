@@ -1,5 +1,7 @@
-//! Undoes gzip and UTF-16, and turns away what is no text. Bytes in, bytes out; every other encoding passes through.
+//! Undoes gzip and UTF-16, makes a table of JSON lines, and turns away what is no text. Bytes in, bytes out; everything else
+//! passes through.
 
+use super::json::{self, JsonLines};
 use super::magic;
 use crate::error::{Error, Place, Result};
 use encoding_rs::{CoderResult, Encoding, UTF_16BE, UTF_16LE};
@@ -25,6 +27,7 @@ pub struct Decoder {
     stored: Vec<u8>,
     started: bool,
     utf16: Option<(&'static str, encoding_rs::Decoder)>,
+    json: Option<Box<JsonLines>>,
     decided: bool,
     max_decoded: u64,
     decoded: u64,
@@ -53,6 +56,7 @@ impl Decoder {
             stored: Vec::new(),
             started: false,
             utf16: None,
+            json: None,
             decided: false,
             max_decoded,
             decoded: 0,
@@ -105,14 +109,23 @@ impl Decoder {
             transcode(decoder, &[], true, out);
             self.check_text(&out[from..])?;
         }
-        Ok(())
+        match &mut self.json {
+            Some(json) => json.finish(out),
+            None => Ok(()),
+        }
+    }
+
+    /// What there is to say about what was undone.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.json.as_ref().map(|json| json.notes()).unwrap_or_default()
     }
 
     /// Whether the decoded bytes are the stored ones, so that spans point into the file. Known once 512 bytes have been
     /// pushed, or at the end.
     #[must_use]
     pub fn is_identity(&self) -> bool {
-        self.compression().is_none() && self.utf16.is_none()
+        self.compression().is_none() && self.utf16.is_none() && self.json.is_none()
     }
 
     #[must_use]
@@ -177,11 +190,18 @@ impl Decoder {
         }
         if let Some(encoding) = utf16(seen) {
             self.utf16 = Some((encoding.name(), encoding.new_decoder_with_bom_removal()));
+        } else if json::begins(seen) {
+            self.json = Some(Box::default());
         }
         self.pass(&head, out)
     }
 
     fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        if let Some(mut json) = self.json.take() {
+            let pushed = self.check_text(bytes).and_then(|()| json.push(bytes, out));
+            self.json = Some(json);
+            return pushed;
+        }
         let from = out.len();
         match &mut self.utf16 {
             Some((_, decoder)) => transcode(decoder, bytes, false, out),

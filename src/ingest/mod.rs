@@ -1,6 +1,6 @@
 //! From the bytes of a file to typed columns. Bytes are pushed in; nothing here opens, seeks or waits.
 //!
-//! Two stages: [`Decoder`] undoes gzip and UTF-16, [`Reader`] finds out how the table is written and reads it. A record that
+//! Two stages: [`Decoder`] undoes gzip and UTF-16 and makes a table of JSON lines, [`Reader`] finds out how the table is written and reads it. A record that
 //! cannot be read is kept as a bad one with its place and cause; only what is no table at all is an error.
 //!
 //! Or several readers share a file: [`Plan`] is what its beginning says, a [`PartReader`] reads from any place on, and
@@ -12,6 +12,7 @@ mod dialect;
 #[cfg(test)]
 mod differential;
 mod digits;
+mod json;
 mod magic;
 mod number;
 mod part;

@@ -63,8 +63,9 @@ fn refuse_other_formats(text: &[u8]) -> Result<()> {
         words.iter().any(|word| start.get(..word.len()).is_some_and(|at| at.eq_ignore_ascii_case(word.as_bytes())))
     };
     if begins(&["{\"", "{ \"", "[{", "[\n", "[ {", "{\n", "{\r"]) {
-        return Err(Error::new("This is JSON, not a table")
-            .advice("Write the log as tab-separated values or CSV, with one line of column names"));
+        return Err(Error::new("This is JSON, not a table").advice(
+            "Write it as JSON lines, for example with `jq -c '.[]'`, or as CSV with one line of column names",
+        ));
     }
     if begins(&["<!doctype", "<html", "<?xml"]) {
         return Err(Error::new("This is a web page or XML, not a table of flows")

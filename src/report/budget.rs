@@ -1,6 +1,6 @@
 //! A threshold as a budget: how many rows a person can look at, or how many false alarms they can bear.
 //!
-//! Rows of equal score are flagged together or not at all. A budget is a limit: the threshold is the lowest that stays within
+//! One type for the page, the session that is kept, and the link. Rows of equal score are flagged together or not at all. A budget is a limit: the threshold is the lowest that stays within
 //! it. Only where more rows share the highest score than the budget allows is it exceeded, since flagging nothing would hide
 //! them; the words say so.
 
@@ -9,19 +9,33 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// What a person is ready to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
-    /// The rows with the highest scores.
-    TopN(u32),
+    /// What the detector itself flags.
+    #[default]
+    Own,
+    /// So many rows, those with the highest scores.
+    Rows(u32),
     /// A share of the scored rows, from 0 to 1.
     Share(f64),
     /// At most one false alarm in this many normal rows.
-    FalseAlarms(u32),
+    FalseAlarm(u32),
     /// The threshold with the greatest F1 by the labels.
     BestF1,
-    /// The threshold itself.
-    ByHand(f32),
+    /// The rows with at least this score.
+    Score(f32),
+}
+
+/// What a detector says of its own scores.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale<'a> {
+    /// From which score on it calls a row odd, and in words why from there.
+    pub threshold: f32,
+    pub origin: &'a str,
+    /// Whether a score is `−log10` of the share of normal rows that look at least this odd, as the scores of a pack are: a number
+    /// of false alarms then needs no labels.
+    pub is_level: bool,
 }
 
 /// The threshold that a budget comes to.
@@ -36,15 +50,15 @@ pub struct Cut {
 }
 
 impl Budget {
-    /// The threshold for the rows of a run. `score_is_level` says that a score is `−log10` of the share of normal rows that
-    /// look at least this odd, as the scores of a pack are: a number of false alarms then needs no labels.
+    /// The threshold for the rows of a run.
     ///
     /// # Errors
     /// If the number makes no sense, or labels are needed and none calls a row an anomaly.
-    pub fn cut(self, ranking: &Ranking, score_is_level: bool) -> Result<Cut> {
+    pub fn cut(self, ranking: &Ranking, scale: &Scale<'_>) -> Result<Cut> {
         let n = ranking.n_scored();
         match self {
-            Self::TopN(wanted) => {
+            Self::Own => Ok(at(ranking, scale.threshold, scale.origin.to_owned())),
+            Self::Rows(wanted) => {
                 let flagged = ranking.most_within(wanted as usize);
                 Ok(by_count(ranking, wanted as usize, flagged, || match flagged == (wanted as usize).min(n) {
                     true => format!("The {} with the highest scores.", plural(flagged as u64, "record", "records")),
@@ -66,15 +80,18 @@ impl Budget {
                     format!("The highest {} of the scores: {records}.", share_of_one(share))
                 }))
             }
-            Self::FalseAlarms(0) => Err(Error::new("One false alarm in no record is no budget")),
-            Self::FalseAlarms(one_in) => Ok(false_alarms(ranking, one_in, score_is_level)),
+            Self::FalseAlarm(0) => Err(Error::new("One false alarm in no record is no budget")),
+            Self::FalseAlarm(one_in) => Ok(false_alarms(ranking, one_in, scale.is_level)),
             Self::BestF1 => best_f1(ranking),
-            Self::ByHand(threshold) if threshold.is_nan() => Err(Error::new("The threshold is not a number")),
-            Self::ByHand(threshold) => {
-                Ok(Cut { threshold, flagged: ranking.flagged(threshold) as u64, words: "Set by hand.".into() })
-            }
+            Self::Score(threshold) if threshold.is_nan() => Err(Error::new("The threshold is not a number")),
+            Self::Score(threshold) => Ok(at(ranking, threshold, "Set by hand.".into())),
         }
     }
+}
+
+/// The cut at a threshold that is given.
+fn at(ranking: &Ranking, threshold: f32, words: String) -> Cut {
+    Cut { threshold, flagged: ranking.flagged(threshold) as u64, words }
 }
 
 /// A number of rows was asked for; `within` of them keep to it.
@@ -112,7 +129,7 @@ fn false_alarms(ranking: &Ranking, one_in: u32, score_is_level: bool) -> Cut {
         let threshold = libm::log10(f64::from(one_in)) as f32;
         let words =
             format!("One normal record in {} of those held out from training looks this odd.", count(one_in.into()));
-        return Cut { threshold, flagged: ranking.flagged(threshold) as u64, words };
+        return at(ranking, threshold, words);
     }
     let allowed = ranking.n_scored() / one_in as usize;
     let flagged = ranking.most_within(allowed);
@@ -148,7 +165,7 @@ fn best_f1(ranking: &Ranking) -> Result<Cut> {
         metric(confusion.precision()),
         metric(confusion.recall())
     );
-    Ok(Cut { threshold: best_threshold, flagged: ranking.flagged(best_threshold) as u64, words })
+    Ok(at(ranking, best_threshold, words))
 }
 
 /// The most whole rows that are at most this share of `n`.
@@ -170,9 +187,11 @@ mod tests {
         Ranking::new(scores, &best_order(scores), labels)
     }
 
+    const SCALE: Scale<'_> = Scale { threshold: 0.6, origin: "the detector's own words", is_level: false };
+
     fn check(scores: &[f32], labels: &[u8], budget: Budget, flagged: u64, words: &str) {
         let ranking = ranking(scores, labels);
-        let cut = budget.cut(&ranking, false).unwrap();
+        let cut = budget.cut(&ranking, &SCALE).unwrap();
         assert_eq!(cut.flagged, flagged, "{budget:?}: {cut:?}");
         assert_eq!(ranking.flagged(cut.threshold) as u64, flagged, "{budget:?}: {cut:?}");
         assert!(cut.words.replace('\u{a0}', " ").contains(words), "{budget:?}: {cut:?}");
@@ -189,16 +208,17 @@ mod tests {
             (4, 4, "The 4 records"),
             (99, 5, "The 5 records"),
         ] {
-            check(&scores, &[], Budget::TopN(n), flagged, words);
+            check(&scores, &[], Budget::Rows(n), flagged, words);
         }
         for (share, flagged) in [(0.0, 0), (0.2, 1), (0.4, 2), (0.6, 2), (0.8, 4), (1.0, 5)] {
             check(&scores, &[], Budget::Share(share), flagged, "% of the scores");
         }
         // 0.29 · 100 is rounded to 28.999….
         check(&(0..100).map(|i| i as f32).collect::<Vec<_>>(), &[], Budget::Share(0.29), 29, "29 records");
-        check(&scores, &[], Budget::ByHand(0.6), 2, "by hand");
-        check(&[0.5; 7], &[], Budget::TopN(3), 7, "7 records share the highest score");
-        check(&[], &[], Budget::TopN(3), 0, "0 records");
+        check(&scores, &[], Budget::Score(0.6), 2, "by hand");
+        check(&scores, &[], Budget::Own, 2, "own words");
+        check(&[0.5; 7], &[], Budget::Rows(3), 7, "7 records share the highest score");
+        check(&[], &[], Budget::Rows(3), 0, "0 records");
     }
 
     #[test]
@@ -211,11 +231,12 @@ mod tests {
             (4, 3, "1 of 4"),
             (5, 1, "No record labelled normal is flagged: of 4, one in 5 is less than one"),
         ] {
-            check(&scores, &labels, Budget::FalseAlarms(one_in), flagged, words);
+            check(&scores, &labels, Budget::FalseAlarm(one_in), flagged, words);
         }
-        check(&[0.9, 0.9, 0.1], &[1, 0, 0], Budget::FalseAlarms(10), 0, "less than one");
-        check(&scores, &[], Budget::FalseAlarms(3), 2, "as if all were normal");
-        let cut = Budget::FalseAlarms(1000).cut(&ranking(&[2.9, 3.0, 3.5], &[]), true).unwrap();
+        check(&[0.9, 0.9, 0.1], &[1, 0, 0], Budget::FalseAlarm(10), 0, "less than one");
+        check(&scores, &[], Budget::FalseAlarm(3), 2, "as if all were normal");
+        let cut =
+            Budget::FalseAlarm(1000).cut(&ranking(&[2.9, 3.0, 3.5], &[]), &Scale { is_level: true, ..SCALE }).unwrap();
         assert_eq!((cut.threshold, cut.flagged), (3.0, 2));
     }
 
@@ -227,7 +248,7 @@ mod tests {
             let scores: Vec<f32> = (0..n).map(|_| rng.below(12) as f32 / 7.0).collect();
             let labels: Vec<u8> = (0..n).map(|row| if row == 0 { 1 } else { rng.below(3) as u8 }).collect();
             let f1 = |threshold| confusion(&scores, &labels, threshold).f1();
-            let cut = Budget::BestF1.cut(&ranking(&scores, &labels), false).unwrap();
+            let cut = Budget::BestF1.cut(&ranking(&scores, &labels), &SCALE).unwrap();
             let best = scores.iter().map(|&score| f1(score)).fold(0.0, f64::max);
             assert_eq!(f1(cut.threshold), best, "seed {seed}");
             let higher = scores.iter().any(|&score| score > cut.threshold && f1(score) == best);
@@ -237,11 +258,11 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for budget in [Budget::Share(-0.1), Budget::Share(f64::NAN), Budget::FalseAlarms(0), Budget::ByHand(f32::NAN)] {
-            assert!(budget.cut(&ranking(&[0.5], &[]), false).is_err(), "{budget:?}");
+        for budget in [Budget::Share(-0.1), Budget::Share(f64::NAN), Budget::FalseAlarm(0), Budget::Score(f32::NAN)] {
+            assert!(budget.cut(&ranking(&[0.5], &[]), &SCALE).is_err(), "{budget:?}");
         }
         for labels in [vec![], vec![0, 2]] {
-            assert!(Budget::BestF1.cut(&ranking(&[0.5, 0.6], &labels), false).is_err());
+            assert!(Budget::BestF1.cut(&ranking(&[0.5, 0.6], &labels), &SCALE).is_err());
         }
     }
 }

@@ -89,7 +89,7 @@ impl Figure {
 pub struct ReportGroup {
     /// Such as `73.54.23.243 → 64.225.56.201`.
     pub title: String,
-    /// What they have in common, in a sentence.
+    /// The filter that finds them.
     pub detail: String,
     /// Odd records.
     pub count: u64,
@@ -158,4 +158,17 @@ pub struct ReportTable {
     pub columns: Vec<String>,
     /// A cell for each column.
     pub rows: Vec<Vec<String>>,
+}
+
+impl ReportTable {
+    /// Whether a column holds nothing but numbers, and one at least.
+    #[must_use]
+    pub fn is_number(&self, column: usize) -> bool {
+        let is_part = |c: char| {
+            c.is_ascii_digit()
+                || matches!(c, '.' | ',' | '%' | '−' | '–' | '>' | '<' | '\u{2009}' | '\u{202f}' | '\u{a0}')
+        };
+        let mut cells = self.rows.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty()).peekable();
+        cells.peek().is_some() && cells.all(|cell| cell.chars().all(is_part))
+    }
 }

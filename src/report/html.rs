@@ -76,8 +76,8 @@ impl Report {
         out.raw("</p>\n");
         out.elements("<p>", &self.summary, "</p>\n");
         if !self.warnings.is_empty() {
-            out.raw("<ul class=\"warnings\" aria-label=\"Warnings\">");
-            out.elements("<li>", &self.warnings, "</li>").raw("</ul>\n");
+            out.raw("<div class=\"warnings\" role=\"group\" aria-label=\"Warnings\">");
+            out.elements("<p>", &self.warnings, "</p>").raw("</div>\n");
         }
         figures(out, "<dl class=\"figures\">", &self.figures);
         out.raw("</header>\n");
@@ -123,15 +123,18 @@ fn reasons(out: &mut Markup, reasons: &[String]) {
 }
 
 fn group_item(out: &mut Markup, group: &ReportGroup) {
-    out.element("<li><div class=\"line\"><h3>", &group.title, "</h3><span>");
-    out.text(&plural(group.count, "odd record", "odd records")).raw("</span>");
-    if let Some(highest) = group.score {
-        out.raw("<span>highest score <span class=\"score\">").text(&score(highest)).raw("</span></span>");
+    out.element("<li><div class=\"line\"><h3>", &group.title, "</h3>");
+    // The reasons say how many there are.
+    if group.reasons.is_empty() {
+        out.element("<span>", &plural(group.count, "odd record", "odd records"), "</span>");
+        if let Some(highest) = group.score {
+            out.raw("<span>highest score <span class=\"score\">").text(&score(highest)).raw("</span></span>");
+        }
+    }
+    if !group.detail.is_empty() {
+        out.element("<code>", &group.detail, "</code>");
     }
     out.raw("</div>");
-    if !group.detail.is_empty() {
-        out.element("<p>", &group.detail, "</p>");
-    }
     reasons(out, &group.reasons);
     out.raw("</li>\n");
 }
@@ -320,10 +323,10 @@ mod tests {
             figures: vec![Figure::new("Odd", "50"), Figure::new("Threshold", "0.550")],
             groups: vec![ReportGroup {
                 title: "10.0.0.7 → 10.0.0.9".into(),
-                detail: "Every 60 s for 23 h.".into(),
+                detail: "src:10.0.0.7 dst:10.0.0.9".into(),
                 count: 1,
                 score: Some(0.81),
-                reasons: texts(&["Sent 48 MB, more than 99.8 % of flows here; typical 2 KB"]),
+                reasons: texts(&["Sent 48 MB (typical 2 KB), more than 99.8 % of flows here"]),
             }],
             groups_note: "The first of 12 groups.".into(),
             scores: Some(ReportScores {
@@ -468,8 +471,8 @@ mod tests {
             "1.23 MB",
             "3 of them not scored",
             "10.0.0.7 → 10.0.0.9",
-            "1 odd record",
-            "Sent 48 MB, more than 99.8 % of flows here",
+            "src:10.0.0.7 dst:10.0.0.9",
+            "Sent 48 MB (typical 2 KB), more than 99.8 % of flows here",
             "Threshold 0.550",
             "Odd, but like nothing known",
             "2017-07-14",

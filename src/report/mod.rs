@@ -18,7 +18,7 @@ mod svg;
 mod swimlane;
 mod words;
 
-pub use budget::{Budget, Cut};
+pub use budget::{Budget, Cut, Scale};
 pub use chart::{Axis, Chart, Mark, Series, Tick, pr_chart, reliability_chart, roc_chart};
 pub use clock::{Clock, Extent, date_time};
 pub use density::{Brush, Cuts, DensityGrid, Quadrant, QuadrantCounts, network_position};

@@ -143,22 +143,25 @@ pub fn drift(x: f64) -> String {
     if x < 100.0 { format!("{x:.2}") } else { ">\u{2009}100".into() }
 }
 
-/// In one line, whether and how well a file fits a pack.
+/// Columns that are named where a file does not fit.
+const DRIFTING: usize = 3;
+
+/// In one line, whether and how well a file fits a pack, and where it does not, what is most unlike.
 #[must_use]
 pub fn drift_words(fit: &FitReport) -> String {
-    let verdict = if fit.accepted { "is of the kind that" } else { "is not of the kind that" };
-    let comparison = if fit.accepted { "within" } else { "beyond" };
-    format!(
-        "This file {verdict} {} knows: drift {}, {comparison} its limit of {}",
-        fit.pack,
-        drift(fit.drift),
-        drift(fit.limit)
-    )
+    let (drift, limit) = (drift(fit.drift), drift(fit.limit));
+    if fit.accepted {
+        return format!("This file is of the kind that {} knows: drift {drift}, within its limit of {limit}", fit.pack);
+    }
+    let most: Vec<&str> = fit.columns.iter().take(DRIFTING).map(|column| column.name.as_str()).collect();
+    let most = if most.is_empty() { String::new() } else { format!(", most in {}", most.join(", ")) };
+    format!("This file is not of the kind that {} knows: drift {drift}, beyond its limit of {limit}{most}", fit.pack)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ColumnFit;
 
     #[test]
     fn counts() {
@@ -244,15 +247,23 @@ mod tests {
 
     #[test]
     fn tells_whether_a_file_fits() {
-        let fit =
-            |accepted, drift| FitReport { pack: "p".into(), accepted, drift, limit: 0.5, rows: 1, columns: vec![] };
+        let column = |name: &str| ColumnFit { name: name.into(), psi: 1.0, foreign: 0.0, missing: 0.0 };
+        let columns = vec![column("bytes"), column("rate")];
+        let fit = |accepted, drift| FitReport {
+            pack: "p".into(),
+            accepted,
+            drift,
+            limit: 0.5,
+            rows: 1,
+            columns: columns.clone(),
+        };
         assert_eq!(
             drift_words(&fit(true, 0.123)),
             "This file is of the kind that p knows: drift 0.12, within its limit of 0.50"
         );
         assert_eq!(
             drift_words(&fit(false, 1e9)),
-            "This file is not of the kind that p knows: drift >\u{2009}100, beyond its limit of 0.50"
+            "This file is not of the kind that p knows: drift >\u{2009}100, beyond its limit of 0.50, most in bytes, rate"
         );
     }
 }

@@ -4,7 +4,7 @@ mod keep;
 mod look;
 mod open;
 
-pub use look::RECORDS_TITLE;
+pub use look::{RECORD_TITLE, RECORDS_GRID, RECORDS_TITLE};
 
 use crate::client::{Client, News, Purpose};
 use crate::state::{
@@ -15,9 +15,8 @@ use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use oddflow::error::Error;
 use oddflow::protocol::{Analysis, Bulk, JobId, Lens, Opened, Reference, Reply, ReportFormat, Request, RowView};
-use oddflow::report::{Columns, Ranking};
+use oddflow::report::{Budget, Columns, Ranking};
 use oddflow::schema::Schema;
-use oddflow::session::Budget;
 use oddflow::web::Incoming;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
@@ -126,7 +125,7 @@ impl App {
             self.send_reference(&reference);
         }
         let job = self.send(Purpose::Compare, Request::Compare, None);
-        self.begin(ActivityKind::Compare, opened.name.clone(), job);
+        self.begin(ActivityKind::Compare, opened.identity.name.clone(), job);
     }
 
     /// Sets how much memory the columns of a file may take, from the next file on.
@@ -172,7 +171,7 @@ impl App {
         }
         let roles = draft.role_changes(opened);
         let job = self.send(Purpose::Analyze, Request::Analyze { settings: draft.settings, roles }, None);
-        self.begin(ActivityKind::Analyze, opened.name.clone(), job);
+        self.begin(ActivityKind::Analyze, opened.identity.name.clone(), job);
     }
 
     /// Ends what the person waits for.
@@ -279,7 +278,7 @@ impl App {
     fn write(self, kind: ActivityKind, purpose: Purpose, request: Request) {
         let Some(opened) = self.state.opened.get_untracked() else { return };
         let job = self.send(purpose, request, None);
-        self.begin(kind, opened.name.clone(), job);
+        self.begin(kind, opened.identity.name.clone(), job);
     }
 
     pub fn dismiss(self, id: u32) {

@@ -8,9 +8,9 @@ use oddflow::explain::Explanation;
 use oddflow::protocol::{
     Analysis, Checked, JobId, Lens, Opened, Progress, RoleChange, RowView, Settings, SortKey, Survey,
 };
-use oddflow::report::{self, Brush, Columns, Cut, Ranking};
+use oddflow::report::{Brush, Budget, Columns, Cut, Ranking, Scale};
 use oddflow::schema::Role;
-use oddflow::session::{Budget, Session, Setup};
+use oddflow::session::{Session, Setup};
 use oddflow::verdicts::Verdicts;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -339,7 +339,7 @@ impl State {
     pub fn new() -> Self {
         let outcome = RwSignal::new(None::<Arc<Outcome>>);
         let budget = RwSignal::new(Budget::Own);
-        let cut = Memo::new(move |_| outcome.with(|outcome| outcome.as_ref()?.cut(budget.get())));
+        let cut = Memo::new(move |_| outcome.with(|outcome| Some(outcome.as_ref()?.cut(budget.get()))));
         let threshold = Memo::new(move |_| {
             let own = || outcome.with(|outcome| outcome.as_ref().map_or(f32::INFINITY, |o| o.analysis.threshold));
             cut.with(|cut| cut.as_ref().and_then(|cut| cut.as_ref().ok().map(|cut| cut.threshold))).unwrap_or_else(own)
@@ -444,16 +444,10 @@ impl State {
 }
 
 impl Outcome {
-    /// The threshold that a budget comes to; `None` for the detector's own.
-    fn cut(&self, budget: Budget) -> Option<Result<Cut>> {
-        let budget = match budget {
-            Budget::Own => return None,
-            Budget::Rows(n) => report::Budget::TopN(n),
-            Budget::Share(share) => report::Budget::Share(share),
-            Budget::FalseAlarm(one_in) => report::Budget::FalseAlarms(one_in),
-            Budget::BestF1 => report::Budget::BestF1,
-            Budget::Score(threshold) => report::Budget::ByHand(threshold),
-        };
-        Some(budget.cut(&self.ranking, self.has_network))
+    /// The threshold that a budget comes to.
+    fn cut(&self, budget: Budget) -> Result<Cut> {
+        let Analysis { threshold, threshold_origin, .. } = &self.analysis;
+        let scale = Scale { threshold: *threshold, origin: threshold_origin, is_level: self.has_network };
+        budget.cut(&self.ranking, &scale)
     }
 }

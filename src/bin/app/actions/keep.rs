@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use oddflow::allow::AllowList;
 use oddflow::error::Error;
 use oddflow::protocol::Opened;
-use oddflow::session::{self, FileIdentity, NamedRole, Same, Session, Setup};
+use oddflow::session::{self, NamedRole, Same, Session, Setup};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -48,12 +48,12 @@ impl App {
         let state = self.state;
         let Some(opened) = state.opened.get_untracked() else { return };
         let session = Session {
-            file: identity(&opened),
+            file: opened.identity.clone(),
             setup: self.setup(),
             allow_list: state.allow_list.get_untracked(),
             verdicts: state.verdicts.get_untracked(),
         };
-        self.hand_out(&format!("{}.oddflow-session.json", opened.name), &session.to_json());
+        self.hand_out(&format!("{}.oddflow-session.json", opened.identity.name), &session.to_json());
     }
 
     /// Reads a session, and goes on with it at once or when its file is opened.
@@ -62,10 +62,8 @@ impl App {
             Err(error) => self.problem(error),
             Ok(session) => {
                 let session = Arc::new(session);
-                let same = self
-                    .state
-                    .opened
-                    .with_untracked(|opened| opened.as_ref().map(|opened| session.file.compare(&identity(opened))));
+                let opened = self.state.opened;
+                let same = opened.with_untracked(|o| o.as_ref().map(|opened| session.file.compare(&opened.identity)));
                 self.state.waiting.set(Some(Waiting::Session(session.clone())));
                 match same {
                     Some(Same::Yes | Same::Renamed | Same::Grown) => self.resume(&session),
@@ -101,9 +99,13 @@ impl App {
     /// Before a file is analysed for the first time: a session or a link may say how.
     pub(super) fn settle_settings(self, opened: &Opened) {
         match self.state.waiting.get_untracked() {
-            Some(Waiting::Session(session)) if session.file.compare(&identity(opened)) == Same::No => {
+            Some(Waiting::Session(session)) if session.file.compare(&opened.identity) == Same::No => {
                 self.state.waiting.set(None);
-                let what = format!("{} is not the file of the session, {}", opened.name, session.file.name);
+                let (name, other) = (&opened.identity.name, &session.file.name);
+                let what = match name == other {
+                    true => format!("This {name} is not the file of the session: its content is another"),
+                    false => format!("{name} is not the file of the session, {other}"),
+                };
                 self.inform(
                     Error::new(what).advice("The session was put aside; open it again with its own file"),
                     None,
@@ -230,9 +232,4 @@ impl App {
 
 fn storage() -> Option<web_sys::Storage> {
     gloo::utils::window().local_storage().ok().flatten()
-}
-
-/// What a file is known by.
-fn identity(opened: &Opened) -> FileIdentity {
-    FileIdentity { name: opened.name.clone(), bytes: opened.facts.bytes, ..FileIdentity::default() }
 }

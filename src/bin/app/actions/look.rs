@@ -9,7 +9,7 @@ use oddflow::flow::Part;
 use oddflow::groups::Lead;
 use oddflow::protocol::{JobId, Reply, Request};
 use oddflow::query::{has_terms, toggle_terms};
-use oddflow::session::Budget;
+use oddflow::report::Budget;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
@@ -17,6 +17,9 @@ use wasm_bindgen::JsCast;
 const MAX_PAST: usize = 50;
 /// The heading of the table.
 pub const RECORDS_TITLE: &str = "records-title";
+/// The table itself, and the heading of the record that stands beside it.
+pub const RECORDS_GRID: &str = "records-grid";
+pub const RECORD_TITLE: &str = "record-title";
 
 impl App {
     /// Asks the worker for the order that the table wants. The run's own order needs no worker.
@@ -156,6 +159,17 @@ impl App {
         self.state.filter.with(|filter| has_terms(filter, query))
     }
 
+    /// Goes from the table into the record beside it.
+    pub fn enter_side(self) {
+        focus(RECORD_TITLE, |_| {});
+    }
+
+    /// Closes what stands beside the table, and goes back to the table.
+    pub fn close_side(self) {
+        self.state.side.set(Side::Closed);
+        focus(RECORDS_GRID, |_| {});
+    }
+
     /// Flags as many records as the person is ready to look at.
     pub fn set_budget(self, budget: Budget) {
         self.state.budget.set(budget);
@@ -225,12 +239,16 @@ impl App {
 }
 
 fn reveal_records() {
-    // The table is there after the next frame at the latest.
-    request_animation_frame(|| {
-        let title = gloo::utils::document().get_element_by_id(RECORDS_TITLE);
-        if let Some(title) = title.and_then(|title| title.dyn_into::<web_sys::HtmlElement>().ok()) {
-            let _ = title.focus();
-            title.scroll_into_view();
+    focus(RECORDS_TITLE, |title| title.scroll_into_view());
+}
+
+/// Gives the focus to an element that is there after the next frame at the latest.
+fn focus(id: &'static str, then: fn(&web_sys::HtmlElement)) {
+    request_animation_frame(move || {
+        let element = gloo::utils::document().get_element_by_id(id);
+        if let Some(element) = element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+            let _ = element.focus();
+            then(&element);
         }
     });
 }

@@ -6,7 +6,8 @@ use oddflow::report::{Axis, Chart, Plot, line, metric, place};
 
 /// Points of a curve that its table lists, at most.
 const LISTED: usize = 21;
-/// From here on a tick's label would stand out at the right.
+/// Up to here and from here on a tick's label would stand out at the left or at the right.
+const FIRST_TICK: f64 = 0.03;
 const LAST_TICK: f64 = 0.97;
 
 /// A chart with its axes, legend and table.
@@ -59,6 +60,7 @@ pub fn LineChart(chart: Signal<Chart>) -> impl IntoView {
                 <h3>{move || chart.with(|chart| chart.title.clone())}</h3>
                 <p class="visually-hidden">{move || chart.with(|chart| chart.summary.clone())}</p>
             </figcaption>
+            <p class="axis-name up" aria-hidden="true">{move || chart.with(|chart| chart.y.name.clone())}</p>
             <div class="chart">
                 <div class="chart-y" aria-hidden="true">{ticks_y}</div>
                 <div class="line-plot" node_ref=node aria-hidden="true">
@@ -66,9 +68,7 @@ pub fn LineChart(chart: Signal<Chart>) -> impl IntoView {
                 </div>
                 <div class="chart-x" aria-hidden="true">{ticks_x}</div>
             </div>
-            <p class="axis-name" aria-hidden="true">
-                "Up: " {move || chart.with(|chart| chart.y.name.clone())} " · right: " {move || chart.with(|chart| chart.x.name.clone())}
-            </p>
+            <p class="axis-name right" aria-hidden="true">{move || chart.with(|chart| chart.x.name.clone())}</p>
             <div class="legend" aria-hidden="true">{legend}</div>
             <PointTable chart/>
         </figure>
@@ -79,7 +79,11 @@ pub fn LineChart(chart: Signal<Chart>) -> impl IntoView {
 pub fn ticks_below(axis: &Axis) -> impl IntoView + use<> {
     let ticks = axis.ticks.iter().map(|tick| {
         let position = axis.position(tick.at);
-        let class = if position > LAST_TICK { "tick-x last" } else { "tick-x" };
+        let class = match position {
+            x if x < FIRST_TICK => "tick-x first",
+            x if x > LAST_TICK => "tick-x last",
+            _ => "tick-x",
+        };
         view! { <span class=class style:left=format!("{}%", position * 100.0)>{tick.label.clone()}</span> }
     });
     ticks.collect_view()

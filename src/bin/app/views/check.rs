@@ -3,7 +3,7 @@
 use super::why::Why;
 use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
-use crate::state::{Checking, Side};
+use crate::state::Checking;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use oddflow::protocol::{Checked, Opened};
@@ -30,12 +30,12 @@ pub fn CheckPanel() -> impl IntoView {
     view! {
         <aside class="side sheet" on:keydown=move |event| {
                 if event.key() == "Escape" {
-                    state.side.set(Side::Closed);
+                    app.close_side();
                 }
             } aria-labelledby="check-title">
             <div class="side-head">
                 <h2 id="check-title">"Check one record"</h2>
-                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| state.side.set(Side::Closed)>
+                <button type="button" class="icon-button" aria-label="Close form" on:click=move |_| app.close_side()>
                     {icon(Icon::Close)}
                 </button>
             </div>

@@ -6,7 +6,7 @@ use crate::state::Comparing;
 use leptos::html;
 use leptos::prelude::*;
 use oddflow::compare::{Comparison, ScoreChange};
-use oddflow::report::{ReportTable, count, plural};
+use oddflow::report::{ReportTable, count};
 use std::sync::Arc;
 
 /// Rows of a table that are shown before the person asks for more.
@@ -63,18 +63,17 @@ pub fn Compare() -> impl IntoView {
 fn Compared(done: Arc<(Comparison, Option<ScoreChange>)>) -> impl IntoView {
     let (comparison, scores) = &*done;
     let report = comparison.report(scores.as_ref());
-    let lacking = |names: &[String], file: &str| {
-        (!names.is_empty()).then(|| {
-            let what = plural(names.len() as u64, "column", "columns");
-            view! { <li>"Only " {file.to_owned()} " has " {what} ": " {names.join(", ")} "."</li> }
-        })
-    };
+    // The words name the first of them.
+    let lacking = [(&comparison.base, &comparison.only_in_base), (&comparison.other, &comparison.only_in_other)];
+    let lacking = lacking.into_iter().filter(|(_, names)| !names.is_empty()).map(|(file, names)| {
+        view! { <p class="hint">"Only in " {file.name.clone()} ": " {names.join(", ")} "."</p> }
+    });
+    let lacking = lacking.collect_view();
     view! {
-        <ul class="plain-list words">
-            {report.words.into_iter().map(|words| view! { <li>{words}</li> }).collect_view()}
-            {lacking(&comparison.only_in_base, &comparison.base.name)}
-            {lacking(&comparison.only_in_other, &comparison.other.name)}
-        </ul>
+        <ul class="plain-list words">{report.words.into_iter().map(|words| view! { <li>{words}</li> }).collect_view()}</ul>
+        {(!lacking.is_empty()).then(|| view! {
+            <details class="help"><summary>"Columns that only one file has"</summary>{lacking}</details>
+        })}
         <div class="line-charts">
             {report.charts.into_iter().map(|chart| view! { <LineChart chart=Signal::stored(chart)/> }).collect_view()}
         </div>
@@ -87,6 +86,8 @@ fn Compared(done: Arc<(Comparison, Option<ScoreChange>)>) -> impl IntoView {
 #[component]
 fn Table(table: ReportTable) -> impl IntoView {
     let n = table.rows.len();
+    let class: Vec<&str> = (0..table.columns.len()).map(|at| if table.is_number(at) { "number" } else { "" }).collect();
+    let classes = class.clone();
     let shown = RwSignal::new(n.min(FIRST));
     let rows = table.rows;
     view! {
@@ -95,10 +96,10 @@ fn Table(table: ReportTable) -> impl IntoView {
             <p class="hint">{table.note}</p>
             <div class="scroll-box" role="region" tabindex="0" aria-label=table.title>
                 <table class="list">
-                    <thead><tr>{table.columns.into_iter().map(|column| view! { <th scope="col">{column}</th> }).collect_view()}</tr></thead>
+                    <thead><tr>{table.columns.into_iter().zip(class).map(|(column, class)| view! { <th scope="col" class=class>{column}</th> }).collect_view()}</tr></thead>
                     <tbody>
                         {move || rows.iter().take(shown.get()).map(|row| view! {
-                            <tr>{row.iter().map(|cell| view! { <td>{cell.clone()}</td> }).collect_view()}</tr>
+                            <tr>{row.iter().zip(&classes).map(|(cell, class)| view! { <td class=*class>{cell.clone()}</td> }).collect_view()}</tr>
                         }).collect_view()}
                     </tbody>
                 </table>

@@ -23,7 +23,7 @@ pub fn FilePanel() -> impl IntoView {
             view! {
                 <section class="file" aria-label="File">
                     <div class="file-line">
-                        <h2 class="file-name" title=opened.name.clone()>{opened.name.clone()}</h2>
+                        <h2 class="file-name" title=opened.identity.name.clone()>{opened.identity.name.clone()}</h2>
                         <Brief opened=opened.clone()/>
                         <button type="button" class="button quiet" aria-expanded=move || is_open.get().to_string()
                             aria-controls="file-details" on:click=move |_| is_open.update(|open| *open = !*open)>

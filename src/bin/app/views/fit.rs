@@ -20,7 +20,7 @@ pub fn Fit(fit: FitReport) -> impl IntoView {
         }
     };
     view! {
-        <details class="fit">
+        <details class="fit" class:foreign=!fit.accepted>
             <summary>{drift_words(&fit)}</summary>
             <p class="hint">
                 "Population stability index of each column against the pack's training rows: below 0.1 nothing has changed, above

@@ -58,7 +58,10 @@ fn Listed(list: Arc<GroupList>) -> impl IntoView {
     let others = list.others;
     let kind = list.kind;
     let has_times = list.groups.iter().any(|group| group.first.is_some());
-    let rows = move || list.groups.iter().take(shown.get()).map(|group| row(group, peak, has_times)).collect_view();
+    let has_counterparts = list.groups.iter().any(|group| group.counterparts > 0);
+    let rows = move || {
+        list.groups.iter().take(shown.get()).map(|group| row(group, peak, has_counterparts, has_times)).collect_view()
+    };
     view! {
         <div class="scroll-box groups" role="region" tabindex="0" aria-label="Groups">
             <table class="list">
@@ -70,7 +73,7 @@ fn Listed(list: Arc<GroupList>) -> impl IntoView {
                         <th scope="col" class="bar-column"><span class="visually-hidden">"Odd, as a bar"</span></th>
                         <th scope="col" class="number">"Records"</th>
                         <th scope="col" class="number">"Highest score"</th>
-                        <th scope="col" class="number">{counterparts_name(kind)}</th>
+                        {has_counterparts.then(|| view! { <th scope="col" class="number">{counterparts_name(kind)}</th> })}
                         {has_times.then(|| view! { <th scope="col">"First odd"</th> <th scope="col">"Last odd"</th> })}
                     </tr>
                 </thead>
@@ -91,7 +94,7 @@ fn Listed(list: Arc<GroupList>) -> impl IntoView {
     }
 }
 
-fn row(group: &Group, peak: u32, has_times: bool) -> impl IntoView + use<> {
+fn row(group: &Group, peak: u32, has_counterparts: bool, has_times: bool) -> impl IntoView + use<> {
     let app = use_app();
     let query = group.query.clone();
     let filtered = {
@@ -120,7 +123,7 @@ fn row(group: &Group, peak: u32, has_times: bool) -> impl IntoView + use<> {
             <td class="bar-column"><span class="group-track"><span class="group-bar" style:width=width(group.flagged)></span></span></td>
             <td class="number">{count(group.rows.into())}</td>
             <td class="number">{group.top_score.map_or_else(|| "–".into(), score)}</td>
-            <td class="number">{counterparts}</td>
+            {has_counterparts.then(|| view! { <td class="number">{counterparts}</td> })}
             {has_times.then(|| view! { <td class="time">{group.first.map(time::format)}</td> <td class="time">{group.last.map(time::format)}</td> })}
         </tr>
     }

@@ -56,7 +56,7 @@ fn Rules() -> impl IntoView {
                 <div class="rule-text">
                     <code>{query}</code>
                     {(name != shown).then(|| view! { <span class="hint">{name.clone()}</span> })}
-                    <span class="hint">{words}</span>
+                    <span class="hint rule-effect">{words}</span>
                 </div>
                 <button type="button" class="icon-button" aria-label=format!("Remove {name}")
                     on:click=move |_| app.change_rules(move |rules| if at < rules.len() { rules.remove(at); })>{icon(Icon::Close)}</button>

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// In pixels, as in `explore.css`.
 const LANE_HEIGHT: f64 = 22.0;
+/// Pixels that the label of a tick needs.
+const TICK_WIDTH: f64 = 96.0;
 /// Shades of [`Swimlanes::shades`]: below the threshold, and its three thirds above.
 const SHADES: [u8; 4] = [1, 2, 3, 4];
 
@@ -51,6 +53,12 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
     let queries = StoredValue::new(lanes.queries.clone());
     // Lane and bucket that the keyboard is at.
     let at = RwSignal::new((0_usize, 0_usize));
+    // Whether a cell has been pointed at: before, there is nothing to say of one.
+    let pointed = RwSignal::new(false);
+    let point = move |cell| {
+        at.set(cell);
+        pointed.set(true);
+    };
     let threshold = state.threshold;
     let paths = Memo::new(move |_| {
         let plot = Plot { width: size.get().0, height };
@@ -88,19 +96,23 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
             _ => return,
         };
         event.prevent_default();
-        at.set((to.0.min(n_lanes - 1), to.1.min(n_buckets - 1)));
+        point((to.0.min(n_lanes - 1), to.1.min(n_buckets - 1)));
     };
     let words = move || {
         let (lane, bucket) = at.get();
-        drawn.with_value(|drawn| cell_words(drawn, lane, bucket))
+        match pointed.get() {
+            true => drawn.with_value(|drawn| cell_words(drawn, lane, bucket)),
+            false => "Point at a cell, or move to it by the arrow keys.".into(),
+        }
     };
     let (step_x, left, top) = (
         move || size.get().0 / n_buckets as f64,
         move || at.get().1 as f64 * size.get().0 / n_buckets as f64,
         move || at.get().0 as f64 * LANE_HEIGHT,
     );
-    let axis = drawn.with_value(|drawn| drawn.axis(6));
-    let ticks = ticks_below(&axis);
+    let n_ticks = Memo::new(move |_| ((size.get().0 / TICK_WIDTH) as usize).clamp(2, 6));
+    let ticks = move || drawn.with_value(|drawn| ticks_below(&drawn.axis(n_ticks.get())));
+    let axis_name = drawn.with_value(|drawn| drawn.axis(2).name);
     let names = drawn.with_value(|drawn| {
         (0..n_lanes)
             .map(|lane| view! { <span title=drawn.name(lane).to_owned()>{drawn.name(lane).to_owned()}</span> })
@@ -112,8 +124,8 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
             <div class="lane-plot" node_ref=node style:height=format!("{height}px") tabindex="0" role="application"
                 aria-label=format!("Swimlanes by {}: arrow keys move, Enter shows the records", kind_name(lanes.kind))
                 aria-describedby="lane-words" on:keydown=keys
-                on:pointermove=move |event| if let Some(cell) = cell_of(&event) { at.set(cell) }
-                on:click=move |event| if let Some(cell) = cell_of(&event) { at.set(cell); choose(cell) }>
+                on:pointermove=move |event| if let Some(cell) = cell_of(&event) { point(cell) }
+                on:click=move |event| if let Some(cell) = cell_of(&event) { point(cell); choose(cell) }>
                 <svg class="lane-cells" width=move || size.get().0 height=height aria-hidden="true" focusable="false">
                     {SHADES.into_iter().enumerate().map(|(at, shade)| view! {
                         <path class=format!("shade-{shade}") d=move || paths.with(|paths| paths[at].clone())/>
@@ -122,7 +134,7 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
                 </svg>
             </div>
             <div class="chart-x lane-axis" aria-hidden="true">{ticks}</div>
-            <p class="axis-name lane-axis-name">{axis.name.clone()}</p>
+            <p class="axis-name lane-axis-name">{axis_name}</p>
         </div>
         <div class="panel-foot">
             <div class="legend" aria-hidden="true">

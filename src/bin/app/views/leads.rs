@@ -52,8 +52,10 @@ fn card(lead: Arc<Lead>, brief: bool) -> impl IntoView {
         let ignored = lead.clone();
         view! {
             <button type="button" class="button small quiet" on:click=move |_| app.ignore_lead(&ignored)>"Ignore"</button>
-            {verdict.button("True alarm", true)}
-            {verdict.button("False alarm", false)}
+            <div class="lead-verdict">
+                {verdict.button("True alarm", true)}
+                {verdict.button("False alarm", false)}
+            </div>
         }
     };
     let answers = match brief {
@@ -61,7 +63,7 @@ fn card(lead: Arc<Lead>, brief: bool) -> impl IntoView {
         false => answers().into_any(),
     };
     view! {
-        <li class="lead-card" class:brief=brief>
+        <li class="lead-card" class:minor=brief>
             <div class="lead-text">
                 <p class="lead-kinds">{kinds.into_iter().map(|kind| view! { <span class="tag">{kind}</span> }).collect_view()}</p>
                 <h3 class="lead-title">{title.clone()}</h3>

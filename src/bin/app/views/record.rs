@@ -2,9 +2,9 @@
 
 use super::file::role_name;
 use super::why::Why;
-use crate::actions::use_app;
+use crate::actions::{RECORD_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
-use crate::state::{Explaining, Outcome, Side};
+use crate::state::{Explaining, Outcome};
 use leptos::prelude::*;
 use oddflow::allow::Likeness;
 use oddflow::explain::part_name;
@@ -24,12 +24,12 @@ pub fn RecordPanel() -> impl IntoView {
             Some(view! {
                 <aside class="side sheet" on:keydown=move |event| {
                 if event.key() == "Escape" {
-                    state.side.set(Side::Closed);
+                    app.close_side();
                 }
-            } aria-labelledby="record-title">
+            } aria-labelledby=RECORD_TITLE>
                     <div class="side-head">
-                        <h2 id="record-title">"Record " {count(u64::from(row) + 1)}</h2>
-                        <button type="button" class="icon-button" aria-label="Close record" on:click=move |_| state.side.set(Side::Closed)>
+                        <h2 id=RECORD_TITLE tabindex="-1">"Record " {count(u64::from(row) + 1)}</h2>
+                        <button type="button" class="icon-button" aria-label="Close record" on:click=move |_| app.close_side()>
                             {icon(Icon::Close)}
                         </button>
                     </div>

@@ -2,7 +2,7 @@
 
 use super::filter::{Chips, FilterBox, shown_words};
 use super::size::size_of;
-use crate::actions::{App, RECORDS_TITLE, use_app};
+use crate::actions::{App, RECORDS_GRID, RECORDS_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
 use crate::state::{Outcome, Side, Sort};
 use gloo::timers::callback::Timeout;
@@ -19,7 +19,7 @@ const HEAD_HEIGHT: f64 = 36.0;
 const RECORD_WIDTH: f64 = 96.0;
 const SCORE_WIDTH: f64 = 148.0;
 const STAGE_WIDTH: f64 = 96.0;
-const WHY_WIDTH: f64 = 360.0;
+const WHY_WIDTH: f64 = 440.0;
 /// Rows and columns that are ready beyond the edges of the window.
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
@@ -234,7 +234,10 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             "End" => n - 1,
             "Enter" | " " => {
                 event.prevent_default();
-                return select(here.unwrap_or(0));
+                let place = here.unwrap_or(0);
+                let row = listing.with_untracked(|listing| listing.order.get(place).copied());
+                let is_open = state.side.get_untracked() == Side::Record && state.selected.get_untracked() == row;
+                return if is_open { app.enter_side() } else { select(place) };
             }
             "Escape" => return state.side.set(Side::Closed),
             _ => return,
@@ -265,7 +268,10 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
         format!("translateY({}px)", first - offset.get() + top.get())
     };
     view! {
-        <div class="grid" role="grid" tabindex="0" aria-label="Records" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
+        <p id="grid-keys" class="visually-hidden">
+            "Arrow keys move, Enter opens a record, Enter again goes into it, Escape comes back."
+        </p>
+        <div id=RECORDS_GRID class="grid" role="grid" tabindex="0" aria-label="Records" aria-describedby="grid-keys" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
             aria-colcount=n_columns.to_string() aria-busy=move || state.arranging.get().to_string()
             aria-activedescendant=move || cursor.get().map(row_id)
             style=("--columns", move || template.get()) node_ref=node on:scroll=scrolled on:keydown=keys>

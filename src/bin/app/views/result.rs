@@ -6,7 +6,6 @@ use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use crate::state;
 use leptos::prelude::*;
-use oddflow::protocol::Reference;
 use oddflow::report::{auc_words, count, duration, has_no_skill, plural, share};
 use std::sync::Arc;
 
@@ -16,16 +15,7 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
     let analysis = &outcome.analysis;
     let n_rows = analysis.n_rows;
     let unscored = n_rows - analysis.n_scored.min(n_rows);
-    let detector = match &analysis.pack {
-        Some(pack) => format!("Model pack {pack}"),
-        None if analysis.settings.reference != Reference::All => "Forest fitted to normal records".into(),
-        None => "Forest fitted to this file".into(),
-    };
-    let footnote = format!(
-        "{detector} · {} · {}",
-        plural(analysis.n_features.into(), "input", "inputs"),
-        duration(outcome.elapsed)
-    );
+    let footnote = format!("{} · {}", plural(analysis.n_features.into(), "input", "inputs"), duration(outcome.elapsed));
     // What was said of the file already stands there.
     let warnings = app.state.opened.with_untracked(|opened| {
         let known = |warning: &&String| {

@@ -5,8 +5,7 @@ use super::size::size_of;
 use crate::actions::use_app;
 use crate::state::Outcome;
 use leptos::{html, prelude::*};
-use oddflow::report::{CountScale, Plot, bars, count, nice_ticks, outline, score};
-use oddflow::session::Budget;
+use oddflow::report::{Budget, CountScale, Plot, bars, count, nice_ticks, outline, score};
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
@@ -167,7 +166,6 @@ fn BudgetFields(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
     let budget = state.budget;
     let has_labels = outcome.with_value(|outcome| outcome.ranking.has_labels());
     let n_scored = outcome.with_value(|outcome| outcome.ranking.n_scored());
-    let origin = outcome.with_value(|outcome| outcome.analysis.threshold_origin.clone());
     let kind = Memo::new(move |_| key_of(budget.get()));
     let choose = move |event| {
         app.set_budget(match event_target_value(&event).as_str() {
@@ -180,7 +178,7 @@ fn BudgetFields(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
         });
     };
     let words = move || match state.cut.get() {
-        None => origin.clone(),
+        None => String::new(),
         Some(Ok(cut)) => cut.words,
         Some(Err(error)) => error.to_string(),
     };

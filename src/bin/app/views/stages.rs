@@ -121,9 +121,10 @@ fn Drawn(stages: Arc<Stages>) -> impl IntoView {
     view! {
         <div class="stages">
             <div class="density">
+                <p class="axis-name up" aria-hidden="true">{network.name.clone()}</p>
                 <div class="chart">
                     <div class="chart-y wide" aria-hidden="true">{ticks_y.collect_view()}</div>
-                    <div class="density-plot" node_ref=node on:pointerdown=press on:pointermove=hold on:pointerup=release
+                    <div class="density-plot" class:brushed=move || shown().is_some() node_ref=node on:pointerdown=press on:pointermove=hold on:pointerup=release
                         on:pointercancel=move |_| { origin.set(None); drawing.set(None); }>
                         <svg class="bars" width=move || size.get().0 height=move || size.get().1 aria-hidden="true" focusable="false">
                             {(0..usize::from(LEVELS)).map(|at| view! {
@@ -137,7 +138,7 @@ fn Drawn(stages: Arc<Stages>) -> impl IntoView {
                     </div>
                     <div class="chart-x" aria-hidden="true">{ticks_x}</div>
                 </div>
-                <p class="axis-name" aria-hidden="true">"Up: " {network.name.clone()} " · right: " {forest.name.clone()}</p>
+                <p class="axis-name right" aria-hidden="true">{forest.name.clone()}</p>
             </div>
             <div class="stages-side">
                 <h3>"What the two say"</h3>

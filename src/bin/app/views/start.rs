@@ -25,7 +25,7 @@ pub fn Start() -> impl IntoView {
         // The same file may be chosen again.
         input.set_value("");
     };
-    let current = app.state.opened.with_untracked(|opened| opened.as_ref().map(|opened| opened.name.clone()));
+    let current = app.state.opened.with_untracked(|opened| opened.as_ref().map(|opened| opened.identity.name.clone()));
     view! {
         <section class="start" aria-labelledby="start-title">
             {current.map(|name| view! {

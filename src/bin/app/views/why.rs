@@ -11,26 +11,29 @@ const DRAWN: usize = 8;
 
 #[component]
 pub fn Why(explanation: Arc<Explanation>) -> impl IntoView {
-    let reasons = (!explanation.reasons.is_empty()).then(|| {
-        let reasons = explanation.reasons.iter().map(|reason| view! { <li>{reason.text.clone()} "."</li> });
-        view! { <ol class="reasons">{reasons.collect_view()}</ol> }
+    let texts = explanation.reasons.iter().map(|reason| &reason.text).chain(&explanation.together);
+    let reasons = texts.map(|text| view! { <li>{text.clone()} "."</li> }).collect_view();
+    let nothing = explanation.reasons.is_empty().then(|| {
+        let words = match explanation.together.is_empty() {
+            true => "Nothing stands out.",
+            false => "No single value stands out. What counts most, together:",
+        };
+        view! { <p class="nothing">{words}</p> }
     });
-    let nothing =
-        explanation.reasons.is_empty().then(|| view! { <p class="nothing">{explanation.summary.clone()} "."</p> });
     let forest = Part { of: explanation.forest, value: |bar| bar.forest };
     let network = explanation.network.map(|of| Part { of, value: |bar| bar.network });
     let bars = StoredValue::new(explanation.bars.clone());
     view! {
         <section class="because" aria-labelledby="why-title">
             <h3 id="why-title">"Why"</h3>
-            {reasons}
             {nothing}
+            <ol class="reasons">{reasons}</ol>
             {(!explanation.bars.is_empty()).then(|| view! {
                 <details class="why-bars">
                     <summary>"What each column adds"</summary>
                     {stage(
                         "Forest: splits that it is set apart sooner",
-                        forest.words(|x| format!("{x:.1} splits"), "Expected", "this record"),
+                        forest.words(|x| format!("{x:.2} splits"), "Expected", "this record"),
                         &explanation.bars,
                         forest.value,
                     )}
