@@ -99,6 +99,12 @@ export function scoreByProgram(file: string, ...args: string[]): Buffer {
   return readFileSync(out);
 }
 
+/** Made-up records such as a model pack was trained on, as the program writes them. */
+export function madeUp(pack: string, rows: number): Buffer {
+  const program = process.env.ODDFLOW_PROGRAM ?? join(root, "target/debug/oddflow");
+  return execFileSync(program, ["generate", "--like", pack, "--rows", String(rows)], { maxBuffer: 1 << 30, stdio: "pipe" });
+}
+
 /** A file on disk with this content. */
 export function onDisk(name: string, content: string | Buffer): string {
   const path = join(mkdtempSync(join(tmpdir(), "oddflow-")), name);
