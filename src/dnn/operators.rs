@@ -113,7 +113,10 @@ impl Wiring {
             "LeakyRelu" => self.expanded(name, &LeakyRelu(number("alpha", 0.01)?), &[x()?])?,
             "Selu" => self.expanded(name, &Selu(number("alpha", 1.67326)?, number("gamma", 1.0507)?), &[x()?])?,
             "Softplus" => self.expanded(name, &Softplus, &[x()?])?,
-            "MatMul" => self.expanded(name, &MatMulInference::default(), &inputs)?,
+            "MatMul" => {
+                self.check_product(&inputs, false, false)?;
+                self.expanded(name, &MatMulInference::default(), &inputs)?
+            }
             "Flatten" => self.expanded(name, &Flatten::new(node.get_attr_opt("axis")?.unwrap_or(1)), &[x()?])?,
             "Identity" => x()?,
             "Dropout" => {
@@ -208,9 +211,10 @@ impl Wiring {
     }
 
     fn gemm(&mut self, name: &str, node: &NodeProto, inputs: &[OutletId]) -> TractResult<OutletId> {
-        ensure!(inputs.len() >= 2, "no weights");
         let is_set = |name: &str| Ok::<bool, TractError>(node.get_attr_opt::<i64>(name)?.unwrap_or(0) != 0);
-        let axes = AxesMapping::for_numpy_matmul(2, is_set("transA")?, is_set("transB")?, false)?;
+        let (turns_a, turns_b) = (is_set("transA")?, is_set("transB")?);
+        self.check_product(inputs, turns_a, turns_b)?;
+        let axes = AxesMapping::for_numpy_matmul(2, turns_a, turns_b, false)?;
         let product = EinSum::new(axes, self.model.outlet_fact(inputs[0])?.datum_type);
         let mut sum = self.model.wire_node(format!("{name}.product"), product, &inputs[..2])?[0];
         let factors = (node.get_attr_opt("alpha")?.unwrap_or(1.0_f32), node.get_attr_opt("beta")?.unwrap_or(1.0_f32));
@@ -222,6 +226,16 @@ impl Wiring {
             sum = self.folded(name, math::add, &[sum, bias])?;
         }
         Ok(sum)
+    }
+
+    /// Whether the first two inputs are matrices that can be multiplied: tract itself does not look again.
+    fn check_product(&self, inputs: &[OutletId], turns_a: bool, turns_b: bool) -> TractResult<()> {
+        let [a, b, ..] = inputs else { bail!("no weights") };
+        let sizes = |value: OutletId| self.model.outlet_fact(value).map(|fact| fact.shape.to_tvec());
+        let (a, b) = (sizes(*a)?, sizes(*b)?);
+        ensure!(a.len() == 2 && b.len() == 2, "only matrices can be multiplied");
+        ensure!(a[usize::from(!turns_a)] == b[usize::from(turns_b)], "matrices that do not fit each other");
+        Ok(())
     }
 
     fn scaled(&mut self, name: &str, x: OutletId, factor: f32) -> TractResult<OutletId> {
