@@ -31,6 +31,8 @@ export const test = base.extend<Fixtures>({
       });
       context.on("weberror", (error) => complaints.push(`uncaught: ${error.error()}`));
       await context.addInitScript(() => {
+        // Nobody is there to answer the browser's dialog: files are downloads, unless a test answers in a person's place.
+        Object.assign(window, { showSaveFilePicker: undefined });
         document.addEventListener("securitypolicyviolation", (event) => {
           console.error(`policy: ${event.effectiveDirective} forbids ${event.blockedURI}`);
         });

@@ -99,12 +99,15 @@ export function scoreByProgram(file: string, ...args: string[]): Buffer {
   return readFileSync(out);
 }
 
-/** A file of made-up records such as a pack was trained on, by the program. */
-export function likePack(pack: string, rows: number): string {
-  const out = join(mkdtempSync(join(tmpdir(), "oddflow-")), `${pack}-${rows}.csv`);
+/** Made-up records such as a model pack was trained on, as the program writes them. */
+export function madeUp(pack: string, rows: number): Buffer {
   const program = process.env.ODDFLOW_PROGRAM ?? join(root, "target/debug/oddflow");
-  writeFileSync(out, execFileSync(program, ["generate", "--like", pack, "--rows", String(rows)], { maxBuffer: 1 << 28 }));
-  return out;
+  return execFileSync(program, ["generate", "--like", pack, "--rows", String(rows)], { maxBuffer: 1 << 30, stdio: "pipe" });
+}
+
+/** The same in a file. */
+export function likePack(pack: string, rows: number): string {
+  return onDisk(`${pack}-${rows}.csv`, madeUp(pack, rows));
 }
 
 /** A file on disk with this content. */

@@ -1,4 +1,5 @@
-//! The deep network: ONNX models, checked and run by tract. The only file that knows tract and ONNX.
+//! The deep network: ONNX models, checked and run by tract. With its operators (`dnn/operators.rs`) the only file that knows tract
+//! and ONNX.
 //!
 //! A model takes rows of features, `f32 [batch, n_inputs]`, and gives each row a probability of being an anomaly, and, as a
 //! second output if it has an autoencoder, the row's reconstruction error. A model is an attacker's file: nothing but the
@@ -6,6 +7,8 @@
 //!
 //! tract's kernels round differently on different machines. A plain chain of layers is therefore run by `dense.rs`, after
 //! tract has confirmed on probe rows that it computes the same; every other graph is run by tract itself.
+
+mod operators;
 
 use crate::dense::{Activation, Dense, Layer, mean_absolute_difference};
 use crate::error::{Error, Result};
@@ -338,19 +341,7 @@ fn shape_text(shape: &[Option<i64>]) -> String {
 /// Type-checks and optimises the model for batches of [`BATCH`] rows.
 fn plan(model: &ModelProto, n_inputs: usize) -> Result<Arc<TypedRunnableModel>> {
     let refused = |e: TractError| Error::new(format!("The network cannot be run: {}", one_line(&e)));
-    let mut parsed = tract_onnx::onnx()
-        .with_ignore_output_shapes(true)
-        .parse(model, None)
-        .map_err(refused)?
-        .model
-        .with_input_fact(0, f32::fact([BATCH, n_inputs]).into())
-        .map_err(refused)?;
-    // tract_onnx marks initializers listed as inputs as sources, too; only the row input may be left.
-    if parsed.inputs.len() != 1 {
-        return Err(Error::new("The network lists its weights as inputs").advice("Export it with fixed weights"));
-    }
-    parsed.analyse(false).map_err(refused)?;
-    let typed = parsed.into_typed().map_err(refused)?;
+    let typed = operators::wire(model, [BATCH, n_inputs]).map_err(refused)?;
     for fact in typed.nodes().iter().flat_map(|node| &node.outputs).map(|outlet| &outlet.fact) {
         let volume = fact.shape.as_concrete().and_then(|shape| shape.iter().try_fold(1usize, |v, &n| v.checked_mul(n)));
         if volume.is_none_or(|volume| volume > MAX_VOLUME) {

@@ -191,7 +191,8 @@ pub enum ReportFormat {
 /// What the page asks of the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Request {
-    /// Makes a model pack known. Bulk: the bytes of its manifest, forest and network, in this order.
+    /// Makes a model pack known, which may come after a file was opened. Bulk: the bytes of its manifest, forest and network,
+    /// in this order. → [`Reply::PackAdded`]
     AddPack { name: String },
     /// Reads a file. A `File` or `Blob` travels beside this message. → [`Reply::Opened`]
     Open { name: String },
@@ -220,10 +221,19 @@ pub enum Request {
     Rows { rows: Vec<u32>, reasons_from: f32 },
     /// Scores one record, given as one text for each column of the table. → [`Reply::Checked`]
     Check { cells: Vec<String> },
-    /// Writes the annotated file: all records, flagged and judged as the lens has it. → [`Reply::Exported`]
+    /// Writes the annotated file: all records, flagged and judged as the lens has it. The file that the person chose to write
+    /// to, if there is one, travels beside this message. → [`Reply::Exported`]
     Export { lens: Lens },
     /// Ends a job at its next step. The cancelled job answers [`Reply::Cancelled`]; this message has no answer of its own.
     Cancel { job: JobId },
+}
+
+impl Request {
+    /// Whether it is about some records only, needs one step, and changes nothing: it need not wait for a job that takes long.
+    #[must_use]
+    pub fn is_brief(&self) -> bool {
+        matches!(self, Self::Rows { .. } | Self::Explain { .. } | Self::RuleLike { .. } | Self::Check { .. })
+    }
 }
 
 /// How far a job is. `total` is 0 where it is not known.
@@ -270,6 +280,15 @@ pub struct Opened {
     pub bad: Vec<BadRecord>,
     /// The packs that could be used on this file, the best first, with the reason if one cannot be used.
     pub packs: Vec<PackOffer>,
+}
+
+/// What the annotated copy of a file is called.
+#[must_use]
+pub fn annotated_name(name: &str, delimiter: char) -> String {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    // Opened as CSV, text with commas in a TAB-separated file would be cut anew, and may then begin a formula.
+    let extension = if delimiter == '\t' { "tsv" } else { "csv" };
+    format!("{stem}.oddflow.{extension}")
 }
 
 /// How a file is written.
@@ -462,8 +481,10 @@ pub enum Reply {
     Ready {
         build: String,
     },
+    /// `offers` are all packs, as [`Opened::packs`] has them; empty while no file is open.
     PackAdded {
         name: String,
+        offers: Vec<PackOffer>,
     },
     Progress(Progress),
     Opened(Box<Opened>),
@@ -484,7 +505,7 @@ pub enum Reply {
     },
     Limited,
     Checked(Box<Checked>),
-    /// A `Blob` travels beside this message.
+    /// A `Blob` travels beside this message, unless the person chose a file to write to.
     Exported {
         name: String,
     },

@@ -26,6 +26,12 @@ pub trait Spool: Store {
     /// If there is no room left.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
 
+    /// Whether nothing should be appended for now, since what was has not got where it belongs. The program steps the job again
+    /// when that has changed.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// For the program that made the spool to have its own type back.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }

@@ -1,8 +1,8 @@
 //! The browser's side of things: a typed port over `postMessage`, and Blobs as [`Store`]s.
 //!
-//! A message between the page and its worker is an array `[job, message, bulk, blob]`: the job's number, a serde value, an
-//! array of typed arrays that are transferred, and a Blob or `undefined`, which is cloned by reference. Nothing else of the
-//! library knows JavaScript.
+//! A message between the page and its worker is an array `[job, message, bulk, beside]`: the job's number, a request as a value or
+//! a reply as bytes, an array of typed arrays that are transferred, and a Blob, a file to write to or `undefined`, which are
+//! cloned by reference. Nothing else of the library knows JavaScript.
 //!
 //! The page gives its worker hands: further workers, each joined to it by a port of a message channel, whose messages are
 //! arrays `[bytes, bulk, blob]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
@@ -13,16 +13,18 @@ use crate::error::{Error, Result};
 use crate::protocol::{Bulk, JobId, Reply, Request};
 use crate::store::{Spool, Store, out_of_range};
 use gloo::events::EventListener;
-use js_sys::{Array, Float32Array, Object, Uint8Array, Uint32Array};
+use gloo::timers::callback::Timeout;
+use js_sys::futures::{JsFuture, spawn_local};
+use js_sys::{Array, Float32Array, Function, Object, Promise, Reflect, Uint8Array, Uint32Array};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileReaderSync, MessageChannel, MessageEvent, MessagePort, Worker,
+    Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileReaderSync, FileSystemFileHandle, FileSystemWritableFileStream,
+    MessageChannel, MessageEvent, MessagePort, Worker,
 };
 
 /// A message as it arrived.
@@ -30,8 +32,10 @@ use web_sys::{
 pub struct Incoming<T> {
     pub job: JobId,
     pub message: T,
-    pub bulk: Vec<Bulk>,
+    pub bulk: Arrived,
     pub blob: Option<Blob>,
+    /// A file to write to.
+    pub file: Option<FileSystemFileHandle>,
 }
 
 /// Typed arrays of the bulk, and the memory below them, which is what is transferred.
@@ -62,23 +66,100 @@ fn unpack_bulk(buffers: &Array) -> Option<Vec<Bulk>> {
     bulk.collect()
 }
 
-fn pack<T: Serialize>(job: JobId, message: &T, bulk: &[Bulk], blob: Option<&Blob>) -> (Array, Array) {
+/// Numbers that are copied into our memory at a time.
+const SLICE: usize = 1 << 19;
+
+/// The same, with turns for others between slices.
+macro_rules! in_slices {
+    ($buffer:expr, $zero:expr) => {{
+        let mut all = vec![$zero; $buffer.length() as usize];
+        for (at, slice) in all.chunks_mut(SLICE).enumerate() {
+            if at > 0 {
+                turn().await;
+            }
+            let start = (at * SLICE) as u32;
+            $buffer.subarray(start, start + slice.len() as u32).copy_to(slice);
+        }
+        all
+    }};
+}
+
+/// Gives way to whatever else there is to do.
+async fn turn() {
+    let soon = Promise::new(&mut |resolve, _| {
+        Timeout::new(0, move || drop(resolve.call0(&JsValue::UNDEFINED))).forget();
+    });
+    let _ = JsFuture::from(soon).await;
+}
+
+/// Bulk as it arrived, not in our memory yet.
+#[derive(Clone, Debug)]
+pub struct Arrived(Array);
+
+impl Arrived {
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Array::new())
+    }
+
+    /// All of it; `None` if it is none of this protocol.
+    #[must_use]
+    pub fn take(&self) -> Option<Vec<Bulk>> {
+        unpack_bulk(&self.0)
+    }
+
+    /// The same, never busy for long: for the page, which must answer the person meanwhile.
+    pub async fn take_slowly(&self) -> Option<Vec<Bulk>> {
+        let mut bulk = Vec::new();
+        for buffer in self.0.iter() {
+            bulk.push(if let Some(x) = buffer.dyn_ref::<Float32Array>() {
+                Bulk::F32(in_slices!(x, 0.0))
+            } else if let Some(x) = buffer.dyn_ref::<Uint32Array>() {
+                Bulk::U32(in_slices!(x, 0))
+            } else {
+                Bulk::U8(in_slices!(buffer.dyn_ref::<Uint8Array>()?, 0))
+            });
+            turn().await;
+        }
+        Some(bulk)
+    }
+}
+
+/// A request is a few values, which the browser's tools can show: it travels as these.
+fn request_value(request: &Request) -> JsValue {
     // Numbers beyond 2^53 (seeds) must survive.
     let serializer = serde_wasm_bindgen::Serializer::new().serialize_large_number_types_as_bigints(true);
-    let message = message.serialize(&serializer).expect("every message of the protocol is a plain value");
+    request.serialize(&serializer).expect("every request is a plain value")
+}
+
+fn request_of(value: JsValue) -> Option<Request> {
+    serde_wasm_bindgen::from_value(value).ok()
+}
+
+/// A reply may be thousands of values, and would take the page's thread long to make one by one: it travels as bytes.
+fn reply_value(reply: &Reply) -> JsValue {
+    let bytes = postcard::to_stdvec(reply).expect("every reply is a plain value");
+    Uint8Array::from(bytes.as_slice()).into()
+}
+
+fn reply_of(value: JsValue) -> Option<Reply> {
+    postcard::from_bytes(&value.dyn_ref::<Uint8Array>()?.to_vec()).ok()
+}
+
+fn pack(job: JobId, message: &JsValue, bulk: &[Bulk], beside: Option<&JsValue>) -> (Array, Array) {
     let (buffers, transfer) = pack_bulk(bulk);
-    let blob = blob.map_or(JsValue::UNDEFINED, |blob| blob.clone().into());
-    (Array::of4(&job.into(), &message, &buffers, &blob), transfer)
+    (Array::of4(&job.into(), message, &buffers, beside.unwrap_or(&JsValue::UNDEFINED)), transfer)
 }
 
 /// `None` if it is not a message of this protocol, as when page and worker are of different builds.
-fn unpack<T: DeserializeOwned>(data: &JsValue) -> Option<Incoming<T>> {
+fn unpack<T>(data: &JsValue, message_of: impl FnOnce(JsValue) -> Option<T>) -> Option<Incoming<T>> {
     let parts: &Array = data.dyn_ref()?;
     Some(Incoming {
         job: parts.get(0).as_f64()? as JobId,
-        message: serde_wasm_bindgen::from_value(parts.get(1)).ok()?,
-        bulk: unpack_bulk(parts.get(2).dyn_ref()?)?,
+        message: message_of(parts.get(1))?,
+        bulk: Arrived(parts.get(2).dyn_into().ok()?),
         blob: parts.get(3).dyn_into().ok(),
+        file: parts.get(3).dyn_into().ok(),
     })
 }
 
@@ -110,7 +191,7 @@ impl WorkerPort {
         let unreadable = on_crash.clone();
         let on_message = EventListener::new(&worker, "message", move |event| {
             let data = event.unchecked_ref::<MessageEvent>().data();
-            match unpack(&data) {
+            match unpack(&data, reply_of) {
                 Some(reply) => on_reply(reply),
                 None => unreadable("The worker is of another build than the page".into()),
             }
@@ -147,8 +228,9 @@ impl WorkerPort {
         }
     }
 
-    pub fn send(&self, job: JobId, request: &Request, bulk: &[Bulk], blob: Option<&Blob>) {
-        let (message, transfer) = pack(job, request, bulk, blob);
+    /// Beside the request may go a Blob, or a file to write to.
+    pub fn send(&self, job: JobId, request: &Request, bulk: &[Bulk], beside: Option<&JsValue>) {
+        let (message, transfer) = pack(job, &request_value(request), bulk, beside);
         self.worker.post_message_with_transfer(&message, &transfer).expect("every part of a message can be cloned");
     }
 }
@@ -184,7 +266,7 @@ impl PagePort {
     pub fn listen(&self, mut on_word: impl FnMut(Word) + 'static) {
         EventListener::new(&self.0, "message", move |event| {
             let data = event.unchecked_ref::<MessageEvent>().data();
-            if let Some(request) = unpack(&data) {
+            if let Some(request) = unpack(&data, request_of) {
                 return on_word(Word::Request(Box::new(request)));
             }
             let Some(parts) = data.dyn_ref::<Array>() else { return };
@@ -203,7 +285,7 @@ impl PagePort {
     }
 
     pub fn send(&self, job: JobId, reply: &Reply, bulk: &[Bulk], blob: Option<&Blob>) {
-        let (message, transfer) = pack(job, reply, bulk, blob);
+        let (message, transfer) = pack(job, &reply_value(reply), bulk, blob.map(|blob| &**blob as &JsValue));
         self.0.post_message_with_transfer(&message, &transfer).expect("every part of a message can be cloned");
     }
 }
@@ -406,6 +488,200 @@ impl Spool for BlobStore {
             self.flush();
         }
         Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// Where the person wants a file to be written.
+pub enum Place {
+    /// Where the browser puts downloads; it has no dialog of its own to offer.
+    Downloads,
+    File(FileSystemFileHandle),
+    /// They have thought better of it.
+    Nowhere,
+}
+
+/// Asks the person where to save a file of this name, which browsers allow shortly after a click only.
+///
+/// # Errors
+/// If the browser does not let them write there.
+pub async fn ask_where(name: &str) -> Result<Place> {
+    let global = js_sys::global();
+    let Some(picker) =
+        Reflect::get(&global, &"showSaveFilePicker".into()).ok().and_then(|x| x.dyn_into::<Function>().ok())
+    else {
+        return Ok(Place::Downloads);
+    };
+    let options = Object::new();
+    Reflect::set(&options, &"suggestedName".into(), &name.into()).expect("a new object takes every property");
+    let chosen = match picker.call1(&global, &options).map(JsCast::unchecked_into::<Promise>) {
+        Ok(promise) => JsFuture::from(promise).await,
+        Err(error) => Err(error),
+    };
+    match chosen {
+        Ok(file) => Ok(Place::File(file.unchecked_into())),
+        Err(error) => match error.unchecked_ref::<js_sys::Error>().name().as_string().unwrap_or_default().as_str() {
+            "AbortError" => Ok(Place::Nowhere),
+            // In a frame of another site's page there is no such dialog.
+            "SecurityError" => Ok(Place::Downloads),
+            _ => Err(unwritable(&error)),
+        },
+    }
+}
+
+/// Why a file that the person chose cannot be written, in plain words.
+fn unwritable(error: &JsValue) -> Error {
+    let error: &js_sys::Error = error.unchecked_ref();
+    let text = |text: js_sys::JsString| text.as_string().unwrap_or_default();
+    match text(error.name()).as_str() {
+        "QuotaExceededError" => {
+            Error::new("There is no room left for the annotated file").advice("Make room, or choose another place")
+        }
+        "NotAllowedError" | "SecurityError" => {
+            Error::new("The browser was not allowed to write the annotated file there")
+                .advice("Choose another place, and allow it to save there")
+        }
+        "NoModificationAllowedError" | "InvalidStateError" => {
+            Error::new("The annotated file cannot be written while another program uses it")
+                .advice("Close it there first")
+        }
+        name => Error::new(format!("The annotated file could not be written ({name}: {})", text(error.message())))
+            .advice("Choose another place"),
+    }
+}
+
+/// A file that the person chose, written as the bytes come. Browsers put it in place when it is finished, and only then; one that
+/// is dropped before that leaves nothing.
+pub struct FileSink {
+    file: FileSystemFileHandle,
+    sinking: Rc<RefCell<Sinking>>,
+    on_room: Rc<dyn Fn()>,
+    size: u64,
+}
+
+#[derive(Default)]
+struct Sinking {
+    /// Once the browser has opened it.
+    stream: Option<FileSystemWritableFileStream>,
+    failure: Option<Error>,
+    /// Bytes on their way.
+    pending: usize,
+    is_over: bool,
+}
+
+/// Bytes that may be on their way to a file; its disk may be slower than we are.
+const MOST_PENDING: usize = 32 << 20;
+
+impl FileSink {
+    /// `on_room` is called whenever more can be appended than before, or has failed.
+    pub fn new(file: FileSystemFileHandle, on_room: Rc<dyn Fn()>) -> Self {
+        let sink = Self { file, sinking: Rc::default(), on_room, size: 0 };
+        let (file, sinking, on_room) = (sink.file.clone(), sink.sinking.clone(), sink.on_room.clone());
+        spawn_local(async move {
+            match JsFuture::from(file.create_writable()).await {
+                Ok(stream) if sinking.borrow().is_over => discard(stream.unchecked_into(), file).await,
+                Ok(stream) => sinking.borrow_mut().stream = Some(stream.unchecked_into()),
+                Err(error) => sinking.borrow_mut().failure = Some(unwritable(&error)),
+            }
+            on_room();
+        });
+        sink
+    }
+
+    /// Waits until all of it is in its place.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub async fn finish(self) -> Result<()> {
+        let stream = {
+            let mut sinking = self.sinking.borrow_mut();
+            if let Some(failure) = sinking.failure.clone() {
+                return Err(failure);
+            }
+            sinking.is_over = true;
+            sinking.stream.take()
+        };
+        let Some(stream) = stream else { return Ok(()) };
+        // Closing waits for what is on its way, and fails if some of it has.
+        match JsFuture::from(stream.close()).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let failure = self.sinking.borrow_mut().failure.take();
+                discard(stream, self.file.clone()).await;
+                Err(failure.unwrap_or_else(|| unwritable(&error)))
+            }
+        }
+    }
+}
+
+/// Gives up what was written, and takes away the empty file that choosing it has made.
+async fn discard(stream: FileSystemWritableFileStream, file: FileSystemFileHandle) {
+    let _ = JsFuture::from(stream.abort()).await;
+    let is_empty = JsFuture::from(file.get_file()).await.is_ok_and(|file| file.unchecked_ref::<Blob>().size() == 0.0);
+    let remove = Reflect::get(&file, &"remove".into()).ok().and_then(|remove| remove.dyn_into::<Function>().ok());
+    if let (true, Some(remove)) = (is_empty, remove)
+        && let Ok(removed) = remove.call0(&file)
+    {
+        let _ = JsFuture::from(removed.unchecked_into::<Promise>()).await;
+    }
+}
+
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        let mut sinking = self.sinking.borrow_mut();
+        sinking.is_over = true;
+        if let Some(stream) = sinking.stream.take() {
+            spawn_local(discard(stream, self.file.clone()));
+        }
+    }
+}
+
+impl Store for FileSink {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What is on its way cannot be read.
+    fn read(&self, _: u64, _: usize, _: &mut Vec<u8>) -> Result<()> {
+        Err(out_of_range())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Spool for FileSink {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut sinking = self.sinking.borrow_mut();
+        if let Some(failure) = &sinking.failure {
+            return Err(failure.clone());
+        }
+        let stream = sinking.stream.as_ref().expect("nothing is appended to what is full");
+        let written = stream.write_with_js_u8_array(&bytes.into()).map_err(|error| unwritable(&error))?;
+        let n = bytes.len();
+        self.size += n as u64;
+        sinking.pending += n;
+        let (sinking, on_room) = (self.sinking.clone(), self.on_room.clone());
+        spawn_local(async move {
+            let written = JsFuture::from(written).await;
+            let mut sinking = sinking.borrow_mut();
+            sinking.pending -= n;
+            if let Err(error) = written {
+                sinking.failure.get_or_insert_with(|| unwritable(&error));
+            }
+            drop(sinking);
+            on_room();
+        });
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        let sinking = self.sinking.borrow();
+        sinking.failure.is_none() && (sinking.stream.is_none() || sinking.pending > MOST_PENDING)
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

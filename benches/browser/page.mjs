@@ -12,8 +12,8 @@ import { drive } from "./chromium.mjs";
 
 const HOUR = 3_600_000;
 
-await drive(async (browser, { url, file, workers, pack, out }) => {
-  const page = await browser.newPage();
+await drive(async (page, { url, file, workers, pack, out }) => {
+  const browser = page.context().browser();
   if (pack) {
     await page.route(/\/models\/nsl-kdd\//, (route) =>
       route.fulfill({ path: join(pack, new URL(route.request().url()).pathname.split("/").pop()) }),

@@ -1,6 +1,6 @@
 // The page as it starts: under a sub-path, alone on the network, guarded by its policy, readable by everyone.
 import { expect, test } from "../fixtures.ts";
-import { faults } from "../journeys.ts";
+import { faults, give, headline, madeUp, text } from "../journeys.ts";
 
 test("the page starts under a sub-path and says what it is", async ({ page }) => {
   await page.goto("./");
@@ -14,6 +14,21 @@ test("the worker starts, and answers with the page's own build", async ({ page, 
   await expect.poll(() => requests.filter((url) => url.includes("/worker_bg.wasm?build=")).length).toBeGreaterThan(0);
   const loaded = new Set(page.workers().map((worker) => new URL(worker.url()).pathname));
   expect([...loaded]).toEqual(["/some/sub-path/worker_loader.js"]);
+});
+
+test("a file is read before the model packs have come, and judged by them all the same", async ({ page }) => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await page.route(/\/models\//, (route) => released.then(() => route.continue()));
+  await page.goto("./");
+  await give(page, text("flows.csv", madeUp("nsl-kdd", 2000)));
+  const brief = page.getByRole("list", { name: "File in brief" });
+  await expect(brief).toContainText("2,000");
+  await expect(page.getByRole("progressbar")).toBeVisible();
+  await expect(headline(page)).toHaveCount(0);
+  release();
+  await expect(headline(page)).toBeVisible();
+  await expect(page.getByText(/model pack nsl-kdd/).first()).toBeVisible();
 });
 
 test("nothing is asked of any other host", async ({ page, requests, baseURL }) => {

@@ -4,14 +4,15 @@
 
 use gloo::events::EventListener;
 use js_sys::Date;
-use oddflow::engine::{Engine, Hand, Job, Step};
-use oddflow::protocol::{Bulk, JobId, Reply, Request};
-use oddflow::store::{Spool, Store};
-use oddflow::web::{BlobStore, Hands, Incoming, PagePort, Word, serve};
+use js_sys::futures::spawn_local;
+use oddflow::engine::{Engine, Hand, Job, Outcome, Step};
+use oddflow::protocol::{JobId, Reply, Request};
+use oddflow::store::Store;
+use oddflow::web::{BlobStore, FileSink, Hands, Incoming, PagePort, Word, serve};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use web_sys::{Blob, MessageChannel, MessagePort};
+use web_sys::{MessageChannel, MessagePort};
 
 /// The page and its worker must come from one build: their messages have no version of their own.
 const BUILD: &str = match option_env!("ODDFLOW_BUILD") {
@@ -31,6 +32,8 @@ struct Shell {
     last_progress: f64,
     /// Whether a turn is on its way.
     is_due: bool,
+    /// Has it take a turn.
+    wake: Rc<dyn Fn()>,
 }
 
 impl Shell {
@@ -47,14 +50,33 @@ impl Shell {
         }
     }
 
-    /// Does one step; `false` if there is nothing to do before another message comes.
+    /// Does one step; `false` if there is nothing to do before another message comes. A word about one record goes before
+    /// the next step of a long job, which it does not disturb.
     fn step(&mut self) -> bool {
+        let brief = self.waiting.iter().position(|waiting| waiting.message.is_brief());
+        if let Some(Incoming { job, message, bulk, .. }) = brief.and_then(|at| self.waiting.remove(at)) {
+            let mut brief = self.engine.start(message, bulk.take().unwrap_or_default(), None);
+            match self.engine.step(&mut brief) {
+                Ok(Step::Done(outcome)) => self.answer(job, outcome),
+                Ok(_) => unreachable!("a brief job is one step"),
+                Err(error) => self.answer(job, Reply::Failed(error).into()),
+            }
+            return true;
+        }
         let (id, mut job) = match self.running.take() {
             Some(running) => running,
             None => {
-                let Some(Incoming { job, message, bulk, blob }) = self.waiting.pop_front() else { return false };
-                let file = blob.map(|blob| Box::new(BlobStore::new(blob)) as Box<dyn Store>);
-                (job, self.engine.start(message, bulk, file))
+                let Some(Incoming { job, message, bulk, blob, file }) = self.waiting.pop_front() else { return false };
+                let begun = match (message, file) {
+                    (Request::Export { lens }, Some(file)) => {
+                        self.engine.export_to(lens, Box::new(FileSink::new(file, self.wake.clone())))
+                    }
+                    (message, _) => {
+                        let file = blob.map(|blob| Box::new(BlobStore::new(blob)) as Box<dyn Store>);
+                        self.engine.start(message, bulk.take().unwrap_or_default(), file)
+                    }
+                };
+                (job, begun)
             }
         };
         let stepped = self.engine.step(&mut job);
@@ -68,16 +90,27 @@ impl Shell {
                 }
                 self.running = Some((id, job));
             }
-            Ok(Step::Done(outcome)) => self.answer(id, &outcome.reply, &outcome.bulk, outcome.written),
-            Err(error) => self.answer(id, &Reply::Failed(error), &[], None),
+            Ok(Step::Done(outcome)) => self.answer(id, outcome),
+            Err(error) => self.answer(id, Reply::Failed(error).into()),
         }
         !must_wait
     }
 
-    fn answer(&self, job: JobId, reply: &Reply, bulk: &[Bulk], written: Option<Box<dyn Spool>>) {
-        let blob: Option<Blob> =
-            written.map(|spool| spool.into_any().downcast::<BlobStore>().expect("our own spool").to_blob("text/csv"));
-        self.port.send(job, reply, bulk, blob.as_ref());
+    fn answer(&self, job: JobId, outcome: Outcome) {
+        let Outcome { reply, bulk, written } = outcome;
+        let blob = match written.map(|spool| spool.into_any().downcast::<FileSink>()) {
+            None => None,
+            Some(Ok(sink)) => {
+                let port = self.port.clone();
+                spawn_local(async move {
+                    let reply = sink.finish().await.map_or_else(Reply::Failed, |()| reply);
+                    port.send(job, &reply, &bulk, None);
+                });
+                return;
+            }
+            Some(Err(spool)) => Some(spool.downcast::<BlobStore>().expect("our own spool").to_blob("text/csv")),
+        };
+        self.port.send(job, &reply, &bulk, blob.as_ref());
     }
 }
 
@@ -94,6 +127,8 @@ impl Turns {
         let channel = MessageChannel::new().expect("workers have message channels");
         let (again, turn) = (channel.port1(), channel.port2());
         let turns = Self { again, shell: Rc::new(RefCell::new(shell)) };
+        let own = turns.clone();
+        turns.shell.borrow_mut().wake = Rc::new(move || own.next());
         let own = turns.clone();
         EventListener::new(&turn, "message", move |_| {
             let mut shell = own.shell.borrow_mut();
@@ -136,6 +171,7 @@ fn main() {
         running: None,
         last_progress: 0.0,
         is_due: false,
+        wake: Rc::new(|| {}),
     });
     port.listen(move |word| match word {
         Word::Request(request) => {

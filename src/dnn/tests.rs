@@ -148,3 +148,143 @@ fn rows_and_places_must_fit() {
     check(5, 3);
     assert!(network.probability(Array2::zeros((0, 5)).view(), &mut []).is_ok());
 }
+
+/// What tract makes of a model that it reads by itself.
+fn by_tracts_own_reader(model: &ModelProto, x: &Tensor) -> TractResult<Vec<f32>> {
+    let parsed = tract_onnx::onnx().with_ignore_output_shapes(true).parse(model, None)?.model;
+    let mut parsed = parsed.with_input_fact(0, f32::fact(x.shape()).into())?;
+    parsed.analyse(false)?;
+    outputs(parsed.into_typed()?, x)
+}
+
+fn outputs(model: TypedModel, x: &Tensor) -> TractResult<Vec<f32>> {
+    let outputs = model.into_optimized()?.into_runnable()?.run(tvec!(x.clone().into()))?;
+    Ok(outputs[0].to_plain_array_view::<f32>()?.iter().copied().collect())
+}
+
+#[test]
+fn every_operator_means_what_tracts_own_reader_takes_it_for() {
+    let float = |name: &str, f: f32| AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::Float as i32,
+        f,
+        ..AttributeProto::default()
+    };
+    let int = |name: &str, i: i64| AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::Int as i32,
+        i,
+        ..AttributeProto::default()
+    };
+    let ints = |name: &str, ints: &[i64]| AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::Ints as i32,
+        ints: ints.to_vec(),
+        ..AttributeProto::default()
+    };
+    let held = |x: f32| AttributeProto {
+        name: "value".into(),
+        r#type: AttributeType::Tensor as i32,
+        t: Some(tensor("", &[1, 3], &[x, 2.0 * x, -x])),
+        ..AttributeProto::default()
+    };
+    type Case<'a> = (i64, &'a str, &'a [&'a str], Vec<AttributeProto>);
+    // In every case `x` has two rows of three numbers.
+    let cases: Vec<Case<'_>> = vec![
+        (13, "Abs", &["x"], vec![]),
+        (13, "Exp", &["x"], vec![]),
+        (13, "Neg", &["x"], vec![]),
+        (13, "Sigmoid", &["x"], vec![]),
+        (13, "Tanh", &["x"], vec![]),
+        (13, "Log", &["positive"], vec![]),
+        (13, "Sqrt", &["positive"], vec![]),
+        (13, "Add", &["x", "row"], vec![]),
+        (13, "Sub", &["row", "x"], vec![]),
+        (13, "Mul", &["x", "one"], vec![]),
+        (13, "Div", &["x", "row"], vec![]),
+        (13, "Max", &["x", "row", "one"], vec![]),
+        (13, "Min", &["row", "x"], vec![]),
+        (13, "Pow", &["positive", "one"], vec![]),
+        (13, "Relu", &["x"], vec![]),
+        (13, "Elu", &["x"], vec![float("alpha", 0.7)]),
+        (13, "Elu", &["x"], vec![]),
+        (13, "HardSigmoid", &["x"], vec![]),
+        (13, "HardSigmoid", &["x"], vec![float("alpha", 0.3), float("beta", 0.4)]),
+        (13, "LeakyRelu", &["x"], vec![]),
+        (13, "Selu", &["x"], vec![]),
+        (13, "Softplus", &["x"], vec![]),
+        (13, "PRelu", &["x", "row"], vec![]),
+        (13, "PRelu", &["x", "one"], vec![]),
+        (13, "MatMul", &["x", "matrix"], vec![]),
+        (13, "Gemm", &["x", "matrix", "two"], vec![]),
+        (13, "Gemm", &["x", "turned", "two"], vec![int("transB", 1), float("alpha", 0.5), float("beta", 2.0)]),
+        (13, "Gemm", &["x", "matrix"], vec![]),
+        (13, "Flatten", &["x"], vec![]),
+        (13, "Identity", &["x"], vec![]),
+        (13, "Dropout", &["x"], vec![]),
+        (13, "Dropout", &["x", "ratio"], vec![]),
+        (13, "Cast", &["x"], vec![int("to", DataType::Float as i64)]),
+        (13, "Clip", &["x", "ratio", "most"], vec![]),
+        (13, "Clip", &["x", "", "most"], vec![]),
+        (13, "Clip", &["x", "ratio"], vec![]),
+        (9, "Clip", &["x"], vec![float("min", -0.5), float("max", 0.5)]),
+        (13, "BatchNormalization", &["x", "row", "row", "three", "variance"], vec![float("epsilon", 0.01)]),
+        (13, "ReduceMean", &["x"], vec![ints("axes", &[1]), int("keepdims", 1)]),
+        (13, "ReduceMean", &["x"], vec![ints("axes", &[-1]), int("keepdims", 0)]),
+        (18, "ReduceMean", &["x", "axis"], vec![]),
+        (13, "Slice", &["x", "start", "end", "axis"], vec![]),
+        (13, "Slice", &["x", "last", "far", "axis", "axis"], vec![]),
+        (9, "Slice", &["x"], vec![ints("axes", &[1]), ints("starts", &[0]), ints("ends", &[2])]),
+    ];
+    for operator in OPERATORS.iter().filter(|operator| **operator != "Constant") {
+        assert!(cases.iter().any(|(_, tested, ..)| tested == operator), "{operator}");
+    }
+    let x = Tensor::from_shape(&[2, 3], &[-1.5_f32, 0.25, 3.0, 0.0, -0.125, 1.0]).unwrap();
+    for (opset, operator, inputs, attribute) in cases {
+        let mut graph = GraphProto::default();
+        graph.input.push(value_info("x", 3));
+        let scalar = |name: &str, x: f32| TensorProto { dims: vec![], ..tensor(name, &[1], &[x]) };
+        graph.initializer = vec![
+            tensor("row", &[3], &[0.5, -2.0, 4.0]),
+            tensor("three", &[3], &[0.1, 0.2, -0.3]),
+            tensor("variance", &[3], &[1.0, 0.5, 2.0]),
+            tensor("one", &[1], &[1.5]),
+            tensor("two", &[2], &[1.0, -1.0]),
+            tensor("matrix", &[3, 2], &[1.0, 2.0, -0.5, 0.25, 3.0, -1.0]),
+            tensor("turned", &[2, 3], &[1.0, -0.5, 3.0, 2.0, 0.25, -1.0]),
+            scalar("ratio", -0.1),
+            scalar("most", 0.75),
+            integer("axis", 1),
+            integer("start", 0),
+            integer("end", 2),
+            integer("last", -2),
+            integer("far", i64::MAX),
+        ];
+        // Logarithms and roots want positive numbers.
+        graph.node.push(node("Exp", &["x"], "positive"));
+        let mut constant = node("Constant", &[], "constant");
+        constant.attribute = vec![held(0.25)];
+        graph.node.push(constant);
+        let mut tested = node(operator, inputs, "tested");
+        tested.attribute = attribute;
+        graph.node.push(tested);
+        graph.node.push(node("Mul", &["tested", "tested"], "y"));
+        graph.node.push(node("Sub", &["x", "constant"], "unused"));
+        graph.output.push(ValueInfoProto { name: "y".into(), ..ValueInfoProto::default() });
+        let model = ModelProto {
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: opset }],
+            graph: Some(graph),
+            ..ModelProto::default()
+        };
+        let expected = by_tracts_own_reader(&model, &x).map_err(|error| format!("{operator}: {error:#}")).unwrap();
+        let ours = operators::wire(&model, [2, 3]).and_then(|model| outputs(model, &x));
+        let ours = ours.map_err(|error| format!("{operator}: {error:#}")).unwrap();
+        assert_eq!(ours.len(), expected.len(), "{operator} {inputs:?}");
+        for (ours, expected) in ours.iter().zip(&expected) {
+            assert!(
+                (ours - expected).abs() <= 1e-6 * expected.abs().max(1.0),
+                "{operator} {inputs:?}: {ours} {expected}"
+            );
+        }
+    }
+}

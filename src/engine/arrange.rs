@@ -5,6 +5,7 @@ use super::lens::{Reasons, Sight, look};
 use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
+use crate::evaluate::best_order;
 use crate::protocol::{Bulk, Lens, Progress, Reply, SortKey, Stage};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -170,20 +171,15 @@ impl Work for Arrange {
             State::Filtered => {
                 let run = engine.run()?;
                 let rows = self.rows(engine, &dataset);
-                let of = |scores: &[f32]| {
-                    let mut keyed = Keyed::default();
-                    for &row in &rows {
-                        let score = scores.get(row as usize).copied().unwrap_or(f32::NAN);
-                        keyed.number(row, f64::from(score));
-                    }
-                    keyed.sorted(self.descending)
-                };
+                let of = |scores: &[f32], order: &[u32]| by_score(scores, order, &rows, self.descending);
                 let rows = match self.sort {
                     SortKey::Record if self.descending => rows.into_iter().rev().collect(),
                     SortKey::Record => rows,
-                    SortKey::Score => of(&run.score),
-                    SortKey::ForestScore => of(&run.forest),
-                    SortKey::DnnProbability => of(&run.dnn),
+                    SortKey::Score => of(&run.score, &run.order),
+                    SortKey::ForestScore => of(&run.forest, &best_order(&run.forest)),
+                    // Without a network there is nothing to sort by.
+                    SortKey::DnnProbability if run.dnn.is_empty() => rows,
+                    SortKey::DnnProbability => of(&run.dnn, &best_order(&run.dnn)),
                     SortKey::Column(column) => {
                         if column as usize >= dataset.sample.columns.len() {
                             return Err(Error::new("There is no such column to sort by"));
@@ -208,6 +204,22 @@ impl Work for Arrange {
         let (done, total) = (0, dataset.n_rows() as u64);
         Ok(Step::Working(Progress { stage: Stage::Arranging, done, total, rows: done }))
     }
+}
+
+/// Some of the rows that `order` has by falling score, the unscored last, in this or the other direction. Rows of equal score
+/// stay in the order of the file.
+fn by_score(scores: &[f32], order: &[u32], some: &[u32], descending: bool) -> Vec<u32> {
+    let mut is_wanted = vec![some.len() == order.len(); order.len()];
+    some.iter().for_each(|&row| is_wanted[row as usize] = true);
+    let score = |row: &u32| scores[*row as usize];
+    let (scored, unscored) = order.split_at(order.partition_point(|row| !score(row).is_nan()));
+    let mut rows: Vec<u32> = match descending {
+        true => scored.to_vec(),
+        false => scored.chunk_by(|a, b| score(a) == score(b)).rev().flatten().copied().collect(),
+    };
+    rows.extend(unscored);
+    rows.retain(|&row| is_wanted[row as usize]);
+    rows
 }
 
 fn incomplete() -> Error {
@@ -311,13 +323,12 @@ impl Keyed {
         let mut texts: Vec<(u32, u32)> =
             self.texts.into_iter().map(|(text, row)| (ranks[text as usize], row)).collect();
         if descending {
-            self.numbers.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+            self.numbers.iter_mut().for_each(|(key, _)| *key = !*key);
             texts.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         } else {
-            self.numbers.sort_unstable();
             texts.sort_unstable();
         }
-        let numbers = self.numbers.into_iter().map(|(_, row)| row);
+        let numbers = sort_by_key(self.numbers).into_iter().map(|(_, row)| row);
         let texts = texts.into_iter().map(|(_, row)| row);
         if descending {
             texts.chain(numbers).chain(self.neither).collect()
@@ -327,9 +338,70 @@ impl Keyed {
     }
 }
 
+/// Sorts by the first of each pair; pairs of equal keys stay in their order.
+fn sort_by_key(mut pairs: Vec<(u64, u32)>) -> Vec<(u64, u32)> {
+    const DIGIT: u32 = 11;
+    // Below this, and where a second copy would take too much memory, a comparison sort does as well.
+    if !(1 << 12..1 << 23).contains(&pairs.len()) {
+        pairs.sort_by_key(|&(key, _)| key);
+        return pairs;
+    }
+    let all = pairs.iter().fold(u64::MAX, |all, &(key, _)| all & key);
+    let any = pairs.iter().fold(0, |any, &(key, _)| any | key);
+    let mut other = vec![(0, 0); pairs.len()];
+    for shift in (0..u64::BITS).step_by(DIGIT as usize) {
+        let digit = |key: u64| (key >> shift) as usize & ((1 << DIGIT) - 1);
+        // Where all keys have the same digit, nothing moves: whole numbers have many zeros at the end.
+        if digit(all) == digit(any) {
+            continue;
+        }
+        let mut starts = vec![0_usize; 1 << DIGIT];
+        pairs.iter().for_each(|&(key, _)| starts[digit(key)] += 1);
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += std::mem::replace(start, sum);
+        }
+        for &pair in &pairs {
+            let place = &mut starts[digit(pair.0)];
+            other[*place] = pair;
+            *place += 1;
+        }
+        std::mem::swap(&mut pairs, &mut other);
+    }
+    pairs
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn many_pairs_are_sorted_as_few_are() {
+        let mut rng = Rng::new(3);
+        for bound in [2, 1 << 20] {
+            let pairs: Vec<(u64, u32)> =
+                (0..5000).map(|row| (f64::from(rng.below(bound)).to_bits() ^ (1 << 63), row)).collect();
+            let mut expected = pairs.clone();
+            expected.sort_by_key(|&(key, _)| key);
+            assert_eq!(sort_by_key(pairs), expected, "{bound}");
+        }
+    }
+
+    #[test]
+    fn a_known_order_is_filtered_and_turned_round() {
+        let scores = [0.5, f32::NAN, 0.9, 0.5, 0.1];
+        let order = best_order(&scores);
+        for (some, descending, expected) in [
+            (&[0, 1, 2, 3, 4][..], true, &[2, 0, 3, 4, 1][..]),
+            (&[0, 1, 2, 3, 4], false, &[4, 0, 3, 2, 1]),
+            (&[1, 3, 4], true, &[3, 4, 1]),
+            (&[0, 2, 3], false, &[0, 3, 2]),
+            (&[], false, &[]),
+        ] {
+            assert_eq!(by_score(&scores, &order, some, descending), expected, "{some:?} {descending}");
+        }
+    }
 
     #[test]
     fn numbers_come_before_texts_and_nothing_last() {

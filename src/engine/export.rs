@@ -9,7 +9,7 @@ use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
 use crate::ingest::Dialect;
-use crate::protocol::{Bulk, Lens, Progress, Reply, Stage};
+use crate::protocol::{Bulk, Lens, Progress, Reply, Stage, annotated_name};
 use crate::store::Spool;
 use crate::table::BadRecord;
 use crate::verdicts::verdict_word;
@@ -100,6 +100,11 @@ impl Work for Export {
     fn step(&mut self, engine: &mut Engine) -> Result<Step> {
         let dataset = engine.dataset()?;
         let run = engine.run()?.clone();
+        let total = dataset.n_rows() as u64;
+        if self.spool.as_ref().is_some_and(|spool| spool.is_full()) {
+            let rows = self.sweep.as_ref().map_or(0, |sweep| dataset.rows_before(sweep.done().0));
+            return Ok(Step::Waiting(Progress { stage: Stage::Writing, done: rows, total, rows }));
+        }
         let mut sweep = match self.sweep.take() {
             Some(sweep) => sweep,
             None => self.begin(engine, &dataset)?,
@@ -107,7 +112,7 @@ impl Work for Export {
         let task = || crew::Task::Export(Box::new(Task(run.sight(&self.lens))));
         let swept = sweep.step(engine, |_, chunk| (task(), run.scores_of(chunk)));
         let rows = dataset.rows_before(sweep.done().0);
-        let progress = Progress { stage: Stage::Writing, done: rows, total: dataset.n_rows() as u64, rows };
+        let progress = Progress { stage: Stage::Writing, done: rows, total, rows };
         self.sweep = Some(sweep);
         let spool = self.spool.as_mut().expect("a finished job is not stepped again");
         match swept? {
@@ -118,10 +123,7 @@ impl Work for Export {
             Swept::Working => {}
             Swept::Waiting => return Ok(Step::Waiting(progress)),
             Swept::Done => {
-                let stem = dataset.name.rsplit_once('.').map_or(dataset.name.as_str(), |(stem, _)| stem);
-                // Opened as CSV, text with commas in a TAB-separated file would be cut anew, and may then begin a formula.
-                let extension = if dataset.dialect().delimiter == b'\t' { "tsv" } else { "csv" };
-                let reply = Reply::Exported { name: format!("{stem}.oddflow.{extension}") };
+                let reply = Reply::Exported { name: annotated_name(&dataset.name, dataset.dialect().delimiter.into()) };
                 return Ok(Step::Done(Outcome { reply, bulk: Vec::new(), written: self.spool.take() }));
             }
         }

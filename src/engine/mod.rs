@@ -338,9 +338,15 @@ impl Engine {
             Request::Check { cells } => {
                 once(move |engine| engine.check(cells).map(|checked| Reply::Checked(Box::new(checked)).into()))
             }
-            Request::Export { lens } => Job(Box::new(export::Export::new(lens, (self.new_spool)()))),
+            Request::Export { lens } => self.export_to(lens, (self.new_spool)()),
             Request::Cancel { .. } => unreachable!("programs cancel jobs themselves"),
         }
+    }
+
+    /// Begins [`Request::Export`] with a place of the program's own to write to.
+    #[must_use]
+    pub fn export_to(&self, lens: Lens, spool: Box<dyn Spool>) -> Job {
+        Job(Box::new(export::Export::new(lens, spool)))
     }
 
     /// Does a bounded part of a job, which is not to be stepped again once it is done or has failed.
@@ -423,7 +429,8 @@ impl Engine {
         let pack = Pack::open(manifest, forest, dnn)?;
         let name = pack.manifest().name.clone();
         self.add_pack(pack);
-        Ok(Reply::PackAdded { name }.into())
+        let offers = self.dataset.as_ref().map(|dataset| open::offers(self, dataset)).unwrap_or_default();
+        Ok(Reply::PackAdded { name, offers }.into())
     }
 
     fn dataset(&self) -> Result<Rc<Dataset>> {

@@ -318,14 +318,6 @@ fn describe(engine: &Engine, dataset: &Dataset, identity: FileIdentity) -> Resul
     let mut summaries: Vec<ColumnSummary> =
         sample.columns.iter().zip(&dataset.summaries).map(|(column, summary)| summarize(column, summary)).collect();
     add_examples(dataset, &mut summaries)?;
-    let packs = engine.packs.iter().map(|pack| PackOffer {
-        name: pack.manifest().name.clone(),
-        summary: pack.manifest().description.clone(),
-        unfit: pack.fits(sample, schema).err().map(|error| error.what),
-        switched_off: pack.manifest().switched_off.clone(),
-    });
-    let mut packs: Vec<PackOffer> = packs.collect();
-    packs.sort_by_key(|offer| offer.unfit.is_some());
     Ok(Opened {
         identity,
         facts: dataset.facts.clone(),
@@ -334,8 +326,21 @@ fn describe(engine: &Engine, dataset: &Dataset, identity: FileIdentity) -> Resul
         n_rows: dataset.n_rows() as u64,
         n_bad: dataset.n_bad,
         bad: dataset.bad.clone(),
-        packs,
+        packs: offers(engine, dataset),
     })
+}
+
+/// The packs that could be used on a file, the best first.
+pub(super) fn offers(engine: &Engine, dataset: &Dataset) -> Vec<PackOffer> {
+    let packs = engine.packs.iter().map(|pack| PackOffer {
+        name: pack.manifest().name.clone(),
+        summary: pack.manifest().description.clone(),
+        unfit: pack.fits(&dataset.sample, &dataset.schema).err().map(|error| error.what),
+        switched_off: pack.manifest().switched_off.clone(),
+    });
+    let mut packs: Vec<PackOffer> = packs.collect();
+    packs.sort_by_key(|offer| offer.unfit.is_some());
+    packs
 }
 
 fn summarize(column: &Column, summary: &Summary) -> ColumnSummary {

@@ -147,17 +147,7 @@ fn best_f1(ranking: &Ranking) -> Result<Cut> {
         return Err(Error::new("No scored record is labelled an anomaly, so there is no best F1")
             .advice("Choose a number of records, a share, or a number of false alarms instead"));
     }
-    // The highest of equally good thresholds flags the fewest rows.
-    let (mut best, mut best_threshold) = (-1.0, f32::INFINITY);
-    let mut flagged = 0;
-    while flagged < n {
-        let threshold = ranking.threshold_for(flagged + 1);
-        flagged = ranking.flagged(threshold);
-        let f1 = ranking.confusion(threshold).map_or(0.0, |confusion| confusion.f1());
-        if f1 > best {
-            (best, best_threshold) = (f1, threshold);
-        }
-    }
+    let (best_threshold, best) = ranking.best_f1();
     let confusion = ranking.confusion(best_threshold).unwrap_or_default();
     let words = format!(
         "The best F1 by the labels, {}: precision {}, recall {}. Chosen with the labels that it is judged by.",

@@ -133,19 +133,42 @@ impl Ranking {
         self.most_within(rest.map(|(row, _)| row).nth(allowed).unwrap_or(self.scores.len()))
     }
 
+    /// The threshold with the greatest F1 by the labels, and that F1; the highest of equally good ones, which flags the fewest rows.
+    #[must_use]
+    pub fn best_f1(&self) -> (f32, f64) {
+        let all = self.known(self.labels.len());
+        let (mut best, mut best_threshold) = (-1.0, f32::INFINITY);
+        let mut seen = [0; 2];
+        for (at, (&threshold, &label)) in self.scores.iter().zip(&self.labels).enumerate() {
+            seen = sum(seen, [(label == 1).into(), (label == 0).into()]);
+            if self.scores.get(at + 1) == Some(&threshold) {
+                continue;
+            }
+            let f1 = confusion_of(all, seen).f1();
+            if f1 > best {
+                (best, best_threshold) = (f1, threshold);
+            }
+        }
+        (best_threshold, best)
+    }
+
     /// What the labels say about the rows that score at least `threshold`; `None` without labels.
     #[must_use]
     pub fn confusion(&self, threshold: f32) -> Option<Confusion> {
         if !self.has_labels() {
             return None;
         }
-        let (all, above) = (self.known(self.labels.len()), self.known(self.flagged(threshold)));
-        Some(Confusion {
-            true_positives: above[0].into(),
-            false_positives: above[1].into(),
-            true_negatives: (all[1] - above[1]).into(),
-            false_negatives: (all[0] - above[0]).into(),
-        })
+        Some(confusion_of(self.known(self.labels.len()), self.known(self.flagged(threshold))))
+    }
+}
+
+/// Of anomalies and normal rows: those that there are, and those that are flagged.
+fn confusion_of(all: [u32; 2], above: [u32; 2]) -> Confusion {
+    Confusion {
+        true_positives: above[0].into(),
+        false_positives: above[1].into(),
+        true_negatives: (all[1] - above[1]).into(),
+        false_negatives: (all[0] - above[0]).into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Builds `dist/` with trunk: a folder that any static host serves, under any path.
 
-use crate::run::{Result, command, root, run};
+use crate::run::{Result, command, output, root, run};
 use crate::tools;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// How the site is built.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub fn dist() -> PathBuf {
     root().join("dist")
 }
 
-/// Builds the site, and prints how large its programs are.
+/// Builds the site, and prints how large its programs are; a release that is too large is an error.
 pub fn build(mode: Mode) -> Result<()> {
     tools::wasm_target()?;
     let mut path = vec![tools::trunk()?, tools::wasm_bindgen()?];
@@ -45,7 +46,7 @@ pub fn build(mode: Mode) -> Result<()> {
         .env_remove("NO_COLOR")
         .env_remove("RUST_BACKTRACE"))?;
     println!("dist/ is built: {build}");
-    print_sizes()
+    check_sizes(mode)
 }
 
 /// Names this state of the sources. The page and the worker carry it, so that they know each other, and the page asks for
@@ -66,20 +67,45 @@ fn build_id() -> Result<String> {
     Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Prints the raw and the compressed size of what the browser has to load and compile.
-fn print_sizes() -> Result<()> {
+/// The programs: how the names of their files begin, and how large they may be as they come over the network. GitHub Pages and most
+/// other hosts compress with gzip; some do with brotli, which is smaller.
+const BUDGETS: [(&str, u64); 2] = [("app-", 480_000), ("worker", 2_700_000)];
+
+/// Prints the raw and the compressed sizes of what the browser has to load and compile; in release mode, says so if that is too
+/// much.
+fn check_sizes(mode: Mode) -> Result<()> {
     let mut files = Vec::new();
     list_files(&dist(), &mut files)?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "wasm" || extension == "js"));
     files.sort();
-    println!("{:>12} {:>12}  file", "bytes", "gzip");
+    println!("{:>12} {:>12} {:>12}  file", "bytes", "gzip", "brotli");
+    let mut programs = BUDGETS.map(|(name, budget)| (name, 0, budget));
     for file in files {
         let bytes = read(&file)?;
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         let packed = gzip.write_all(&bytes).and_then(|()| gzip.finish()).map_err(|error| format!("gzip: {error}"))?;
-        println!("{:>12} {:>12}  {}", bytes.len(), packed.len(), file.strip_prefix(dist()).unwrap_or(&file).display());
+        let brotli = if mode == Mode::Release { brotli_bytes(&file)? } else { "-".into() };
+        let name = file.strip_prefix(dist()).unwrap_or(&file).display().to_string();
+        println!("{:>12} {:>12} {brotli:>12}  {name}", bytes.len(), packed.len());
+        programs
+            .iter_mut()
+            .filter(|(begin, ..)| name.starts_with(begin))
+            .for_each(|(_, sum, _)| *sum += packed.len() as u64);
     }
-    Ok(())
+    match programs.iter().find(|(_, sum, budget)| sum > budget) {
+        Some((name, sum, budget)) if mode == Mode::Release => {
+            Err(format!("the files {name}* have {sum} bytes by gzip, more than the {budget} that they may have"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How large a file is by brotli, in digits; by Node.js, which builds for release have.
+fn brotli_bytes(file: &Path) -> Result<String> {
+    const SCRIPT: &str = "const { readFileSync: read } = require('node:fs'), { brotliCompressSync: pack } = require('node:zlib'); \
+                          console.log(pack(read(process.argv[1])).length)";
+    let said = output(Command::new("node").args(["-e", SCRIPT]).arg(file));
+    said.ok_or_else(|| format!("Node.js could not compress {}", file.display()))
 }
 
 /// Appends the file, or every file in the folder.

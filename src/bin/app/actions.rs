@@ -13,13 +13,16 @@ use crate::state::{
 };
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use oddflow::error::Error;
-use oddflow::protocol::{Analysis, Bulk, JobId, Lens, Opened, Reference, Reply, ReportFormat, Request, RowView};
+use oddflow::protocol::{
+    Analysis, Bulk, JobId, Lens, Opened, Reference, Reply, ReportFormat, Request, RowView, annotated_name,
+};
 use oddflow::report::{Budget, Columns, Ranking};
 use oddflow::schema::Schema;
-use oddflow::web::Incoming;
+use oddflow::web::{Incoming, Place, ask_where};
 use std::sync::Arc;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 
 /// The built-in sample is the same for everyone.
 const SAMPLE: Request = Request::OpenSample { rows: 20_000, seed: 1 };
@@ -76,9 +79,9 @@ impl App {
         app
     }
 
-    fn send(self, purpose: Purpose, request: Request, blob: Option<web_sys::Blob>) -> JobId {
+    fn send(self, purpose: Purpose, request: Request, beside: Option<JsValue>) -> JobId {
         let client = self.client.get_value().expect("the client is set before any view");
-        client.send(purpose, request, blob)
+        client.send(purpose, request, beside)
     }
 
     fn begin(self, kind: ActivityKind, name: String, job: JobId) {
@@ -93,7 +96,7 @@ impl App {
         self.clear_notices();
         let name = source.name().to_owned();
         let (request, blob) = match &source {
-            Source::File { name, blob } => (Request::Open { name: name.clone() }, Some(blob.clone())),
+            Source::File { name, blob } => (Request::Open { name: name.clone() }, Some(blob.clone().into())),
             Source::Sample => (SAMPLE, None),
         };
         self.last_source.set_value(self.state.source.get_untracked());
@@ -113,7 +116,7 @@ impl App {
 
     fn send_reference(self, reference: &ReferenceFile) -> JobId {
         let request = Request::OpenReference { name: reference.name.clone() };
-        self.send(Purpose::OpenReference, request, Some(reference.blob.clone()))
+        self.send(Purpose::OpenReference, request, Some(reference.blob.clone().into()))
     }
 
     /// Holds the open file against that of normal records.
@@ -261,10 +264,27 @@ impl App {
         self.check_job.set_value(self.send(Purpose::Check, Request::Check { cells }, None));
     }
 
-    /// Writes the annotated file: all records, flagged and judged as they are on screen.
+    /// Writes the annotated file: all records, flagged and judged as they are on screen. Where the browser can ask the person
+    /// for a place, the worker writes there as it goes; elsewhere the whole file is a download.
     pub fn export(self) {
-        let lens = untrack(|| self.state.lens());
-        self.write(ActivityKind::Export, Purpose::Export, Request::Export { lens });
+        let Some(opened) = self.state.opened.get_untracked() else { return };
+        spawn_local(async move {
+            let place = ask_where(&annotated_name(&opened.identity.name, opened.facts.delimiter)).await;
+            // Meanwhile another file may have been dropped.
+            let is_open =
+                self.state.opened.with_untracked(|now| now.as_ref().is_some_and(|now| now.identity == opened.identity));
+            if !is_open || self.state.activity.with_untracked(Option::is_some) {
+                return;
+            }
+            let file = match place {
+                Ok(Place::Nowhere) => return,
+                Ok(Place::Downloads) => None,
+                Ok(Place::File(file)) => Some(file.into()),
+                Err(error) => return self.problem(error),
+            };
+            let lens = untrack(|| self.state.lens());
+            self.write(ActivityKind::Export, Purpose::Export, Request::Export { lens }, file);
+        });
     }
 
     /// Writes a report of what is on screen.
@@ -272,12 +292,12 @@ impl App {
         let lens = untrack(|| self.state.lens());
         let made = js_sys::Date::new_0().to_iso_string().as_string().map(|iso| iso.replace('T', " "));
         let made = made.and_then(|iso| Some(format!("{} UTC", iso.get(..16)?)));
-        self.write(ActivityKind::Report, Purpose::Report, Request::Report { lens, format, made });
+        self.write(ActivityKind::Report, Purpose::Report, Request::Report { lens, format, made }, None);
     }
 
-    fn write(self, kind: ActivityKind, purpose: Purpose, request: Request) {
+    fn write(self, kind: ActivityKind, purpose: Purpose, request: Request, beside: Option<JsValue>) {
         let Some(opened) = self.state.opened.get_untracked() else { return };
-        let job = self.send(purpose, request, None);
+        let job = self.ahead_of_survey(|| self.send(purpose, request, beside));
         self.begin(kind, opened.identity.name.clone(), job);
     }
 
@@ -345,8 +365,14 @@ impl App {
             }
             (Purpose::Open, Reply::Opened(opened)) if is_current => self.opened(*opened),
             (Purpose::Analyze, Reply::Analyzed(analysis)) if is_current => {
-                state.activity.set(None);
-                self.analyzed(*analysis, incoming.bulk);
+                spawn_local(async move {
+                    let bulk = incoming.bulk.take_slowly().await;
+                    // Meanwhile another file may have been dropped.
+                    if state.activity.with_untracked(|a| a.as_ref().is_some_and(|a| a.job == job)) {
+                        state.activity.set(None);
+                        self.analyzed(*analysis, bulk.unwrap_or_default());
+                    }
+                });
             }
             (Purpose::OpenReference, Reply::ReferenceOpened { rows, .. }) => {
                 state.engine_has_reference.set(true);
@@ -380,8 +406,9 @@ impl App {
             }
             (Purpose::Export | Purpose::Report, Reply::Exported { name }) if is_current => {
                 state.activity.set(None);
-                if let Some(blob) = incoming.blob {
-                    download(&name, &blob);
+                match incoming.blob {
+                    Some(blob) => download(&name, &blob),
+                    None => self.inform(Error::new("The annotated file is written where you chose"), None),
                 }
             }
             (Purpose::Open, Reply::Failed(error)) if is_current => {
@@ -404,10 +431,15 @@ impl App {
                 state.file_open.update(|open| *open |= state.outcome.with_untracked(Option::is_none));
             }
             (Purpose::Arrange, Reply::Arranged) if job == self.arrange_job.get_value() => {
-                state.arranging.set(false);
-                if let Some(Bulk::U32(rows)) = incoming.bulk.into_iter().next() {
-                    state.arranged.set(Some(Arc::new(rows)));
-                }
+                spawn_local(async move {
+                    let bulk = incoming.bulk.take_slowly().await;
+                    if job == self.arrange_job.get_value() {
+                        state.arranging.set(false);
+                        if let Some(Bulk::U32(rows)) = bulk.and_then(|bulk| bulk.into_iter().next()) {
+                            state.arranged.set(Some(Arc::new(rows)));
+                        }
+                    }
+                });
             }
             (Purpose::Arrange, Reply::Failed(error)) if job == self.arrange_job.get_value() => {
                 state.arranging.set(false);
@@ -437,6 +469,13 @@ impl App {
             (Purpose::Check, Reply::Checked(checked)) => state.checked.set(Some(Checking::Done(Arc::new(*checked)))),
             (Purpose::Check, Reply::Failed(error)) => state.checked.set(Some(Checking::Failed(error))),
             (Purpose::Check, Reply::Cancelled) => state.checked.set(None),
+            (Purpose::Pack, Reply::PackAdded { offers, .. }) if !offers.is_empty() => {
+                state.opened.update(|opened| {
+                    if let Some(opened) = opened {
+                        Arc::make_mut(opened).packs = offers;
+                    }
+                });
+            }
             (Purpose::Pack | Purpose::Limit, Reply::Failed(error)) => self.problem(error),
             (purpose, message) => self.looked(purpose, job, message),
         }

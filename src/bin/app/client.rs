@@ -1,4 +1,5 @@
-//! The page's end of the worker: numbers the jobs, holds messages back until the worker has spoken, replaces a dead worker.
+//! The page's end of the worker: numbers the jobs, holds messages back until the worker has spoken, and an analysis until the
+//! model packs are there as well; replaces a dead worker.
 //!
 //! Knows nothing of signals. What a job was for is kept here and handed back with each of its replies.
 
@@ -6,10 +7,11 @@ use gloo::net::http::Request as Fetch;
 use gloo::timers::callback::Timeout;
 use leptos::task::spawn_local;
 use oddflow::protocol::{Bulk, JobId, Reply, Request};
-use oddflow::web::{Incoming, WorkerPort};
+use oddflow::web::{Arrived, Incoming, WorkerPort};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use wasm_bindgen::JsValue;
 
 /// Tells a page and a worker of different builds apart.
 pub const BUILD: &str = match option_env!("ODDFLOW_BUILD") {
@@ -66,7 +68,8 @@ pub enum News {
 struct Outgoing {
     job: JobId,
     request: Request,
-    blob: Option<web_sys::Blob>,
+    /// A Blob, or a file to write to.
+    beside: Option<JsValue>,
 }
 
 struct Pack {
@@ -116,10 +119,10 @@ impl Client {
     }
 
     /// Sends a request as soon as the worker can hear it.
-    pub fn send(&self, purpose: Purpose, request: Request, blob: Option<web_sys::Blob>) -> JobId {
+    pub fn send(&self, purpose: Purpose, request: Request, beside: Option<JsValue>) -> JobId {
         let job = self.next_job();
         self.0.jobs.borrow_mut().insert(job, purpose);
-        self.0.waiting.borrow_mut().push(Outgoing { job, request, blob });
+        self.0.waiting.borrow_mut().push(Outgoing { job, request, beside });
         self.flush();
         job
     }
@@ -133,7 +136,7 @@ impl Client {
             waiting.len() < before
         };
         if unsent {
-            self.answer(Incoming { job, message: Reply::Cancelled, bulk: Vec::new(), blob: None });
+            self.answer(Incoming { job, message: Reply::Cancelled, bulk: Arrived::none(), blob: None, file: None });
             return;
         }
         if let Some(port) = &*self.0.port.borrow() {
@@ -172,11 +175,7 @@ impl Client {
     }
 
     /// Starts a worker whose crash is the end of all of them.
-    fn spawn(
-        &self,
-        generation: u32,
-        hear: impl FnMut(Incoming<Reply>) + 'static,
-    ) -> Result<WorkerPort, wasm_bindgen::JsValue> {
+    fn spawn(&self, generation: u32, hear: impl FnMut(Incoming<Reply>) + 'static) -> Result<WorkerPort, JsValue> {
         let crash = Rc::downgrade(&self.0);
         WorkerPort::spawn(&worker_url(), hear, move |cause| {
             // Not from within the dying port's own call.
@@ -253,15 +252,19 @@ impl Client {
         }
     }
 
-    /// Nothing is opened before the packs are there, or are known not to come: the best pack is chosen on opening.
+    /// A file is read before the packs are there. An analysis, and all that comes after it, waits for them or until they are
+    /// known not to come: it chooses the best.
     fn flush(&self) {
-        if !self.0.ready.get() || !self.0.packs_settled.get() {
+        if !self.0.ready.get() {
             return;
         }
-        let waiting = self.0.waiting.take();
+        let mut waiting = self.0.waiting.borrow_mut();
+        let wants_packs = |outgoing: &Outgoing| matches!(outgoing.request, Request::Analyze { .. });
+        let held = waiting.iter().position(wants_packs).filter(|_| !self.0.packs_settled.get());
+        let n = held.unwrap_or(waiting.len());
         if let Some(port) = &*self.0.port.borrow() {
-            for Outgoing { job, request, blob } in waiting {
-                port.send(job, &request, &[], blob.as_ref());
+            for Outgoing { job, request, beside } in waiting.drain(..n) {
+                port.send(job, &request, &[], beside.as_ref());
             }
         }
     }

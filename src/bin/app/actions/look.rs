@@ -31,6 +31,7 @@ impl App {
         if state.outcome.with_untracked(Option::is_none) || untrack(|| state.in_natural_order()) {
             state.arranging.set(false);
             state.arranged.set(None);
+            self.arrange_job.set_value(0);
             return;
         }
         if !state.engine_has_file.get_untracked() {
@@ -39,27 +40,49 @@ impl App {
         let Sort { key, descending } = state.sort.get_untracked();
         let request = Request::Arrange { sort: key, descending, lens: untrack(|| state.lens()) };
         state.arranging.set(true);
-        self.arrange_job.set_value(self.send(Purpose::Arrange, request, None));
+        let job = self.ahead_of_survey(|| self.send(Purpose::Arrange, request, None));
+        self.arrange_job.set_value(job);
+    }
+
+    /// Has the worker do something that the person waits for before it goes on with a survey, which begins anew.
+    pub(super) fn ahead_of_survey(self, send: impl FnOnce() -> JobId) -> JobId {
+        let is_surveying = self.overview_job.get_value() != 0 || self.survey_job.get_value() != 0;
+        if is_surveying {
+            self.give_up_survey();
+        }
+        let job = send();
+        if is_surveying {
+            self.survey();
+        }
+        job
+    }
+
+    fn give_up_survey(self) {
+        for job in [self.survey_job, self.overview_job] {
+            self.give_up(job);
+        }
+        self.overview_lens.set_value(None);
+    }
+
+    fn give_up(self, job: StoredValue<JobId>) {
+        if job.get_value() != 0 {
+            self.cancel_job(job.get_value());
+            job.set_value(0);
+        }
     }
 
     /// Asks what the records have in common: all of them, and, where that is something else, those that the lens shows.
     pub fn survey(self) {
         let state = self.state;
-        let cancel = |job: StoredValue<JobId>| {
-            if job.get_value() != 0 {
-                self.cancel_job(job.get_value());
-                job.set_value(0);
-            }
-        };
-        cancel(self.survey_job);
+        self.give_up(self.survey_job);
         if state.outcome.with_untracked(Option::is_none) || !state.engine_has_file.get_untracked() {
-            cancel(self.overview_job);
+            self.give_up(self.overview_job);
             state.surveying.set(false);
             return;
         }
         let (wide, lens, is_narrowed) = untrack(|| (state.wide_lens(), state.lens(), state.is_narrowed()));
         if self.overview_lens.with_value(|made| made.as_ref() != Some(&wide)) {
-            cancel(self.overview_job);
+            self.give_up(self.overview_job);
             self.overview_lens.set_value(Some(wide.clone()));
             self.overview_job.set_value(self.send(Purpose::Survey, Request::Survey { lens: wide }, None));
         }

@@ -29,8 +29,10 @@ mod start;
 mod why;
 
 use crate::actions::{App, use_app};
-use crate::state::{ActivityKind, Theme};
+use crate::state::{ActivityKind, Outcome, Theme};
+use gloo::timers::callback::Timeout;
 use leptos::{ev, prelude::*};
+use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
 /// What the main part of the page shows.
@@ -82,11 +84,13 @@ pub fn Page() -> impl IntoView {
     }
 }
 
-/// All that is known of the open file.
+/// All that is known of the open file. What stands further down follows a result a moment later, so that the headline is there at
+/// once and the page is never busy for long.
 #[component]
 fn FileScreen() -> impl IntoView {
     let app = use_app();
     let busy = Memo::new(move |_| app.state.activity.with(Option::is_some));
+    let [for_leads, for_explore, for_records] = [1, 2, 3].map(|steps| later(app.state.outcome, steps));
     view! {
         <file::FilePanel/>
         <Show when=move || app.state.outcome.with(Option::is_none)>
@@ -95,15 +99,33 @@ fn FileScreen() -> impl IntoView {
         <Show when=move || busy.get()>
             <progress::Progress/>
         </Show>
-        {move || app.state.outcome.get().map(|outcome| view! {
-            <result::Outcome outcome=outcome.clone()/>
+        {move || app.state.outcome.get().map(|outcome| view! { <result::Outcome outcome/> }.into_any())}
+        <Show when=move || for_leads.with(Option::is_some)>
             <leads::Leads/>
-            <explore::Explore outcome/>
-        })}
-        <Show when=move || app.state.outcome.with(Option::is_some)>
-            <records::Records/>
+        </Show>
+        {move || for_explore.get().map(|outcome| view! { <explore::Explore outcome/> }.into_any())}
+        <Show when=move || for_records.with(Option::is_some)>
+            <records::Records outcome=for_records/>
         </Show>
     }
+}
+
+/// Milliseconds in which the browser can paint what has come.
+const STEP: u32 = 16;
+
+/// An outcome so many steps after it has come; that it has gone, at once.
+fn later(outcome: RwSignal<Option<Arc<Outcome>>>, steps: u32) -> RwSignal<Option<Arc<Outcome>>> {
+    let later = RwSignal::new(None);
+    Effect::new(move |_| {
+        if outcome.with(Option::is_none) {
+            later.set(None);
+            return;
+        }
+        // By then the view may be gone.
+        let follow = move || drop(later.try_set(outcome.get_untracked()));
+        Timeout::new(steps * STEP, follow).forget();
+    });
+    later
 }
 
 /// A file can be dropped anywhere on the page.

@@ -38,7 +38,7 @@ struct Listing {
 }
 
 #[component]
-pub fn Records() -> impl IntoView {
+pub fn Records(outcome: RwSignal<Option<Arc<Outcome>>>) -> impl IntoView {
     let app = use_app();
     let state = app.state;
     let listing = Memo::new(move |_| listing(app));
@@ -63,7 +63,7 @@ pub fn Records() -> impl IntoView {
             </div>
             <Chips/>
             <div class="table-and-side">
-                {move || state.outcome.get().map(|outcome| view! { <Grid outcome listing/> })}
+                {move || outcome.get().map(|outcome| view! { <Grid outcome listing/> }.into_any())}
                 {move || match state.side.get() {
                     Side::Closed => ().into_any(),
                     Side::Record => view! { <super::record::RecordPanel/> }.into_any(),

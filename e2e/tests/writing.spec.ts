@@ -1,0 +1,86 @@
+// The annotated file where the browser lets the person choose a place: a file of the browser's own storage stands for it, and a
+// function of ours for the dialog.
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.ts";
+import { analyse, download, headline, onDisk, scoreByProgram, someFlows, start, text } from "../journeys.ts";
+
+const NAME = "flows.oddflow.csv";
+
+/** The dialog is answered with a new file of the suggested name, or fails in the way that is asked for. */
+async function answerDialog(page: Page, fails?: string) {
+  await page.evaluate((fails) => {
+    Object.assign(window, {
+      showSaveFilePicker: async ({ suggestedName }: { suggestedName: string }) => {
+        if (fails) throw new DOMException("as the test wants it", fails);
+        return (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });
+      },
+    });
+  }, fails);
+}
+
+/** The files of the browser's own storage, and what is in them. */
+function stored(page: Page): Promise<Record<string, string>> {
+  return page.evaluate(async () => {
+    const files: Record<string, string> = {};
+    for await (const handle of (await navigator.storage.getDirectory() as any).values()) {
+      files[handle.name] = await (await handle.getFile()).text();
+    }
+    return files;
+  });
+}
+
+const press = (page: Page) => page.getByRole("button", { name: "Download annotated CSV" }).click();
+
+test("a chosen file gets the very bytes of a download", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  const downloaded = (await download(page)).toString();
+  await answerDialog(page);
+  await press(page);
+  await expect(page.getByText("The annotated file is written where you chose")).toBeVisible();
+  expect(await stored(page)).toEqual({ [NAME]: downloaded });
+  expect(downloaded).toBe(scoreByProgram(onDisk("flows.csv", someFlows())).toString());
+});
+
+test("a dialog that is closed does nothing, a place that may not be written to is told", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  await answerDialog(page, "AbortError");
+  await press(page);
+  await answerDialog(page, "NotAllowedError");
+  await press(page);
+  await expect(page.getByRole("alert")).toHaveCount(1);
+  await expect(page.getByRole("alert")).toContainText("The browser was not allowed to write the annotated file there");
+  expect(await stored(page)).toEqual({});
+  await expect(headline(page)).toBeVisible();
+});
+
+test("a file that is no longer there cannot be written, and is said so", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  await page.evaluate(() => {
+    Object.assign(window, {
+      showSaveFilePicker: async () => {
+        const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("gone", { create: true });
+        const file = await folder.getFileHandle("flows.csv", { create: true });
+        await (await navigator.storage.getDirectory()).removeEntry("gone", { recursive: true });
+        return file;
+      },
+    });
+  });
+  await press(page);
+  await expect(page.getByRole("alert")).toContainText("could not be written");
+  expect(await stored(page)).toEqual({});
+});
+
+test("a cancelled export leaves no file", async ({ page }) => {
+  test.slow();
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows().repeat(2000).replaceAll("\nsrc_ip,proto,bytes,packets,info", "")));
+  await answerDialog(page);
+  await press(page);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByRole("progressbar")).toHaveCount(0);
+  await expect.poll(() => stored(page)).toEqual({});
+  await expect(headline(page)).toBeVisible();
+});
