@@ -398,12 +398,42 @@ fn input_that_is_no_table_is_refused_with_advice() {
         (b"a,b,c\n", "There is a header but no record"),
         (b"\n\n\n", "The file holds no record"),
         (&first_line, "line 1: The first line is longer than 1 MiB"),
-        (b"{\"ts\":1}\n{\"ts\":2}\n", "This is JSON"),
+        (b"[{\"ts\":1},{\"ts\":2}]\n", "This is JSON, not a table"),
+        (b"{\"ts\":\n1}\n", "This is JSON, but not with one record on each line"),
+        (b"{\"event_type\":\"dns\"}\n", "There is no flow record in this JSON, only dns"),
         ("x,".repeat(5000).as_bytes(), "The table has 5001 columns"),
     ] {
         let error = ingest(bytes, 1 << 16).expect_err(message);
         assert!(error.to_string().starts_with(message), "{error}");
         assert!(error.advice.is_some(), "{error}");
+    }
+}
+
+/// Lines of other streams and events are left out, those that are no JSON are kept as bad records.
+#[test]
+fn json_lines_are_tables() {
+    for (path, layout, rows, bad, has) in [
+        ("zeek/stratosphere/002-zeek-scenario-port-scanning/conn.log", Some(Layout::ZeekConn), 4504, 0, "id.resp_h"),
+        ("zeek/rita/json_with_all_fields/conn.log", Some(Layout::ZeekConn), 29, 0, "conn_state"),
+        ("zeek/apt29/day1_NASHUA_conn.log", Some(Layout::ZeekConn), 479, 0, "id.orig_p"),
+        ("suricata/eve.json", None, 1012, 0, "flow.bytes_toserver"),
+    ] {
+        let Some(bytes) = real(path) else { continue };
+        for chunk in [4096, usize::MAX] {
+            let ingested = ingest(&bytes, chunk).unwrap();
+            assert_eq!((ingested.table.n_rows(), ingested.table.bad.len()), (rows, bad), "{path}");
+            let schema = detect(&ingested.table, ingested.detected);
+            assert_eq!(schema.layout, layout, "{path}");
+            assert!(
+                schema.find(has).is_some(),
+                "{path}: {:?}",
+                schema.columns.iter().map(|c| &c.canonical).collect::<Vec<_>>()
+            );
+            let parts = flow::Parts::of(&schema);
+            for part in [flow::Part::Source, flow::Part::DestinationPort, flow::Part::Protocol, flow::Part::Sent] {
+                assert!(parts.column(part).is_some(), "{path}: {part:?}");
+            }
+        }
     }
 }
 
@@ -631,7 +661,17 @@ fn mutated_files_never_panic() {
     let nfdump =
         b"ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt\n1,2,1.5,10.0.0.1,10.0.0.2,50000,443,TCP,...AP.SF,0,0,6,640\n\
         1,2,1e9,10.0.0.1,10.0.0.2,0x35,-1,999,_,0,0,-6,1e300\n";
-    let sources = [table, wide, gzip.finish().unwrap(), zeek.to_vec(), arff.to_vec(), cic.to_vec(), nfdump.to_vec()];
+    let json = b"{\"ts\":1.5,\"id.orig_h\":\"10.0.0.1\",\"flow\":{\"age\":1,\"tags\":[1,{\"a\":null}]}}\n{\"ts\":2,\"new\":true}\n";
+    let sources = [
+        table,
+        wide,
+        gzip.finish().unwrap(),
+        zeek.to_vec(),
+        arff.to_vec(),
+        cic.to_vec(),
+        nfdump.to_vec(),
+        json.to_vec(),
+    ];
     let (mut read, mut refused, mut views) = (0, 0, 0);
     for round in 0..3000 {
         let mut bytes = sources[round % sources.len()].clone();

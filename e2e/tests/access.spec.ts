@@ -200,6 +200,8 @@ async function press(page: Page, target: Locator, key: string, direction: "Tab" 
 async function judge(page: Page, view: string) {
   for (const colorScheme of schemes) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    // Colours that are still on their way are no colours of the page.
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
     expect(await faults(page), `${view}, ${colorScheme}`).toEqual([]);
   }
   expect(await small(page), view).toEqual([]);
