@@ -612,3 +612,24 @@ fn an_empty_file_says_so() {
     }
     assert!(open(&mut engine(), "").unwrap_err().what.contains("empty"));
 }
+
+#[test]
+fn json_lines_are_opened_and_known_again_by_their_bytes() {
+    let line = |at: usize, bytes: usize| {
+        format!(
+            "{{\"event_type\":\"flow\",\"src_ip\":\"10.0.0.{}\",\"flow\":{{\"bytes_toserver\":{bytes}}}}}\n",
+            at % 9
+        )
+    };
+    let text: String = (0..200).map(|at| line(at, 100 + at % 50)).collect();
+    let text = format!("{{\"event_type\":\"dns\"}}\n{text}");
+    let mut engine = engine();
+    let opened = open(&mut engine, text.clone()).unwrap();
+    assert_eq!((opened.n_rows, opened.facts.bytes), (200, text.len() as u64));
+    assert!(opened.facts.warnings.iter().any(|note| note.contains("1 dns")), "{:?}", opened.facts.warnings);
+    assert_eq!(opened.schema.columns[2].name, "flow.bytes_toserver");
+    // Another file of the same name and size is told apart.
+    let other = open(&mut engine, text.replacen("100", "101", 1)).unwrap();
+    assert_eq!(opened.identity.bytes, other.identity.bytes);
+    assert_ne!(opened.identity, other.identity);
+}

@@ -201,7 +201,7 @@ async function judge(page: Page, view: string) {
   for (const colorScheme of schemes) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     // Colours that are still on their way are no colours of the page.
-    await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)));
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
     expect(await faults(page), `${view}, ${colorScheme}`).toEqual([]);
   }
   expect(await small(page), view).toEqual([]);

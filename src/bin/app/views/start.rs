@@ -68,7 +68,7 @@ pub fn Start() -> impl IntoView {
                 <div>
                     <h2>"What it reads"</h2>
                     <p>
-                        "Zeek conn, NetFlow, Argus, nfdump, NFStream, CICFlowMeter, AWS VPC, NSL-KDD and UNSW-NB15 tables are known by their columns. Any other table with a line per flow works too: comma, semicolon, tab or pipe, with or without a header, also gzipped."
+                        "Zeek conn, Suricata EVE, NetFlow, Argus, nfdump, NFStream, CICFlowMeter, AWS VPC, NSL-KDD and UNSW-NB15 tables are known by their columns. Any other table with a line per flow works too: comma, semicolon, tab or pipe, with or without a header, or JSON lines, also gzipped."
                     </p>
                 </div>
             </div>
