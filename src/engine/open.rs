@@ -105,8 +105,12 @@ impl Decoding {
     fn finish(self, engine: &mut Engine) -> Result<Reading> {
         let mut facts = FileFacts { bytes: self.file.size(), ..FileFacts::default() };
         facts.compression = self.decoder.compression().map(str::to_owned);
-        if !self.decoder.is_identity() {
+        // Of what passes through, the records tell the encoding.
+        if self.decoder.encoding() != "UTF-8" {
             self.decoder.encoding().clone_into(&mut facts.encoding);
+        }
+        if self.decoder.has_rest() {
+            facts.warnings.push("What follows the end of the gzip data is no gzip, and was passed over".into());
         }
         let store: Rc<dyn Store> = match self.decoded {
             Some(decoded) => (decoded as Box<dyn Store>).into(),
@@ -117,9 +121,7 @@ impl Decoding {
         let plan = Rc::new(Plan::new(&head)?);
         let file = engine.open_everywhere(&store, &plan)?;
         let Part { table, tally, start, .. } = plan.begin();
-        let body = &head[(start.offset as usize).min(head.len())..];
-        let record = body.len() / memchr::memchr_iter(plan.dialect.line_end.byte(), body).count().max(1);
-        let sample = Sample::new(table.columns, (store.size() - start.offset) / record.max(1) as u64);
+        let sample = Sample::new(table.columns);
         let chunks: Rc<[Chunk]> = chunks(start.offset, store.size()).into();
         Ok(Reading {
             file,
@@ -224,19 +226,21 @@ impl Reading {
     /// Makes of it what the engine keeps of an open file.
     fn finish(mut self, name: String) -> Result<Dataset> {
         let Self { facts, .. } = self;
+        let of_decoding = facts.warnings;
         let mut facts = FileFacts {
             bytes: facts.bytes,
             compression: facts.compression,
             encoding: facts.encoding,
             ..self.plan.facts(&self.tally)?
         };
+        facts.warnings.extend(of_decoding);
         if facts.encoding.is_empty() {
             facts.encoding = if self.tally.has_windows_1252 { "windows-1252" } else { "UTF-8" }.into();
         }
         for (column, summary) in self.sample.table.columns.iter().zip(&mut self.summaries) {
             summary.distinct_texts = column.dictionary.len();
         }
-        let table = self.sample.table;
+        let table = self.sample.finish();
         let schema = schema::detect_with(&table, &self.summaries, self.plan.detected);
         facts.layout = schema.layout;
         if let Some(layout) = schema.layout {
