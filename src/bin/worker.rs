@@ -5,7 +5,7 @@
 use gloo::events::EventListener;
 use js_sys::Date;
 use oddflow::engine::{Engine, Hand, Job, Step};
-use oddflow::protocol::{Bulk, JobId, Reply, Request};
+use oddflow::protocol::{Bulk, JobId, Reply, Request, media_type};
 use oddflow::store::{Spool, Store};
 use oddflow::web::{BlobStore, Hands, Incoming, PagePort, Word, serve};
 use std::cell::RefCell;
@@ -75,8 +75,12 @@ impl Shell {
     }
 
     fn answer(&self, job: JobId, reply: &Reply, bulk: &[Bulk], written: Option<Box<dyn Spool>>) {
+        let kind = match reply {
+            Reply::Exported { name } => media_type(name),
+            _ => "",
+        };
         let blob: Option<Blob> =
-            written.map(|spool| spool.into_any().downcast::<BlobStore>().expect("our own spool").to_blob("text/csv"));
+            written.map(|spool| spool.into_any().downcast::<BlobStore>().expect("our own spool").to_blob(kind));
         self.port.send(job, reply, bulk, blob.as_ref());
     }
 }
