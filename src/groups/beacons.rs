@@ -293,7 +293,7 @@ impl Pair {
 
     /// Counts a connection that began at this time.
     fn add(&mut self, time: f64, bytes: impl FnOnce() -> Option<f64>) {
-        let gap = (self.timed > 0).then(|| time - self.ends.1);
+        let gap = (self.timed > 0).then_some(time - self.ends.1);
         if self.timed.is_multiple_of(self.stride) {
             self.samples.push(Sample { time, gap, bytes: bytes() });
         }
