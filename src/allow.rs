@@ -78,7 +78,18 @@ impl Rule {
             Some(format!("{name}:{}", network.unwrap_or_else(|| quote(&text))))
         });
         let query = terms.collect::<Vec<_>>().join(" ");
-        (!query.is_empty()).then(|| Self { name: query.clone(), query, enabled: true })
+        (!query.is_empty()).then(|| Self::of(&query, query.clone()))
+    }
+
+    /// A rule for what a query finds. A name that is too long is cut.
+    #[must_use]
+    pub fn of(name: &str, query: String) -> Self {
+        let mut name = name.to_owned();
+        if name.len() > MAX_NAME {
+            name.truncate(name.floor_char_boundary(MAX_NAME - '…'.len_utf8()));
+            name.push('…');
+        }
+        Self { name, query, enabled: true }
     }
 
     /// For one that comes from outside.
@@ -154,6 +165,24 @@ impl AllowList {
             return Err(Error::new(format!("The allow-list has more than {MAX_RULES} rules")));
         }
         self.rules.iter().try_for_each(Rule::check)
+    }
+
+    /// Adds a rule. One of the same query is there already, and is switched on again if this one is.
+    ///
+    /// # Errors
+    /// If the list is full, or the rule makes no sense.
+    pub fn insert(&mut self, rule: Rule) -> Result<()> {
+        rule.check()?;
+        if let Some(known) = self.rules.iter_mut().find(|known| known.query == rule.query) {
+            known.enabled |= rule.enabled;
+            return Ok(());
+        }
+        if self.rules.len() >= MAX_RULES {
+            return Err(Error::new(format!("The allow-list is full: it has {MAX_RULES} rules"))
+                .advice("Remove some, or write one rule for several"));
+        }
+        self.rules.push(rule);
+        Ok(())
     }
 
     /// Finds the rules' columns in a table.
@@ -266,6 +295,24 @@ mod tests {
         let long = AllowList { rules: vec![rule(&"x".repeat(5000))] };
         assert!(AllowList::from_json(long.to_json().as_bytes()).is_err());
         assert!(AllowList { rules: vec![rule("a"); 1001] }.check().is_err());
+    }
+
+    #[test]
+    fn what_is_added_can_be_read_again() {
+        let mut list = AllowList::default();
+        let long = "é".repeat(500);
+        list.insert(Rule::of(&long, format!("service:{long}"))).unwrap();
+        assert!(list.rules[0].name.len() <= MAX_NAME && list.rules[0].name.ends_with("é…"));
+        list.rules[0].enabled = false;
+        list.insert(Rule::of("again", list.rules[0].query.clone())).unwrap();
+        assert!(list.rules.len() == 1 && list.rules[0].enabled);
+        assert!(list.insert(Rule::of("all", " ".into())).is_err());
+        assert!(list.insert(Rule::of("x", "x".repeat(5000))).is_err());
+        for at in 1..1000 {
+            list.insert(Rule::of("port", format!("dport:{at}"))).unwrap();
+        }
+        assert!(list.insert(Rule::of("port", "dport:5000".into())).unwrap_err().what.contains("full"));
+        assert_eq!(AllowList::from_json(list.to_json().as_bytes()).unwrap(), list);
     }
 
     #[test]

@@ -35,7 +35,25 @@ pub struct Comparison {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compared {
     pub name: String,
+    /// Records that could be read.
     pub rows: u64,
+    /// So many of them were compared, where these are not all.
+    pub sampled: Option<u64>,
+}
+
+impl Comparison {
+    /// The comparison of files that have so many records, of which samples were held against each other.
+    #[must_use]
+    pub fn of_samples(mut self, base_rows: u64, other_rows: u64) -> Self {
+        for (file, rows) in [(&mut self.base, base_rows), (&mut self.other, other_rows)] {
+            if rows > file.rows {
+                file.sampled = Some(file.rows);
+                file.rows = rows;
+            }
+        }
+        self.words = in_words(&self);
+        self
+    }
 }
 
 /// How one column differs.
@@ -125,7 +143,8 @@ pub fn compare(base: (&str, &Profile), other: (&str, &Profile)) -> Comparison {
         other.1.columns.iter().filter_map(|column| Some((&base.1.columns[counterpart(column, base.1)?], column)));
     let mut columns: Vec<ColumnChange> = pairs.map(|(base, other)| column_change(base, other)).collect();
     columns.sort_by(|a, b| b.psi.unwrap_or(-1.0).total_cmp(&a.psi.unwrap_or(-1.0)));
-    let compared = |(name, profile): (&str, &Profile)| Compared { name: name.to_owned(), rows: profile.rows };
+    let compared =
+        |(name, profile): (&str, &Profile)| Compared { name: name.to_owned(), rows: profile.rows, sampled: None };
     let mut comparison = Comparison {
         base: compared(base),
         other: compared(other),
@@ -443,6 +462,14 @@ fn in_words(comparison: &Comparison) -> Vec<String> {
         base.name,
         count(base.rows)
     )];
+    if base.sampled.is_some() || other.sampled.is_some() {
+        let looked_at = |file: &Compared| count(file.sampled.unwrap_or(file.rows));
+        words.push(format!(
+            "Compared are samples of {} and {} records, and counts of values are of these.",
+            looked_at(other),
+            looked_at(base)
+        ));
+    }
     let of_psi = |psi: f64| columns.iter().filter(move |column| column.psi.is_some_and(|p| p >= psi));
     let compared = of_psi(0.0).count() as u64;
     match of_psi(MUCH_DRIFT).count() as u64 {
@@ -630,6 +657,18 @@ mod tests {
         assert_eq!(lacking(&all, &some), None);
         let values: Vec<String> = lacking(&some, &all).unwrap().values.into_iter().map(|new| new.value).collect();
         assert_eq!(values, ["a"]);
+    }
+
+    #[test]
+    fn files_are_counted_whole_where_samples_are_compared() {
+        let profile = Profile { rows: 1000, columns: Vec::new() };
+        let comparison = compare(("a", &profile), ("b", &profile));
+        assert_eq!((comparison.base.sampled, comparison.words.len()), (None, 2));
+        let comparison = comparison.of_samples(1000, 250_000);
+        assert_eq!((comparison.base.rows, comparison.base.sampled), (1000, None));
+        assert_eq!((comparison.other.rows, comparison.other.sampled), (250_000, Some(1000)));
+        assert!(comparison.words[0].starts_with("b has 250,000"), "{:?}", comparison.words);
+        assert!(comparison.words[1].starts_with("Compared are samples of 1,000 and 1,000 records"));
     }
 
     #[test]

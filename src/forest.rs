@@ -72,6 +72,10 @@ pub const MAX_ESTIMATORS: u32 = 10_000;
 /// Bounds the memory of one tree. More rows make a forest worse, not better (Liu 2008, section 3: swamping and masking).
 pub const MAX_SAMPLES: u32 = 1 << 20;
 
+/// Rows that all trees together may see: bounds the memory of a forest, of some 45 bytes for each of them, and the time of the one
+/// step that fits it. It is twenty times what is usual with named normal records.
+pub const MAX_DRAWN: u64 = 1 << 23;
+
 const AUTO_SAMPLES: u32 = 256;
 const AUTO_OFFSET: f32 = -0.5;
 const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
@@ -130,11 +134,14 @@ impl IsolationForestParams {
     /// As [`Self::fit`].
     pub fn sampled_rows(&self, n_rows: u32) -> Result<Vec<u32>> {
         let samples = self.check(n_rows)?;
-        let mut rows: Vec<u32> =
-            (0..self.n_estimators).flat_map(|tree| self.rng(tree).sample(n_rows, samples)).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        Ok(rows)
+        // A bit for each row: trees see the same rows again and again.
+        let mut seen = vec![0_u64; n_rows.div_ceil(64) as usize];
+        for tree in 0..self.n_estimators {
+            for row in self.rng(tree).sample(n_rows, samples) {
+                seen[row as usize / 64] |= 1 << (row % 64);
+            }
+        }
+        Ok((0..n_rows).filter(|&row| seen[row as usize / 64] >> (row % 64) & 1 == 1).collect())
     }
 
     /// The forest that [`Self::fit`] makes of `n_rows` rows, from the rows that [`Self::sampled_rows`] names alone.
@@ -183,9 +190,6 @@ impl IsolationForestParams {
     /// How many rows each tree sees.
     fn check(&self, n_rows: u32) -> Result<u32> {
         let range = |what: &str, range: &str| Err(Error::new(format!("{what} is not in {range}")));
-        if self.n_estimators == 0 || self.n_estimators > MAX_ESTIMATORS {
-            return range("The number of trees", &format!("1 to {MAX_ESTIMATORS}"));
-        }
         if !(self.max_features > 0.0 && self.max_features <= 1.0) {
             return range("The share of features for each tree", "(0, 1]");
         }
@@ -204,7 +208,9 @@ impl IsolationForestParams {
         if n_rows == 0 {
             return Err(Error::new("There is no row to fit a forest to"));
         }
-        Ok(samples.min(n_rows).min(MAX_SAMPLES))
+        let samples = samples.min(n_rows).min(MAX_SAMPLES);
+        check_size(self.n_estimators, samples)?;
+        Ok(samples)
     }
 
     fn rng(&self, tree: u32) -> Rng {
@@ -331,6 +337,28 @@ impl IsolationForest {
             Err(_) => Err(broken("it cannot be read to its end")),
         }
     }
+}
+
+/// Whether so many trees of so many rows each can be fitted.
+///
+/// # Errors
+/// If one of the two is out of its range, or both together are.
+pub fn check_size(n_trees: u32, samples: u32) -> Result<()> {
+    let range = |what: &str, most: u32| Err(Error::new(format!("{what} is not in 1 to {most}")));
+    if n_trees == 0 || n_trees > MAX_ESTIMATORS {
+        return range("The number of trees", MAX_ESTIMATORS);
+    }
+    if samples == 0 || samples > MAX_SAMPLES {
+        return range("The number of rows for each tree", MAX_SAMPLES);
+    }
+    let drawn = u64::from(n_trees) * u64::from(samples);
+    if drawn > MAX_DRAWN {
+        return Err(Error::new(format!(
+            "{n_trees} trees of {samples} records each are {drawn} records together, more than the {MAX_DRAWN} allowed"
+        ))
+        .advice("Use fewer trees, or fewer records for each; more of them hardly change the scores"));
+    }
+    Ok(())
 }
 
 /// `c(n) = 2 H(n−1) − 2 (n−1)/n`, the average path length of an unsuccessful search in a binary search tree of `n` rows
@@ -715,6 +743,9 @@ mod tests {
         ] {
             assert!(bad.fit(x.view()).is_err(), "{bad:?}");
         }
+        let many = IsolationForestParams { n_estimators: 1000, max_samples: MaxSamples::Count(65_536), ..good };
+        assert!(many.fit(x.view()).is_ok(), "of four rows each");
+        assert!(many.sampled_rows(100_000).unwrap_err().what.contains("together"));
         assert!(good.fit(Array2::zeros((0, 2)).view()).is_err());
         assert!(good.fit(Array2::zeros((2, 0)).view()).is_err());
     }

@@ -59,6 +59,17 @@ impl Reference {
     }
 }
 
+/// The media type of a file that was written, by its name.
+#[must_use]
+pub fn media_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("html") => "text/html",
+        Some("json") => "application/json",
+        Some("tsv") => "text/tab-separated-values",
+        _ => "text/csv",
+    }
+}
+
 /// What the person can set for a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -307,6 +318,14 @@ pub struct FileFacts {
     /// `LF`, `CRLF` or `CR`.
     pub line_end: String,
     pub warnings: Vec<String>,
+}
+
+impl FileFacts {
+    /// Whether what is read is not the stored bytes.
+    #[must_use]
+    pub fn is_decoded(&self) -> bool {
+        self.compression.is_some() || self.encoding.starts_with("UTF-16")
+    }
 }
 
 /// The values of one column in brief.

@@ -8,7 +8,7 @@ mod layouts;
 mod summary;
 pub mod time;
 
-pub use labels::{ANOMALY, NORMAL, UNKNOWN, labels};
+pub use labels::{ANOMALY, NORMAL, ONE_LABEL, UNKNOWN, is_about_labels, labels};
 
 use crate::table::{Column, Table};
 use layouts::KnownColumn;
@@ -149,6 +149,10 @@ pub fn detect_with(table: &Table, summaries: &[Summary], detected: Option<Layout
     if let Some(at) = found.label {
         give(at, Role::Label, "says what is normal: for evaluation only");
     }
+    for at in found.guessed {
+        let name = &table.columns[at].name;
+        schema.warnings.push(format!("Column \"{name}\" seems to hold labels, so it is no feature"));
+    }
     schema.find_normal_labels(table);
     schema
 }
@@ -206,6 +210,8 @@ struct Guess {
 
 /// Why a column has the role that the person gave it.
 pub const BY_HAND: &str = "chosen by hand";
+/// How the names of the columns begin that an annotated file has.
+const OWN_COLUMNS: &str = "oddflow_";
 const NO_VALUE: &str = "no value in any record";
 const CONSTANT: &str = "the same value in every record";
 
@@ -262,10 +268,13 @@ fn guess(column: &Column, summary: &Summary, warnings: &mut Vec<String>) -> Gues
     if summary.present() == 0 {
         return Guess { kind: Kind::Constant, why: Some(NO_VALUE) };
     }
-    if column.name.to_ascii_lowercase().starts_with("oddflow_") {
+    if column.name.to_ascii_lowercase().starts_with(OWN_COLUMNS) {
         return Guess { why: Some("written by Oddflow"), ..of_values(column, summary) };
     }
-    if says(&["ip", "addr", "address", "ipaddr", "ipaddress", "mac"]) && !says(COUNTED)
+    let of_addresses: &[&str] = &["ip", "addr", "address", "ipaddr", "ipaddress", "mac"];
+    // What follows such a word, as in `ip.proto` and `ip.ttl`, is another field of the packet's, unless its values are addresses.
+    if ends(of_addresses)
+        || says(of_addresses) && !says(COUNTED) && words.last().is_some_and(|word| WHOSE.contains(&word.as_str()))
         || ADDRESSES.contains(&folded.as_str())
     {
         return address_by_name(column, summary, warnings);
@@ -340,6 +349,33 @@ const COUNTED: &[&str] =
 const ADDRESSES: &[&str] = &[
     "sa", "da", "ra", "nh", "nhb", "srcip", "dstip", "srcaddr", "dstaddr", "saddr", "daddr", "srchost", "dsthost",
     "ismc", "odmc", "idmc", "osmc", "smac", "dmac", "srcmac", "dstmac",
+];
+// Words behind that of an address that say whose or which it is.
+const WHOSE: &[&str] = &[
+    "src",
+    "dst",
+    "source",
+    "destination",
+    "orig",
+    "resp",
+    "client",
+    "server",
+    "from",
+    "to",
+    "a",
+    "b",
+    "1",
+    "2",
+    "in",
+    "out",
+    "local",
+    "remote",
+    "int",
+    "hash",
+    "str",
+    "string",
+    "v4",
+    "v6",
 ];
 const TIMES: &[&str] = &[
     "ts",

@@ -45,7 +45,8 @@ enum Reading {
 fn read(kind: Kind, cell: Cell) -> Reading {
     match (kind, cell.value()) {
         (Kind::Number, Value::Number(x)) => Reading::Amount(x),
-        (Kind::Port, Value::Number(x)) => Reading::Token(port_class(x)),
+        // The encoder takes other numbers for missing, too.
+        (Kind::Port, Value::Number(x)) if f64::from(x as u16) == x => Reading::Token(port_class(x)),
         (Kind::Number | Kind::Port, _) | (_, Value::Missing) => Reading::Missing,
         // −0 is 0.
         (_, Value::Number(x)) => Reading::Token((x + 0.0).to_bits()),
@@ -173,6 +174,14 @@ mod tests {
     use ndarray::Array2;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn what_is_no_port_is_missing() {
+        for x in [-1.0, 70_000.0, 80.5, f64::INFINITY] {
+            assert!(matches!(read(Kind::Port, Cell::number(x)), Reading::Missing), "{x}");
+        }
+        assert!(matches!(read(Kind::Port, Cell::number(0.0)), Reading::Token(0)));
+    }
 
     #[test]
     fn unseen_values_raise_a_score_and_seen_ones_do_not() {

@@ -7,6 +7,7 @@
 
 use crate::allow::{AllowList, one_line};
 use crate::error::{Error, Result};
+use crate::forest::check_size;
 use crate::protocol::{PackChoice, Reference, RoleChange, Settings, SortKey};
 use crate::report::Budget;
 use crate::schema::{Role, Schema};
@@ -222,9 +223,8 @@ impl Setup {
         };
         let pack = if let PackChoice::Named(name) = &settings.pack { Some(name) } else { None };
         let mut texts = [&self.filter, &self.view].into_iter().chain(of_reference).chain(pack);
+        check_size(settings.n_estimators, settings.max_samples)?;
         let sound = budget
-            && settings.n_estimators > 0
-            && settings.max_samples > 0
             && settings.contamination.is_none_or(|x| x > 0.0 && x <= 0.5)
             && self.roles.len() <= MAX_ROLES
             && texts.all(|text| text.len() <= MAX_TEXT)
@@ -407,7 +407,9 @@ mod tests {
             ("oddflow-session", "oddflow-pack", "no session"),
             ("\"version\": 1", "\"version\": 2", "version 2"),
             ("\"dport:53\"", "\"\"", "hide every row"),
-            ("\"n_estimators\": 200", "\"n_estimators\": 0", "settings make no sense"),
+            ("\"n_estimators\": 200", "\"n_estimators\": 0", "number of trees"),
+            ("\"max_samples\": 512", "\"max_samples\": 100000", "together"),
+            ("\"contamination\": 0.01", "\"contamination\": 2.0", "settings make no sense"),
             ("\"view\"", "\"data\"", "no session"),
         ] {
             let error = Session::from_json(json.replace(from, to).as_bytes()).unwrap_err();
@@ -428,7 +430,19 @@ mod tests {
             let setup = Setup { budget, ..Setup::default() };
             assert_eq!(Setup::from_fragment(&setup.to_fragment()).unwrap().budget, budget);
         }
-        for bad in ["trees=many", "trees=0", "share=7", "share=NaN", "normal=odd", "role=x:y", "pack=evil", "sort=up"] {
+        for bad in [
+            "trees=many",
+            "trees=0",
+            "trees=10000&samples=1000000",
+            "trees=4294967295",
+            "samples=0",
+            "share=7",
+            "share=NaN",
+            "normal=odd",
+            "role=x:y",
+            "pack=evil",
+            "sort=up",
+        ] {
             assert!(Setup::from_fragment(bad).is_err(), "{bad}");
         }
     }

@@ -42,8 +42,10 @@ pub struct GroupVerdict {
 
 const MAX_ROWS: usize = 1 << 20;
 const MAX_GROUPS: usize = 1000;
-/// Bytes of a note or a query.
-const MAX_TEXT: usize = 4096;
+/// UTF-16 units of a note, which is how a browser counts what is typed.
+pub const MAX_NOTE: usize = 2000;
+/// Bytes of a query.
+const MAX_QUERY: usize = 4096;
 
 impl Verdicts {
     #[must_use]
@@ -83,13 +85,13 @@ impl Verdicts {
     /// # Errors
     /// If there are too many, a text is too long, or rows are not in order.
     pub fn check(&self) -> Result<()> {
-        let notes =
+        let mut notes =
             self.rows.iter().map(|verdict| &verdict.note).chain(self.groups.iter().map(|verdict| &verdict.note));
-        let mut texts = notes.chain(self.groups.iter().map(|verdict| &verdict.query));
         let sound = self.rows.len() <= MAX_ROWS
             && self.groups.len() <= MAX_GROUPS
             && self.rows.windows(2).all(|pair| pair[0].row < pair[1].row)
-            && texts.all(|text| text.len() <= MAX_TEXT);
+            && notes.all(|note| note.encode_utf16().count() <= MAX_NOTE)
+            && self.groups.iter().all(|verdict| verdict.query.len() <= MAX_QUERY);
         if sound { Ok(()) } else { Err(Error::new("The verdicts make no sense, or are far more than a person gives")) }
     }
 

@@ -351,7 +351,9 @@ impl Pool for Hands {
     }
 
     /// A worker cannot wait: it goes on when `on_answer` is called.
-    fn wait(&mut self) {}
+    fn wait(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a hand hears: bytes, bulk and, with an open file, its Blob.

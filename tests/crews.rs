@@ -42,7 +42,7 @@ impl Pool for Lazy {
         self.heard.pop_front()
     }
 
-    fn wait(&mut self) {
+    fn wait(&mut self) -> Result<()> {
         let mut answers = Vec::new();
         for (to, message, bulk, store) in self.told.drain(..) {
             let store = store.map(|store| Box::new(store) as Box<dyn Store>);
@@ -50,6 +50,7 @@ impl Pool for Lazy {
             answers.extend(answer.map(|(bytes, bulk)| (to, bytes, bulk)));
         }
         self.heard.extend(answers.into_iter().rev());
+        Ok(())
     }
 }
 

@@ -3,7 +3,9 @@
 use oddflow::Result;
 use oddflow::engine::{APPENDED_COLUMNS, Engine, Outcome, Step};
 use oddflow::evaluate::Bootstrap;
-use oddflow::protocol::{Analysis, Bulk, Lens, Opened, PackChoice, Reference, Reply, Request, Settings, SortKey};
+use oddflow::protocol::{
+    Analysis, Bulk, Lens, Opened, PackChoice, Reference, Reply, ReportFormat, Request, Settings, SortKey,
+};
 use oddflow::schema::Role;
 use std::fmt::Write;
 
@@ -602,6 +604,76 @@ fn a_pack_keeps_silent_on_records_unlike_its_own() {
         assert!(engine.scores().unwrap().probability.is_empty());
     }
     assert_eq!(engine.fits(&[]).unwrap().len(), 2);
+}
+
+fn report(engine: &mut Engine, lens: Lens) -> serde_json::Value {
+    let request = Request::Report { lens, format: ReportFormat::Json, made: None };
+    let job = engine.start(request, Vec::new(), None);
+    let written = engine.finish(job, |_| ()).expect("it was scored").written.expect("a report writes");
+    serde_json::from_slice(&written.into_any().downcast::<Vec<u8>>().expect("our own spool")).expect("JSON")
+}
+
+#[test]
+fn a_report_says_what_it_is_about() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    analyze(&mut engine, Settings { contamination: Some(0.01), ..Settings::default() }).unwrap();
+    let headline = |report: &serde_json::Value| report["headline"].to_string().replace('\u{a0}', " ").replace('"', "");
+    let all = report(&mut engine, Lens::new(0.0));
+    assert_eq!(headline(&all), "301 of 301 records are odd");
+    assert!(all["file"]["sha256"].is_string());
+    assert!(all["settings"].to_string().contains("a share of 0.01"));
+    let few = report(&mut engine, Lens { filter: "proto:tcp".into(), ..Lens::new(0.0) });
+    assert_eq!(headline(&few), "150 of 150 records are odd, of those looked at");
+
+    // Of a decoded file the digest would be that of no file that anybody has.
+    let utf16: Vec<u8> = flows().encode_utf16().flat_map(u16::to_le_bytes).collect();
+    open(&mut engine, utf16).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    assert!(report(&mut engine, Lens::new(0.5))["file"]["sha256"].is_null());
+}
+
+#[test]
+fn no_labels_are_explained_by_what_is_said_of_labels() {
+    let mut engine = engine();
+    let text = flows().replace("proto,bytes", "proto,ip").replace("10.0.0.", "h");
+    open(&mut engine, text.clone()).unwrap();
+    let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+    assert!(analysis.warnings.iter().any(|warning| warning.contains("called an address")), "{:?}", analysis.warnings);
+    let error = engine.evaluate(None, Bootstrap { resamples: 0, seed: 0 }).unwrap_err();
+    assert_eq!(error.what, "The file has no labels to evaluate against");
+    open(&mut engine, text.replace(",info\n", ",label\n").replace(",row ", ",attack ")).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let error = engine.evaluate(None, Bootstrap { resamples: 0, seed: 0 }).unwrap_err();
+    assert!(error.what.contains("No value is known to be normal"), "{error}");
+}
+
+#[test]
+fn a_file_that_was_annotated_can_be_annotated_again() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let once = export(&mut engine, 0.5);
+    open(&mut engine, once.clone()).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let twice = export(&mut engine, 0.5);
+    let header = twice.lines().next().unwrap();
+    assert!(header.starts_with(once.lines().next().unwrap()) && header.contains("oddflow_score.1"), "{header}");
+}
+
+#[test]
+fn a_part_has_the_header_of_its_file() {
+    let mut engine = engine();
+    let bytes = b"gr\xF6\xDFe,\"a,b\",x,x\n1,2,caf\xE9,4\n5,6,7,8\n";
+    let opened = open(&mut engine, &bytes[..]).unwrap();
+    assert_eq!((opened.schema.columns[0].name.as_str(), opened.facts.encoding.as_str()), ("größe", "windows-1252"));
+    let mut part = Vec::new();
+    let write = |bytes: &[u8]| {
+        part.extend_from_slice(bytes);
+        Ok(())
+    };
+    engine.write_part(&[0], write).unwrap();
+    assert_eq!(part, b"gr\xF6\xDFe,\"a,b\",x,x\n1,2,caf\xE9,4\n");
 }
 
 #[test]

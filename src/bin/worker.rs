@@ -6,7 +6,7 @@ use gloo::events::EventListener;
 use js_sys::Date;
 use js_sys::futures::spawn_local;
 use oddflow::engine::{Engine, Hand, Job, Outcome, Step};
-use oddflow::protocol::{JobId, Reply, Request};
+use oddflow::protocol::{JobId, Reply, Request, media_type};
 use oddflow::store::Store;
 use oddflow::web::{BlobStore, FileSink, Hands, Incoming, PagePort, Word, serve};
 use std::cell::RefCell;
@@ -98,6 +98,10 @@ impl Shell {
 
     fn answer(&self, job: JobId, outcome: Outcome) {
         let Outcome { reply, bulk, written } = outcome;
+        let kind = match &reply {
+            Reply::Exported { name } => media_type(name),
+            _ => "",
+        };
         let blob = match written.map(|spool| spool.into_any().downcast::<FileSink>()) {
             None => None,
             Some(Ok(sink)) => {
@@ -108,7 +112,7 @@ impl Shell {
                 });
                 return;
             }
-            Some(Err(spool)) => Some(spool.downcast::<BlobStore>().expect("our own spool").to_blob("text/csv")),
+            Some(Err(spool)) => Some(spool.downcast::<BlobStore>().expect("our own spool").to_blob(kind)),
         };
         self.port.send(job, &reply, &bulk, blob.as_ref());
     }

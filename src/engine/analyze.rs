@@ -160,7 +160,8 @@ impl Analyze {
             if normal == 0 || anomalies == 0 {
                 let only = if normal == 0 { "anomalous" } else { "normal" };
                 warnings.push(format!(
-                    "The label column \"{label_column}\" calls every record {only}, so there is nothing to measure the scores against."
+                    "{} \"{label_column}\" calls every record {only}, so there is nothing to measure the scores against.",
+                    schema::ONE_LABEL
                 ));
                 return None;
             }

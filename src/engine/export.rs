@@ -13,7 +13,9 @@ use crate::protocol::{Bulk, Lens, Progress, Reply, Stage, annotated_name};
 use crate::store::Spool;
 use crate::table::BadRecord;
 use crate::verdicts::verdict_word;
+use memchr::memchr;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::io::Write;
 
 /// The columns that are written behind the file's own: what was found, what a person said about it, and why a record is not
@@ -56,7 +58,7 @@ impl Task {
                 out.push(dialect.delimiter);
                 if score.is_nan() {
                     // Where runs of spaces count as one, an empty field has to be seen.
-                    dialect.write_field("", &mut out);
+                    write_safe(dialect, "", &mut out);
                 } else {
                     write_number(score, &mut numbers, &mut out);
                 }
@@ -87,8 +89,8 @@ impl Export {
 
     fn begin(&mut self, engine: &mut Engine, dataset: &Dataset) -> Result<Sweep> {
         let mut header = Vec::new();
-        let names = dataset.sample.columns.iter().map(|column| column.name.as_str());
-        let names: Vec<&str> = names.chain(APPENDED_COLUMNS).collect();
+        let mut names: Vec<String> = dataset.sample.columns.iter().map(|column| column.name.clone()).collect();
+        names.extend(appended_names(&names));
         write_fields(dataset.dialect(), &names, &mut header);
         header.extend_from_slice(dataset.dialect().line_end.bytes());
         self.spool.as_mut().expect("a finished job is not stepped again").append(&header)?;
@@ -142,9 +144,28 @@ fn write_number(x: f32, buffer: &mut zmij::Buffer, out: &mut Vec<u8>) {
     }
 }
 
+/// The names of the appended columns, with a number where the file was scored before and has such columns.
+fn appended_names(names: &[String]) -> [String; 8] {
+    let numbered = |repeat: usize| {
+        APPENDED_COLUMNS.map(|name| if repeat == 0 { name.to_owned() } else { format!("{name}.{repeat}") })
+    };
+    let mut repeat = 0;
+    while numbered(repeat).iter().any(|name| names.contains(name)) {
+        repeat += 1;
+    }
+    numbered(repeat)
+}
+
+/// How the file is written: with quotes even where they mean nothing in the input, because what its readers look at is a plain
+/// table.
+fn written_as(dialect: &Dialect) -> Dialect {
+    Dialect { quote: dialect.quote.or(Some(b'"')), ..dialect.clone() }
+}
+
 /// The record's own fields: its very bytes where they are safe, one field for each column in any case.
 fn write_record(dialect: &Dialect, n_columns: usize, record: &[u8], bad: Option<&BadRecord>, out: &mut Vec<u8>) {
-    if bad.is_none() && str::from_utf8(record).is_ok() && !may_hold_formula(dialect, record) {
+    let would_quote = dialect.quote.is_none() && memchr(b'"', record).is_some();
+    if bad.is_none() && !would_quote && str::from_utf8(record).is_ok() && !may_hold_formula(dialect, record) {
         out.extend_from_slice(record);
         return;
     }
@@ -168,13 +189,32 @@ fn write_fields(dialect: &Dialect, fields: &[impl AsRef<str>], out: &mut Vec<u8>
     }
 }
 
-/// One field, with an apostrophe in front if a spreadsheet would run it.
+/// One field, so that no spreadsheet runs it.
 fn write_safe(dialect: &Dialect, field: &str, out: &mut Vec<u8>) {
-    if is_formula(field) {
-        dialect.write_field(&format!("'{field}"), out);
-    } else {
-        dialect.write_field(field, out);
+    written_as(dialect).write_field(&defused(field), out);
+}
+
+/// A text with an apostrophe in front if a spreadsheet would run it, and in front of each part that it would run where it takes
+/// another separator than the file's: it knows quotes only at the start of what it takes for a cell.
+fn defused(field: &str) -> Cow<'_, str> {
+    let is_separator = |c: char| matches!(c, ',' | ';' | '\t' | '|' | '\n' | '\r');
+    let mut parts = field.split(is_separator);
+    parts.next();
+    let runs = is_formula(field);
+    if !runs && !parts.any(is_formula) {
+        return Cow::Borrowed(field);
     }
+    let mut out = String::with_capacity(field.len() + 2);
+    if runs {
+        out.push('\'');
+    }
+    for (at, part) in field.split_inclusive(is_separator).enumerate() {
+        if at > 0 && is_formula(part.trim_end_matches(is_separator)) {
+            out.push('\'');
+        }
+        out.push_str(part);
+    }
+    Cow::Owned(out)
 }
 
 /// Whether a spreadsheet would run this text (OWASP, "CSV Injection"). Genuine numbers such as `-1.5` are left alone, and so
@@ -186,7 +226,7 @@ fn is_formula(field: &str) -> bool {
     starts && field.trim() != "-" && field.trim().replace(',', ".").parse::<f64>().is_err()
 }
 
-/// Whether some field might need [`is_formula`]'s look: a quick scan, with false alarms.
+/// Whether some field might have to be [`defused`]: a quick scan, with false alarms.
 fn may_hold_formula(dialect: &Dialect, record: &[u8]) -> bool {
     let mut starts = true;
     record.iter().any(|&byte| {
@@ -200,7 +240,58 @@ fn may_hold_formula(dialect: &Dialect, record: &[u8]) -> bool {
         }
         // 0xC2, 0xE2 and 0xEF begin invisible and full-width characters.
         let suspicious = starts && matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\n' | 0xC2 | 0xE2 | 0xEF);
-        starts = starts && matches!(byte, b'"' | b'\'' | b' ');
+        starts = matches!(byte, b',' | b';' | b'\t' | b'|' | b'\n') || starts && matches!(byte, b'"' | b'\'' | b' ');
         suspicious
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn written(dialect: &Dialect, n_columns: usize, record: &str) -> String {
+        let mut out = Vec::new();
+        write_record(dialect, n_columns, record.as_bytes(), None, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_separator_makes_a_formula() {
+        for (delimiter, record, expected) in [
+            (b';', "1;x,=HYPERLINK(1)", "1;x,'=HYPERLINK(1)"),
+            (b',', "1,x;=cmd|'/c calc'!A0;y", "1,x;'=cmd|'/c calc'!A0;y"),
+            (b',', "1,a\t@x", "1,a\t'@x"),
+            (b';', "a|+x;2", "a|'+x;2"),
+            (b';', "1;\"a, -x;\"", "1;\"a,' -x;\""),
+            (b';', "1;\"a\n=x\"", "1;\"a\n'=x\""),
+            (b',', "=a;=b,1", "'=a;'=b,1"),
+            // Numbers and lone dashes are left alone.
+            (b';', "-1,5;x,-2", "-1,5;x,-2"),
+            (b',', "a;-;b,2017-07-04", "a;-;b,2017-07-04"),
+        ] {
+            let dialect = Dialect { delimiter, ..Dialect::default() };
+            assert_eq!(written(&dialect, 2, record), expected, "{record:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_without_quotes_is_written_with_them() {
+        let zeek = Dialect { delimiter: b'\t', quote: None, comment: Some(b'#'), ..Dialect::default() };
+        assert_eq!(written(&zeek, 2, "a\tb"), "a\tb");
+        assert_eq!(written(&zeek, 2, "\"a\tb"), "\"\"\"a\"\tb");
+        let spaced = Dialect { delimiter: b' ', ..zeek };
+        let mut out = Vec::new();
+        write_safe(&spaced, "", &mut out);
+        assert_eq!(out, b"\"\"");
+    }
+
+    #[test]
+    fn appended_columns_have_names_of_their_own() {
+        let of = |names: &[&str]| appended_names(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(of(&["a"])[2], "oddflow_score");
+        assert_eq!(of(&["a", "oddflow_note"])[2], "oddflow_score.1");
+        assert_eq!(of(&["oddflow_score", "oddflow_score.1"])[0], "oddflow_forest_score.2");
+    }
 }

@@ -154,7 +154,8 @@ impl Engine {
         let (dataset, run) = (self.dataset()?, self.run()?.clone());
         let (run, labels, schema) = (&*run, &run.labels, &run.ready.schema);
         let Some(quality) = &run.analysis.quality else {
-            let why = run.analysis.warnings.first().cloned().unwrap_or_default();
+            let mut warnings = run.analysis.warnings.iter();
+            let why = warnings.find(|warning| schema::is_about_labels(warning)).map_or("", String::as_str);
             return Err(Error::new(
                 format!("The file has no labels to evaluate against. {why}").trim_end_matches([' ', '.']),
             )

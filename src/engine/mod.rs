@@ -368,7 +368,7 @@ impl Engine {
                 Step::Waiting(progress) => {
                     on_progress(&progress);
                     if let Some(crews) = &mut self.crews {
-                        crews.wait();
+                        crews.wait()?;
                     }
                 }
                 Step::Done(outcome) => return Ok(outcome),
@@ -555,7 +555,8 @@ impl Engine {
             None => (&[][..], &[][..]),
         };
         let comparison =
-            compare::compare((&base.name, &profile(&base, base_scores)), (&open.name, &profile(&open, open_scores)));
+            compare::compare((&base.name, &profile(&base, base_scores)), (&open.name, &profile(&open, open_scores)))
+                .of_samples(base.n_good(), open.n_good());
         let ranking = |scores: &[f32]| Ranking::new(scores, &crate::evaluate::best_order(scores), &[]);
         let scores = scored.and_then(|(base, open, threshold)| {
             compare::compare_scores(&ranking(&base), &ranking(&open), threshold, true, COMPARED_BINS)

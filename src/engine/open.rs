@@ -109,8 +109,12 @@ impl Decoding {
         let mut facts = FileFacts { bytes: self.file.size(), ..FileFacts::default() };
         facts.compression = self.decoder.compression().map(str::to_owned);
         facts.warnings = self.decoder.notes();
-        if !self.decoder.is_identity() {
+        // Of what passes through, the records tell the encoding.
+        if self.decoder.encoding() != "UTF-8" {
             self.decoder.encoding().clone_into(&mut facts.encoding);
+        }
+        if self.decoder.has_rest() {
+            facts.warnings.push("What follows the end of the gzip data is no gzip, and was passed over".into());
         }
         let store: Rc<dyn Store> = match self.decoded {
             Some(decoded) => (decoded as Box<dyn Store>).into(),
@@ -121,9 +125,7 @@ impl Decoding {
         let plan = Rc::new(Plan::new(&head)?);
         let file = engine.open_everywhere(&store, &plan)?;
         let Part { table, tally, start, .. } = plan.begin();
-        let body = &head[(start.offset as usize).min(head.len())..];
-        let record = body.len() / memchr::memchr_iter(plan.dialect.line_end.byte(), body).count().max(1);
-        let sample = Sample::new(table.columns, (store.size() - start.offset) / record.max(1) as u64);
+        let sample = Sample::new(table.columns);
         let chunks: Rc<[Chunk]> = chunks(start.offset, store.size()).into();
         Ok(Reading {
             file,
@@ -244,7 +246,7 @@ impl Reading {
         for (column, summary) in self.sample.table.columns.iter().zip(&mut self.summaries) {
             summary.distinct_texts = column.dictionary.len();
         }
-        let table = self.sample.table;
+        let table = self.sample.finish();
         let schema = schema::detect_with(&table, &self.summaries, self.plan.detected);
         facts.layout = schema.layout;
         if let Some(layout) = schema.layout {

@@ -58,7 +58,10 @@ impl Engine {
                 if at > 0 {
                     line.push(dataset.dialect().delimiter);
                 }
-                dataset.dialect().write_field(&column.name, &mut line);
+                match dataset.plan.header_field(at) {
+                    Some(name) => dataset.dialect().write_bytes(name, &mut line),
+                    None => dataset.dialect().write_field(&column.name, &mut line),
+                }
             }
             line.extend_from_slice(dataset.dialect().line_end.bytes());
             write(&line)?;

@@ -132,8 +132,7 @@ impl Search {
         let looking = test.map(|test| {
             let blank =
                 |column: &Column| Column { name: column.name.clone(), notation: column.notation, ..Column::default() };
-            // How many will be found is not known; the sample's bound falls as they come.
-            let sample = Sample::new(dataset.sample.columns.iter().map(blank).collect(), 0);
+            let sample = Sample::new(dataset.sample.columns.iter().map(blank).collect());
             let sweep = dataset.sweep(engine);
             Looking { sweep, test, sample, is_comparable: false }
         });
@@ -184,7 +183,7 @@ impl Search {
         }
         normal.words = format!("the {} records {}", count(n), normal.words);
         if let Some(looking) = looking {
-            normal.table = looking.sample.table;
+            normal.table = looking.sample.finish();
         }
         Ok(normal)
     }

@@ -4,6 +4,7 @@
 use super::arrange::Arrange;
 use super::survey::{Advance, Surveying};
 use super::{Dataset, Engine, Outcome, Run, Step, Work};
+use crate::bundle::{Pack, sha256_hex};
 use crate::error::{Error, Result};
 use crate::protocol::{
     Bulk, Lanes, Lens, PackChoice, Progress, Reference, Reply, ReportFormat, SortKey, Stage, Survey,
@@ -12,9 +13,11 @@ use crate::report::{
     Figure, Report, ReportFile, ReportGroup, ReportLanes, ReportRow, ReportScores, ReportStages, ReportTable,
     auc_words, count, drift_words, metric, plural, pr_chart, reliability_chart, roc_chart, score, share, share_of_one,
 };
+use crate::schema::{self, Role};
 use crate::store::Spool;
 use crate::verdicts::verdict_word;
 use sha2::{Digest, Sha256};
+use std::rc::Rc;
 
 /// Records that are shown with their reasons.
 const ROWS: usize = 50;
@@ -70,11 +73,14 @@ impl Reporting {
         let shown =
             rows.iter().take(ROWS).map(|&row| report_row(engine, &self.lens, row)).collect::<Result<Vec<_>>>()?;
         let hash = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        // The manifest names the hashes of the other files.
+        let of_run = |pack: &&Rc<Pack>| Some(&pack.manifest().name) == run.analysis.pack.as_ref();
+        let pack_sha256 = engine.packs.iter().find(of_run).map(|pack| sha256_hex(&pack.files()[0]));
         let report = Report {
             rows_note: note(shown.len(), rows.len(), "odd record", "odd records"),
             rows: shown,
             made: self.made.take(),
-            ..report(&dataset, &run, &self.lens, *survey, hash)
+            ..report(&dataset, &run, &self.lens, *survey, hash, pack_sha256)
         };
         let stem = dataset.name.rsplit_once('.').map_or(dataset.name.as_str(), |(stem, _)| stem);
         let (text, extension) = match self.format {
@@ -149,7 +155,14 @@ fn report_row(engine: &mut Engine, lens: &Lens, row: u32) -> Result<ReportRow> {
     })
 }
 
-fn report(dataset: &Dataset, run: &Run, lens: &Lens, survey: Survey, sha256: String) -> Report {
+fn report(
+    dataset: &Dataset,
+    run: &Run,
+    lens: &Lens,
+    survey: Survey,
+    sha256: String,
+    pack_sha256: Option<String>,
+) -> Report {
     let analysis = &run.analysis;
     let origin = match lens.threshold == analysis.threshold {
         true => analysis.threshold_origin.clone(),
@@ -172,11 +185,17 @@ fn report(dataset: &Dataset, run: &Run, lens: &Lens, survey: Survey, sha256: Str
             rows: ignored,
         });
     }
+    // What is odd is a share of what was looked at.
+    let is_narrowed = !lens.filter.trim().is_empty() || lens.brush.is_some();
+    let of = if is_narrowed { survey.shown } else { analysis.n_rows };
     let mut figures = vec![
         Figure::new("Records", count(analysis.n_rows)),
-        Figure::new("Odd", format!("{} ({})", count(survey.flagged), share(survey.flagged, analysis.n_rows))),
+        Figure::new("Odd", format!("{} ({})", count(survey.flagged), share(survey.flagged, of))),
         Figure::new("Threshold", score(lens.threshold)),
     ];
+    if is_narrowed {
+        figures.insert(1, Figure::new("Looked at", count(of)));
+    }
     let mut charts = Vec::new();
     if let Some(quality) = &analysis.quality {
         figures.push(Figure::new("ROC AUC", metric(quality.hybrid.roc_auc)));
@@ -192,9 +211,13 @@ fn report(dataset: &Dataset, run: &Run, lens: &Lens, survey: Survey, sha256: Str
         if let Some(reliability) = &analysis.reliability {
             charts.push(reliability_chart("Network", reliability));
         }
+        let of_all = match lens.filter.trim().is_empty() && lens.allow_list.rules.is_empty() {
+            true => "",
+            false => " It counts all records, whatever is filtered or ignored.",
+        };
         tables.push(ReportTable {
             title: "Against the labels".into(),
-            note: format!("By the column \"{}\", at the threshold.", quality.label_column),
+            note: format!("By the column \"{}\", at the threshold.{of_all}", quality.label_column),
             columns: ["", "Odd", "Ordinary"].map(Into::into).to_vec(),
             rows: vec![
                 vec!["Anomaly".into(), count(confusion.true_positives), count(confusion.false_negatives)],
@@ -228,12 +251,20 @@ fn report(dataset: &Dataset, run: &Run, lens: &Lens, survey: Survey, sha256: Str
         file: ReportFile {
             name: dataset.name.clone(),
             bytes: dataset.facts.bytes,
-            sha256: Some(sha256).filter(|_| dataset.facts.compression.is_none()),
+            // Of what was decoded it would be the digest of no file that anybody has.
+            sha256: Some(sha256).filter(|_| !dataset.facts.is_decoded()),
             format: dataset.facts.format.clone(),
             rows: analysis.n_rows,
             unscored: analysis.n_rows - analysis.n_scored,
         },
-        headline: format!("{} of {} odd", count(survey.flagged), plural(analysis.n_rows, "record is", "records are")),
+        headline: match is_narrowed {
+            true => format!(
+                "{} of {} odd, of those looked at",
+                count(survey.flagged),
+                plural(of, "record is", "records are")
+            ),
+            false => format!("{} of {} odd", count(survey.flagged), plural(of, "record is", "records are")),
+        },
         summary,
         warnings: dataset.facts.warnings.iter().chain(&analysis.warnings).cloned().collect(),
         figures,
@@ -257,13 +288,13 @@ fn report(dataset: &Dataset, run: &Run, lens: &Lens, survey: Survey, sha256: Str
         }),
         charts,
         tables,
-        settings: settings(run),
+        settings: settings(run, pack_sha256),
         ..Report::default()
     }
 }
 
 /// All that it takes to do the same again.
-fn settings(run: &Run) -> Vec<Figure> {
+fn settings(run: &Run, pack_sha256: Option<String>) -> Vec<Figure> {
     let settings = &run.analysis.settings;
     let detector = match (&run.analysis.pack, &settings.pack) {
         (Some(pack), _) => format!("model pack {pack}"),
@@ -277,14 +308,35 @@ fn settings(run: &Run) -> Vec<Figure> {
         Reference::Time { from, to } => format!("records from {from} to {to}"),
         Reference::File => "records of another file".into(),
     };
-    vec![
-        Figure::new("Detector", detector),
+    let threshold = settings.contamination.map_or("the detector's own".into(), |share| format!("a share of {share}"));
+    let mut figures = vec![Figure::new("Detector", detector)];
+    figures.extend(pack_sha256.map(|sha256| Figure::new("SHA-256 of the pack's manifest", sha256)));
+    figures.extend([
         Figure::new("Fitted to", reference),
         Figure::new("Trees", settings.n_estimators.to_string()),
         Figure::new("Records for each tree", settings.max_samples.to_string()),
         Figure::new("Seed", settings.seed.to_string()),
+        Figure::new("Threshold of the run", threshold),
         Figure::new("Inputs", run.analysis.n_features.to_string()),
-    ]
+    ]);
+    let columns = &run.analysis.schema.columns;
+    let by_hand = columns.iter().filter(|column| column.why.as_deref() == Some(schema::BY_HAND));
+    let roles: [(Role, &str); 4] = [
+        (Role::Label, "Label"),
+        (Role::AttackName, "Names of attacks"),
+        (Role::Feature, "Inputs chosen by hand"),
+        (Role::Ignored, "Left out by hand"),
+    ];
+    for (role, words) in roles {
+        let is_label = matches!(role, Role::Label | Role::AttackName);
+        let chosen = columns.iter().filter(|column| is_label && column.role == role);
+        let chosen = chosen.chain(by_hand.clone().filter(|column| !is_label && column.role == role));
+        let names: Vec<&str> = chosen.map(|column| column.name.as_str()).collect();
+        if !names.is_empty() {
+            figures.push(Figure::new(words, names.join(", ")));
+        }
+    }
+    figures
 }
 
 /// How many of all are listed, where these are not all.

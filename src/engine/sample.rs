@@ -1,6 +1,7 @@
 //! Some rows of a file, with their cells: what its own forest, the check against the packs' domains and the reasons are
-//! fitted to. All rows of a file of up to [`MOST_ROWS`]; of a larger one those whose place, hashed, is below a bound that
-//! falls as rows come. So the same file gives the same sample, however many workers read it.
+//! fitted to. All rows of a file of up to [`MOST_ROWS`]; of a larger one so many, those whose places have the lowest hashes: rows
+//! are kept whose hash is below a bound that falls as rows come. So the same file gives the same sample, however many workers
+//! read it.
 
 use crate::table::{Cell, Column, Span, Table};
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Rows that are kept at most. More change no quantile that matters, and would fill the memory that columns of the file
 /// itself could have.
 pub(super) const MOST_ROWS: usize = 1 << 17;
+
+/// Rows that are held while more may come, so that the bound does not have to be found for each chunk.
+const MOST_HELD: usize = MOST_ROWS + MOST_ROWS / 4;
 
 /// Rows that one worker has picked from one chunk. Their cells travel beside it, column by column, eight bytes each.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -67,12 +71,9 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// An empty one, of a table with these columns, of a file of about so many rows.
-    pub fn new(columns: Vec<Column>, expected_rows: u64) -> Self {
-        let share = MOST_ROWS as f64 / expected_rows.max(1) as f64;
-        // A little less than fits, since the number of rows is a guess and the hashes are even only by and large.
-        let below = if share >= 1.0 { u64::MAX } else { (0.9 * share * u64::MAX as f64) as u64 };
-        Self { table: Table { columns, ..Table::default() }, below }
+    /// An empty one, of a table with these columns.
+    pub fn new(columns: Vec<Column>) -> Self {
+        Self { table: Table { columns, ..Table::default() }, below: u64::MAX }
     }
 
     /// Takes in what was picked from the next chunk, perhaps with a bound that has fallen since.
@@ -90,13 +91,23 @@ impl Sample {
             }));
         }
         self.table.spans.extend(kept.iter().map(|&at| Span { start: picked.spans[at].0, len: picked.spans[at].1 }));
-        while self.table.n_rows() > MOST_ROWS {
-            self.below /= 2;
+        if self.table.n_rows() > MOST_HELD {
             self.prune();
         }
     }
 
+    /// The rows, when all have come.
+    pub fn finish(mut self) -> Table {
+        if self.table.n_rows() > MOST_ROWS {
+            self.prune();
+        }
+        self.table
+    }
+
+    /// Lowers the bound so that [`MOST_ROWS`] are left.
     fn prune(&mut self) {
+        let mut hashes: Vec<u64> = self.table.spans.iter().map(|span| hash(span.start)).collect();
+        self.below = *hashes.select_nth_unstable(MOST_ROWS - 1).1;
         let keep: Vec<bool> = self.table.spans.iter().map(|span| is_picked(span, self.below)).collect();
         let kept = || {
             let mut keep = keep.iter().copied();
@@ -132,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_small_file_is_its_own_sample() {
-        let mut sample = Sample::new(vec![Column::default()], 100);
+        let mut sample = Sample::new(vec![Column::default()]);
         for rows in [0..40, 40..100] {
             let (picked, cells) = picked(rows, sample.below);
             sample.push(picked, &cells);
@@ -148,22 +159,24 @@ mod tests {
 
     #[test]
     fn the_rows_of_a_large_file_do_not_depend_on_how_it_is_cut() {
-        let sample = |cuts: &[u64], expected| {
-            let mut sample = Sample::new(vec![Column::default()], expected);
+        let sample = |cuts: &[u64]| {
+            let mut sample = Sample::new(vec![Column::default()]);
             for cut in cuts.windows(2) {
                 let (picked, cells) = picked(cut[0]..cut[1], sample.below);
                 sample.push(picked, &cells);
             }
-            sample.table.spans.iter().map(|span| span.start).collect::<Vec<_>>()
+            sample.finish().spans.iter().map(|span| span.start).collect::<Vec<_>>()
         };
         let n = 3 * MOST_ROWS as u64;
-        let whole = sample(&[0, n], 1);
-        assert!((MOST_ROWS / 3..=MOST_ROWS).contains(&whole.len()), "{} rows", whole.len());
-        assert_eq!(sample(&[0, n / 7, n / 2, n], 1), whole);
+        let whole = sample(&[0, n]);
+        assert_eq!(whole.len(), MOST_ROWS);
+        for cuts in [&[0, n / 7, n / 2, n][..], &[0, n / 3 + 9, n / 3 + 10, n / 2, n - 1, n]] {
+            assert_eq!(sample(cuts), whole);
+        }
+        // One row too many.
+        assert_eq!(sample(&[0, MOST_ROWS as u64 + 1]).len(), MOST_ROWS);
         // Evenly from all parts.
         let first_half = whole.iter().filter(|&&start| start < n / 2 * 10).count();
         assert!((first_half as f64 / whole.len() as f64 - 0.5).abs() < 0.01);
-        let share = sample(&[0, n], n).len() as f64 / MOST_ROWS as f64;
-        assert!((0.88..0.92).contains(&share), "{share}");
     }
 }

@@ -29,7 +29,10 @@ pub trait Pool {
     fn receive(&mut self) -> Option<(usize, Vec<u8>, Vec<Bulk>)>;
 
     /// Blocks until an answer has come, where that can be done; otherwise the program steps the job again when one has.
-    fn wait(&mut self);
+    ///
+    /// # Errors
+    /// If one of them has ended, so that its answer will not come.
+    fn wait(&mut self) -> Result<()>;
 }
 
 /// Orders that a crew has at a time: one in hand, and the next so that it need not wait.
@@ -84,8 +87,8 @@ impl Crews {
         Ok(())
     }
 
-    pub fn wait(&mut self) {
-        self.pool.wait();
+    pub fn wait(&mut self) -> Result<()> {
+        self.pool.wait()
     }
 }
 

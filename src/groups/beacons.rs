@@ -5,7 +5,7 @@
 //! pairs by the same things): even intervals, even sizes, connections all the time, answers, and enough of them. NTP clients
 //! and monitoring do the same: a beacon is worth a look, not a verdict.
 //!
-//! Bounded: of each pair the first [`MAX_SAMPLES`] connections are kept, and of pairs the [`MAX_PAIRS`] with the most; what
+//! Bounded: of each pair at most [`MAX_SAMPLES`] connections are kept, evenly from all of them, and of pairs the [`MAX_PAIRS`] with the most; what
 //! was dropped is counted. Parts of a file are merged in their order.
 
 use crate::explain::span;
@@ -34,8 +34,13 @@ struct Pair {
     answered: u32,
     /// Connections of which it is known whether they were answered.
     judged: u32,
-    /// In the order of the file.
+    /// In the order of the file: one of so many connections that have a time, and how many of these there are.
     samples: Vec<Sample>,
+    stride: u32,
+    timed: u32,
+    /// The time of the first and of the last of them in the file, and the least and the greatest of all.
+    ends: (f64, f64),
+    extent: (f64, f64),
     hours: Buckets,
     longest: f64,
     longest_row: u32,
@@ -56,6 +61,8 @@ pub struct PairKey {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Sample {
     time: f64,
+    /// Since the connection before it in the file.
+    gap: Option<f64>,
     /// Sent by the source.
     bytes: Option<f64>,
 }
@@ -183,11 +190,7 @@ impl<'a> PairFold<'a> {
         }
         pair.bytes += parts.bytes(table, row).unwrap_or(0.0);
         if let Some(time) = parts.time(table, row) {
-            if pair.samples.len() < MAX_SAMPLES {
-                let sent = parts.amount(Part::Sent, table, row).or_else(|| parts.bytes(table, row));
-                pair.samples.push(Sample { time, bytes: sent });
-            }
-            pair.hours.add(time);
+            pair.add(time, || parts.amount(Part::Sent, table, row).or_else(|| parts.bytes(table, row)));
             self.found.first = Some(self.found.first.map_or(time, |first| first.min(time)));
             self.found.last = Some(self.found.last.map_or(time, |last| last.max(time)));
         }
@@ -276,6 +279,10 @@ impl Pair {
             answered: 0,
             judged: 0,
             samples: Vec::new(),
+            stride: 1,
+            timed: 0,
+            ends: (f64::NAN, f64::NAN),
+            extent: (f64::INFINITY, f64::NEG_INFINITY),
             hours: Buckets::default(),
             longest: 0.0,
             longest_row: row,
@@ -284,12 +291,57 @@ impl Pair {
         }
     }
 
-    fn merge(&mut self, next: Self) {
+    /// Counts a connection that began at this time.
+    fn add(&mut self, time: f64, bytes: impl FnOnce() -> Option<f64>) {
+        let gap = (self.timed > 0).then_some(time - self.ends.1);
+        if self.timed.is_multiple_of(self.stride) {
+            self.samples.push(Sample { time, gap, bytes: bytes() });
+        }
+        self.ends = (if self.timed > 0 { self.ends.0 } else { time }, time);
+        self.extent = (self.extent.0.min(time), self.extent.1.max(time));
+        self.timed += 1;
+        self.hours.add(time);
+        self.thin_to_fit();
+    }
+
+    /// Leaves out every second sample until there are not too many.
+    fn thin_to_fit(&mut self) {
+        while self.samples.len() > MAX_SAMPLES {
+            self.thin();
+        }
+    }
+
+    fn thin(&mut self) {
+        let mut keeps = false;
+        self.samples.retain(|_| {
+            keeps = !keeps;
+            keeps
+        });
+        self.stride *= 2;
+    }
+
+    fn merge(&mut self, mut next: Self) {
+        if next.timed > 0 {
+            while self.stride < next.stride {
+                self.thin();
+            }
+            while next.stride < self.stride {
+                next.thin();
+            }
+            if self.timed > 0 {
+                // The first connection of a part is always a sample.
+                next.samples[0].gap = Some(next.ends.0 - self.ends.1);
+                next.ends.0 = self.ends.0;
+            }
+            self.ends = next.ends;
+            self.extent = (self.extent.0.min(next.extent.0), self.extent.1.max(next.extent.1));
+            self.timed += next.timed;
+            self.samples.append(&mut next.samples);
+            self.thin_to_fit();
+        }
         self.rows += next.rows;
         self.answered += next.answered;
         self.judged += next.judged;
-        let room = MAX_SAMPLES - self.samples.len();
-        self.samples.extend(next.samples.into_iter().take(room));
         self.hours.merge(next.hours);
         if next.longest > self.longest {
             (self.longest, self.longest_row) = (next.longest, next.longest_row);
@@ -305,7 +357,15 @@ impl Pair {
         if times.len() < LEAST_CONNECTIONS {
             return None;
         }
-        let mut intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        // Of a few of many connections, each knows its own distance from the one before.
+        let gaps = self.samples.iter().filter_map(|sample| sample.gap).filter(|gap| *gap > 0.0);
+        let mut intervals: Vec<f64> = match self.stride {
+            1 => times.windows(2).map(|pair| pair[1] - pair[0]).collect(),
+            _ => gaps.collect(),
+        };
+        if intervals.is_empty() {
+            return None;
+        }
         let (interval, jitter) = median_and_deviation(&mut intervals);
         if interval <= 0.0 {
             return None;
@@ -332,8 +392,8 @@ impl Pair {
             jitter,
             size: (!sizes.is_empty()).then_some(size),
             size_share,
-            first: times[0],
-            last: times[times.len() - 1],
+            first: self.extent.0,
+            last: self.extent.1,
             coverage,
             answered,
             row: self.first_row,

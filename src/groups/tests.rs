@@ -135,6 +135,19 @@ fn beacon(times: impl Fn(f64, &mut Rng) -> f64, size: impl Fn(&mut Rng) -> f64, 
 }
 
 #[test]
+fn all_connections_of_a_busy_pair_count() {
+    for n in [1024, 1025, 10_000] {
+        let words = beacon(|i, _| 60.0 * i, |_| 512.0, n).unwrap();
+        let (days, times) = match n {
+            1024 => ("17 h 3 min", "1,024"),
+            1025 => ("17 h 4 min", "1,025"),
+            _ => ("6 d 22 h", "10,000"),
+        };
+        assert!(words.starts_with(&format!("every 1 min for {days}, {times} times")), "{words}");
+    }
+}
+
+#[test]
 fn beacons_are_found_by_their_rhythm() {
     let jitter = |rng: &mut Rng| 120.0 * rng.uniform() - 60.0;
     let words = beacon(|i, _| 300.0 * i, |_| 512.0, 280).unwrap();

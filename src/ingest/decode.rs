@@ -3,10 +3,9 @@
 
 use super::json::{self, JsonLines};
 use super::magic;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 use encoding_rs::{CoderResult, Encoding, UTF_16BE, UTF_16LE};
-use flate2::write::MultiGzDecoder;
-use memchr::{memchr, memchr_iter};
+use flate2::write::GzDecoder;
 use std::io::Write;
 
 /// The largest decompressed size by default: 4 GiB.
@@ -20,7 +19,10 @@ const STEP: usize = 16 << 10;
 /// Undoes what lies between the stored bytes and their text. Push at most a few MiB at once: compressed bytes can grow
 /// a thousandfold, and all that one push yields is appended at once.
 pub struct Decoder {
-    gzip: Option<Box<MultiGzDecoder<Vec<u8>>>>,
+    /// The member of a gzip file that is being read.
+    gzip: Option<Box<GzDecoder<Vec<u8>>>>,
+    /// Bytes behind a complete member, until there are enough to see whether another follows; what else does is passed over.
+    behind: Option<Vec<u8>>,
     /// Decompressed bytes that are too few to tell what they are.
     head: Vec<u8>,
     /// First bytes as stored, until there are enough to see gzip's magic.
@@ -31,8 +33,6 @@ pub struct Decoder {
     decided: bool,
     max_decoded: u64,
     decoded: u64,
-    line_feeds: u64,
-    carriage_returns: u64,
 }
 
 impl Default for Decoder {
@@ -52,6 +52,7 @@ impl Decoder {
     pub fn with_cap(max_decoded: u64) -> Self {
         Self {
             gzip: None,
+            behind: None,
             head: Vec::new(),
             stored: Vec::new(),
             started: false,
@@ -60,8 +61,6 @@ impl Decoder {
             decided: false,
             max_decoded,
             decoded: 0,
-            line_feeds: 0,
-            carriage_returns: 0,
         }
     }
 
@@ -105,9 +104,7 @@ impl Decoder {
             self.decide(out)?;
         }
         if let Some((_, decoder)) = &mut self.utf16 {
-            let from = out.len();
             transcode(decoder, &[], true, out);
-            self.check_text(&out[from..])?;
         }
         match &mut self.json {
             Some(json) => json.finish(out),
@@ -130,7 +127,13 @@ impl Decoder {
 
     #[must_use]
     pub fn compression(&self) -> Option<&'static str> {
-        (self.gzip.is_some() || self.stored.starts_with(magic::GZIP)).then_some("gzip")
+        (self.gzip.is_some() || self.behind.is_some() || self.stored.starts_with(magic::GZIP)).then_some("gzip")
+    }
+
+    /// Whether something follows the gzip data that is none, and was passed over.
+    #[must_use]
+    pub fn has_rest(&self) -> bool {
+        self.behind.as_ref().is_some_and(|behind| !behind.is_empty())
     }
 
     /// The encoding that was undone; `UTF-8` stands for all that pass through.
@@ -143,7 +146,7 @@ impl Decoder {
         self.started = true;
         let stored = std::mem::take(&mut self.stored);
         if stored.starts_with(magic::GZIP) {
-            self.gzip = Some(Box::new(MultiGzDecoder::new(Vec::new())));
+            self.gzip = Some(Box::new(GzDecoder::new(Vec::new())));
             // `compression` is asked for after the decompressor has gone.
             self.stored = magic::GZIP.to_vec();
         }
@@ -151,19 +154,47 @@ impl Decoder {
     }
 
     fn inflate(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        let Some(mut gzip) = self.gzip.take() else { return self.decode(bytes, out) };
-        for step in bytes.chunks(STEP) {
-            let written = gzip.write_all(step);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if let Some(behind) = &mut self.behind {
+                let missing = magic::GZIP.len().saturating_sub(behind.len()).min(rest.len());
+                if missing == 0 {
+                    return Ok(());
+                }
+                behind.extend_from_slice(&rest[..missing]);
+                rest = &rest[missing..];
+                if behind == magic::GZIP {
+                    self.behind = None;
+                    let mut next = GzDecoder::new(Vec::new());
+                    next.write_all(magic::GZIP).map_err(|cause| self.damaged(&cause))?;
+                    self.gzip = Some(Box::new(next));
+                }
+                continue;
+            }
+            let Some(mut gzip) = self.gzip.take() else { return self.decode(rest, out) };
+            let written = gzip.write(&rest[..rest.len().min(STEP)]);
+            // Nothing is taken behind the end of a member, whose checksum is then looked at.
+            let ended = matches!(written, Ok(0));
+            let written = if ended { gzip.try_finish().map(|()| 0) } else { written };
             let inflated = std::mem::take(gzip.get_mut());
             self.decode(&inflated, out)?;
-            if let Err(cause) = written {
-                let read = thousands(self.decoded);
-                return Err(Error::new(format!("The gzip file is damaged after {read} decompressed bytes ({cause})"))
-                    .advice("Get the file again, or decompress it with a tool that repairs"));
+            match written {
+                Ok(n) => rest = &rest[n..],
+                Err(cause) => return Err(self.damaged(&cause)),
+            }
+            if ended {
+                self.behind = Some(Vec::new());
+            } else {
+                self.gzip = Some(gzip);
             }
         }
-        self.gzip = Some(gzip);
         Ok(())
+    }
+
+    fn damaged(&self, cause: &std::io::Error) -> Error {
+        let read = thousands(self.decoded);
+        Error::new(format!("The gzip file is damaged after {read} decompressed bytes ({cause})"))
+            .advice("Get the file again, or decompress it with a tool that repairs")
     }
 
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -192,38 +223,22 @@ impl Decoder {
             self.utf16 = Some((encoding.name(), encoding.new_decoder_with_bom_removal()));
         } else if json::begins(seen) {
             self.json = Some(Box::default());
+        } else if is_binary(seen) {
+            return Err(Error::new("The file is no text: its beginning is full of control characters")
+                .advice("Choose a table of flow records, such as a CSV file"));
         }
         self.pass(&head, out)
     }
 
     fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        if let Some(mut json) = self.json.take() {
-            let pushed = self.check_text(bytes).and_then(|()| json.push(bytes, out));
-            self.json = Some(json);
-            return pushed;
+        if let Some(json) = &mut self.json {
+            return json.push(bytes, out);
         }
-        let from = out.len();
         match &mut self.utf16 {
             Some((_, decoder)) => transcode(decoder, bytes, false, out),
             None => out.extend_from_slice(bytes),
         }
-        self.check_text(&out[from..])
-    }
-
-    fn check_text(&mut self, text: &[u8]) -> Result<()> {
-        let nul = memchr(0, text);
-        let text = &text[..nul.unwrap_or(text.len())];
-        self.line_feeds += memchr_iter(b'\n', text).count() as u64;
-        if self.line_feeds == 0 {
-            self.carriage_returns += memchr_iter(b'\r', text).count() as u64;
-        }
-        if nul.is_none() {
-            return Ok(());
-        }
-        let lines = if self.line_feeds > 0 { self.line_feeds } else { self.carriage_returns };
-        Err(Error::new("There is a NUL byte here, which no text file has")
-            .at(Place { line: Some(lines + 1), ..Place::default() })
-            .advice("The file is damaged or not a text file: export it again as CSV"))
+        Ok(())
     }
 }
 
@@ -238,6 +253,14 @@ fn transcode(decoder: &mut encoding_rs::Decoder, mut bytes: &[u8], last: bool, o
             return;
         }
     }
+}
+
+/// Whether about one byte in sixteen or more is a control character that no table needs: random bytes have twice as many. A few, as a
+/// crash or a full disk leave them in a log, are part of a cell.
+fn is_binary(head: &[u8]) -> bool {
+    let controls =
+        head.iter().filter(|&&b| b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0B | 0x0C | 0x1B)).count();
+    controls > 4 + head.len() / 16
 }
 
 /// UTF-16 by its byte order mark, or by the zeros that it has in every other place where the text is ASCII.
@@ -336,8 +359,8 @@ mod tests {
             (b"PK\x03\x04\x14\0\x06\0[Content_Types].xml", "This is an Excel workbook"),
             (b"\xd4\xc3\xb2\xa1\x02\0\x04\0", "This is a packet capture"),
             (&gzip(b"\x89PNG\r\n\x1a\n"), "This is a PNG image"),
-            (b"a,b\n1,2\n3,\x004\n", "line 3: There is a NUL byte"),
-            (b"a,b\r1,2\r3,\x004\r", "line 3: There is a NUL byte"),
+            (b"RIFF\x01\x00\x00\x00\x03\x00\x00\x07data", "The file is no text"),
+            (&gzip(&[3; 600]), "The file is no text"),
             (&whole[..whole.len() - 9], "The gzip file ends early or is damaged: "),
             (&whole[..5], "The gzip file ends early or is damaged: 0 bytes could be read"),
             (&broken, "The gzip file"),
@@ -346,6 +369,24 @@ mod tests {
                 let error = decode(bytes, chunk).err().expect(message).to_string();
                 assert!(error.starts_with(message), "{error:?} does not start with {message:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_few_nul_bytes_are_text() {
+        check(b"a,b\n1,2\n3,\x004\n", b"a,b\n1,2\n3,\x004\n", None, "UTF-8");
+        let late = ["a,b\n", &"1,2\n".repeat(1000), "\0\0\0\0\n3,4\n"].concat();
+        check(late.as_bytes(), late.as_bytes(), None, "UTF-8");
+        check(&gzip(late.as_bytes()), late.as_bytes(), Some("gzip"), "UTF-8");
+    }
+
+    #[test]
+    fn what_follows_gzip_data_is_passed_over() {
+        let text = "a,b\n1,2\n".repeat(300);
+        for (behind, has_rest) in [(&b""[..], false), (&[0; 100_000], true), (b"\x1F", true), (b"garbage", true)] {
+            let bytes = [&gzip(text.as_bytes()), behind].concat();
+            check(&bytes, text.as_bytes(), Some("gzip"), "UTF-8");
+            assert_eq!(decode(&bytes, 50).unwrap().1.has_rest(), has_rest, "{behind:?}");
         }
     }
 

@@ -75,9 +75,19 @@ impl Dialect {
     /// Appends `text` as one field, quoted if it must be. Where there are no quotes, bytes that would break the record are
     /// written as `\x09`, as Zeek does.
     pub fn write_field(&self, text: &str, out: &mut Vec<u8>) {
+        // Spaces at the ends would be lost to readers that trim.
+        self.write(text.as_bytes(), text.trim() != text, out);
+    }
+
+    /// The same of a text in any encoding.
+    pub fn write_bytes(&self, text: &[u8], out: &mut Vec<u8>) {
+        self.write(text, text.trim_ascii() != text, out);
+    }
+
+    fn write(&self, text: &[u8], spaced: bool, out: &mut Vec<u8>) {
         let breaks = |b: u8| b == self.delimiter || b == b'\n' || b == b'\r';
         let Some(quote) = self.quote else {
-            for &byte in text.as_bytes() {
+            for &byte in text {
                 if breaks(byte) {
                     out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
                 } else {
@@ -86,14 +96,14 @@ impl Dialect {
             }
             return;
         };
-        // Spaces at the ends would be lost to readers that trim, and an empty field of spaces is none.
-        let spaced = text.trim() != text || text.is_empty() && self.delimiter == b' ';
-        if !spaced && !text.bytes().any(|b| breaks(b) || b == quote) && !self.is_comment(text.as_bytes()) {
-            out.extend_from_slice(text.as_bytes());
+        // Where runs of spaces count as one, an empty field has to be seen.
+        let spaced = spaced || text.is_empty() && self.delimiter == b' ';
+        if !spaced && !text.iter().any(|&b| breaks(b) || b == quote) && !self.is_comment(text) {
+            out.extend_from_slice(text);
             return;
         }
         out.push(quote);
-        for &byte in text.as_bytes() {
+        for &byte in text {
             if byte == quote {
                 out.push(quote);
             }

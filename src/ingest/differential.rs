@@ -267,6 +267,50 @@ fn cells_are_those_of_the_csv_crate() {
     assert!(compared > 50_000, "{compared} cells were compared");
 }
 
+/// Stray quotes swallow no records, wherever the file is cut.
+#[test]
+fn stray_quotes_are_found_by_what_follows_them() {
+    let rows = 6000;
+    for (stray, is_stray) in [("\"stray", true), ("\"", true), ("\"a \"\"b\"\"", true), ("\"fine\"", false)] {
+        let mut bytes = b"a,b,c\n".to_vec();
+        for row in 0..rows {
+            let last = if row % 100 == 50 { stray } else { "text" };
+            bytes.extend_from_slice(format!("{row},{},{last}\n", row % 7).as_bytes());
+        }
+        let file = whole(&bytes);
+        let cuts = [bytes.len() / 3, bytes.len() / 2, bytes.len() / 7 * 6];
+        for chunk in [37, 5000] {
+            let parts = in_parts(&bytes, &cuts, chunk).map(|(file, _)| file);
+            assert!(seen(&parts) == seen(&file), "{stray}");
+        }
+        let file = file.unwrap();
+        assert_eq!(
+            (file.table.n_rows(), file.table.bad.len()),
+            (rows, if is_stray { rows / 100 } else { 0 }),
+            "{stray}"
+        );
+        assert_eq!(file.facts.warnings.iter().any(|warning| warning.contains("60 stray quotes")), is_stray, "{stray}");
+    }
+}
+
+#[test]
+fn texts_of_several_lines_are_kept() {
+    let check = |text: &str, n_rows: usize, n_bad: usize| {
+        let table = whole(text.as_bytes()).unwrap().table;
+        assert_eq!((table.n_rows(), table.bad.len()), (n_rows, n_bad), "{text:?}");
+    };
+    check("a,b,c\n1,2,\"two\nlines\"\n3,4,5\n", 2, 0);
+    check("a,b,c\n1,\"one, two\nthree, four\n\nfive\",2\r\n3,4,5\n", 2, 0);
+    check("a,b\n1,\"x, y\nz, w\"\n3,4\n", 2, 0);
+    check("a,b,c\n\"two\nlines\",1,\"two\nlines\"\n3,4,5\n", 2, 0);
+    check("a,b,c\n1,2,\"two\nlines\"", 1, 0);
+    // Closed only by the next stray quote, within a record, with nothing before it, and at the end of the file.
+    check("a,b,c\n1,2,\"x\n3,4,\"x\n5,6,7\n", 3, 2);
+    check("a,b,c\n1,\"x,2\n3,4,5\n6,\"x,7\n8,9,0\n", 4, 2);
+    check("a,b,c\n1,2,\"\n3,4,\"\n5,6,7\n", 3, 2);
+    check("a,b,c\n1,2,\"\n3,4,5\n6,7,\"", 3, 2);
+}
+
 #[test]
 fn a_part_stops_by_itself() {
     let bytes = b"a,b\n1,2\n3,\"4\n5\"\n6,7\n8,9\n";

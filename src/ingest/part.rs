@@ -93,6 +93,7 @@ impl PartReader {
             size: if end == u64::MAX { 0 } else { end },
             line: 1 + lines,
             one_line_until: start.one_line_until,
+            stray_quotes: 0,
             overlong: None,
             fields: Vec::new(),
             scratch: Vec::new(),
@@ -174,6 +175,7 @@ struct Body {
     size: u64,
     /// See [`Start`].
     one_line_until: u64,
+    stray_quotes: u64,
     /// Within a record that is longer than [`MAX_RECORD`]; the last byte of it that has been passed over.
     overlong: Option<u8>,
     /// For each column.
@@ -269,16 +271,15 @@ impl Body {
             End::Line | End::Unclosed if found.len > MAX_RECORD => {
                 self.bad(found.len, "longer than 1 MiB".into()).map(|()| Some(found.next))
             }
-            End::Line if found.many_lines && self.is_stray_quote(record, &fields) => {
-                self.one_line_until = self.offset + found.next as u64;
-                Ok(Some(0))
+            End::Line if found.many_lines && self.is_stray_quote(record, &fields, found.ends_badly) => {
+                Ok(Some(self.one_line(found.next)))
+            }
+            End::Bytes if is_whole && found.many_lines && self.is_stray_quote(record, &fields, found.ends_badly) => {
+                Ok(Some(self.one_line(found.next)))
             }
             End::Line => self.record(record, &fields).map(|()| Some(found.next)),
             End::Unclosed => self.unclosed(found.len).map(|()| Some(found.next)),
-            End::BytesInQuotes if many_lines && (is_full || is_whole) => {
-                self.one_line_until = self.offset + window.len() as u64;
-                Ok(Some(0))
-            }
+            End::BytesInQuotes if many_lines && (is_full || is_whole) => Ok(Some(self.one_line(window.len()))),
             End::Bytes | End::BytesInQuotes if is_full => {
                 self.overlong = Some(b'\n');
                 self.bad(0, "longer than 1 MiB".into()).map(|()| Some(0))
@@ -313,16 +314,39 @@ impl Body {
         end.map_or(passed, |end| end + 1)
     }
 
-    /// Whether a record of several lines is a line with a stray quote and the lines below it, rather than one record: it has
-    /// the wrong number of fields, and its second line by itself has the right one.
-    fn is_stray_quote(&self, record: &[u8], fields: &[Field]) -> bool {
+    /// Whether a record of several lines is a line with a stray quote and the lines below it, rather than one record. Either it
+    /// does not end as a quoted field does; or the lines within it, or the last of them as far as the next stray quote, have by
+    /// themselves as many fields as a record; or it has the wrong number of fields, and its second line has the right one.
+    fn is_stray_quote(&self, record: &[u8], fields: &[Field], ends_badly: bool) -> bool {
         let n_columns = self.table.columns.len();
-        let Some(at) = memchr(self.plan.dialect.line_end.byte(), record) else { return false };
-        let mut second = Vec::new();
-        fields.len() != n_columns && {
-            cut(&record[at + 1..], &self.plan.dialect, false, &mut second);
-            second.len() == n_columns
+        let mut lines = record.split(|&b| b == self.plan.dialect.line_end.byte()).skip(1).peekable();
+        if ends_badly {
+            return true;
         }
+        let (mut alone, mut whole, mut within) = (Vec::new(), 0, 0);
+        let mut is_second = true;
+        while let Some(line) = lines.next() {
+            let end = cut(line, &self.plan.dialect, false, &mut alone).end;
+            let fits = alone.len() == n_columns;
+            if is_second && fits && fields.len() != n_columns {
+                return true;
+            }
+            is_second = false;
+            if lines.peek().is_none() {
+                // With one column, every line looks like a record.
+                return n_columns > 1 && (fits && end == End::BytesInQuotes || 2 * whole > within);
+            }
+            // One that ends within quotes lies between two texts of several lines.
+            within += 1;
+            whole += usize::from(fits && end == End::Bytes);
+        }
+        false
+    }
+
+    /// Takes the next record's quote for a stray one: until so many bytes have been read, quotes end with their line.
+    fn one_line(&mut self, bytes: usize) -> usize {
+        self.one_line_until = self.offset + bytes as u64;
+        0
     }
 
     fn record(&mut self, record: &[u8], fields: &[Field]) -> Result<()> {
@@ -354,6 +378,7 @@ impl Body {
     }
 
     fn unclosed(&mut self, len: usize) -> Result<()> {
+        self.stray_quotes += 1;
         self.bad(len, "a quote that is not closed".into())
     }
 
@@ -384,6 +409,7 @@ impl Body {
             rows: self.table.n_rows() as u64,
             bad: self.table.bad.len() as u64,
             lines: self.line - 1,
+            stray_quotes: self.stray_quotes,
             dotted: self.seen.iter().map(|seen| seen.dotted).collect(),
             has_windows_1252: self.seen.iter().any(|seen| seen.has_windows_1252),
         };

@@ -47,6 +47,12 @@ impl Plan {
         if head.len() < Self::HEAD { sniff(head, true) } else { sniff(&head[..Self::HEAD - 1], false) }
     }
 
+    /// A column's name as the bytes that stand in the header, in whatever encoding.
+    #[must_use]
+    pub fn header_field(&self, column: usize) -> Option<&[u8]> {
+        self.header.get(column).map(Vec::as_slice)
+    }
+
     /// Where the first record starts.
     #[must_use]
     pub fn start(&self) -> Start {
@@ -83,6 +89,14 @@ impl Plan {
         if 2 * bad > rows {
             warnings.push(format!(
                 "{bad} of {rows} records could not be read: the file may not be the table that it looks like"
+            ));
+        }
+        if tally.stray_quotes > 0 {
+            let quotes = tally.stray_quotes;
+            warnings.push(format!(
+                "{quotes} stray {}: a quote that opens a field and is not closed as one makes its record a bad one, and the \
+                 lines below are read by themselves",
+                if quotes == 1 { "quote" } else { "quotes" }
             ));
         }
         let dotted = self.names.iter().zip(&tally.dotted).filter(|(_, dotted)| **dotted > 0);
@@ -141,6 +155,8 @@ pub struct Tally {
     pub rows: u64,
     pub bad: u64,
     pub lines: u64,
+    /// Records that are bad because of a quote that is not closed.
+    pub stray_quotes: u64,
     /// For each column, the cells that had several dots in a number.
     pub dotted: Vec<u64>,
     /// Whether some text was not valid as UTF-8.
@@ -153,6 +169,7 @@ impl Tally {
         self.rows += other.rows;
         self.bad += other.bad;
         self.lines += other.lines;
+        self.stray_quotes += other.stray_quotes;
         self.has_windows_1252 |= other.has_windows_1252;
         self.dotted.iter_mut().zip(&other.dotted).for_each(|(sum, dotted)| *sum += dotted);
     }

@@ -292,17 +292,17 @@ fn unique_names(names: Vec<String>, n_columns: usize) -> Vec<String> {
     names.resize(n_columns, String::new());
     let given: FxHashSet<String> = names.iter().cloned().collect();
     for (at, name) in names.iter_mut().enumerate() {
-        if name.is_empty() {
+        // A name that stands in the file belongs to the first column that has it there.
+        let mut is_given = !name.is_empty();
+        if !is_given {
             *name = format!("column {}", at + 1);
         }
         let base = name.clone();
-        while !taken.insert(name.clone()) {
+        while !is_given && given.contains(name) || !taken.insert(name.clone()) {
             let repeat = repeats.entry(base.clone()).or_default();
             *repeat += 1;
             *name = format!("{base}.{repeat}");
-            if given.contains(name) {
-                continue;
-            }
+            is_given = false;
         }
     }
     names
@@ -348,7 +348,9 @@ mod tests {
         check("tcp,udp\ntcp,icmp\n", ',', false, "column 1/column 2");
         check("0,1,2\n5,6,7\n", ',', true, "0/1/2");
         check(" a , b ,a\n1,2,3\n", ',', true, "a/b/a.1");
-        check("a,,a,a.1\n1,2,3,4\n", ',', true, "a/column 2/a.1/a.1.1");
+        check("a,,a,a.1\n1,2,3,4\n", ',', true, "a/column 2/a.2/a.1");
+        check("x,x,x.1,x\n1,2,3,4\n", ',', true, "x/x.2/x.1/x.3");
+        check("x,,column 2\n1,2,3\n", ',', true, "x/column 2.1/column 2");
         check("ip,proto,80,443\na,tcp,1,2\nb,udp,3,4\n", ',', false, "column 1/column 2/column 3/column 4");
         check("bytes,packets,port,80,443\n1,2,3,4,5\n", ',', true, "bytes/packets/port/80/443");
         check(",a,b\n0,1,2\n1,3,4\n", ',', true, "column 1/a/b");

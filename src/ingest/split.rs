@@ -81,6 +81,8 @@ pub struct Cut {
     pub end: End,
     /// Whether it holds a line break within quotes.
     pub many_lines: bool,
+    /// Whether something follows the closing quote of a field with a line break: neither a delimiter nor a line end.
+    pub ends_badly: bool,
 }
 
 /// Cuts the first record off `bytes` and its fields into `fields`. With `many_lines` false, a quote ends with its line.
@@ -93,7 +95,13 @@ pub fn cut(bytes: &[u8], dialect: &Dialect, many_lines: bool, fields: &mut Vec<F
         let len = without_cr(line, dialect.line_end, first_end.is_some()).len();
         split_plain(&line[..len], dialect.delimiter, fields);
         let end = if first_end.is_some() { End::Line } else { End::Bytes };
-        return Cut { len, next: first_end.map_or(bytes.len(), |at| at + 1), end, many_lines: false };
+        return Cut {
+            len,
+            next: first_end.map_or(bytes.len(), |at| at + 1),
+            end,
+            many_lines: false,
+            ends_badly: false,
+        };
     }
     cut_quoted(bytes, dialect, many_lines, fields)
 }
@@ -153,7 +161,9 @@ fn cut_quoted(bytes: &[u8], dialect: &Dialect, many_lines: bool, fields: &mut Ve
     let runs = delimiter == b' ';
     let mut state = State::Start;
     let mut start = 0usize;
-    let mut broken = false;
+    let (mut broken, mut ends_badly) = (false, false);
+    // Whether the present field holds a line break.
+    let mut breaks = false;
     let mut found = None;
     for (at, &byte) in bytes.iter().enumerate() {
         if byte == last && (state != State::Quoted || !many_lines) {
@@ -163,6 +173,7 @@ fn cut_quoted(bytes: &[u8], dialect: &Dialect, many_lines: bool, fields: &mut Ve
         state = match state {
             State::Quoted if byte == quote => State::Quote,
             State::Quoted => {
+                breaks |= byte == last;
                 broken |= byte == last;
                 State::Quoted
             }
@@ -174,9 +185,14 @@ fn cut_quoted(bytes: &[u8], dialect: &Dialect, many_lines: bool, fields: &mut Ve
             _ if byte == delimiter => {
                 fields.push(Field { start: start as u32, end: at as u32, quoted: bytes[start] == quote });
                 start = at + 1;
+                breaks = false;
                 State::Start
             }
             State::Start if byte == quote => State::Quoted,
+            State::Quote => {
+                ends_badly |= breaks && !byte.is_ascii_whitespace();
+                State::Plain
+            }
             _ => State::Plain,
         };
     }
@@ -192,7 +208,7 @@ fn cut_quoted(bytes: &[u8], dialect: &Dialect, many_lines: bool, fields: &mut Ve
         (None, false) => End::Bytes,
         (None, true) => End::BytesInQuotes,
     };
-    Cut { len, next: found.map_or(bytes.len(), |at| at + 1), end, many_lines: broken }
+    Cut { len, next: found.map_or(bytes.len(), |at| at + 1), end, many_lines: broken, ends_badly }
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ pub fn date_time(seconds: f64) -> String {
 fn date(seconds: f64) -> String {
     // Beyond this the calendar has no meaning, and whole days no exact number.
     let days = libm::floor(seconds / DAY).clamp(-1e8, 1e8) as i64;
-    let (year, month, day) = civil(days);
+    let (year, month, day) = time::civil(days);
     format!("{year:04}-{month:02}-{day:02}")
 }
 
@@ -211,18 +211,6 @@ fn multiples(step: f64, low: f64, high: f64) -> Vec<f64> {
     let n = last - first + 1.0;
     let n = if n.is_finite() && n > 0.0 { n as u32 } else { 0 };
     (0..n).map(|i| (first + f64::from(i)) * step).collect()
-}
-
-/// Year, month and day of the Gregorian calendar, from days since 1970, counted in eras of 400 years that begin in March.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -21,28 +21,32 @@ pub fn parse(text: &str) -> Option<Moment> {
         return None;
     }
     let (year, month, day) = (digits(&date[..4])?, digits(&date[5..7])?, digits(&date[8..])?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let days = i64::from(days_since_1970(year, month, day));
+    // There is no 31 February.
+    if civil(days) != (year.into(), month.into(), day.into()) {
         return None;
     }
-    let midnight = f64::from(days_since_1970(year, month, day)) * 86_400.0;
+    let midnight = days as f64 * 86_400.0;
     if rest.is_empty() {
         return Some(Moment { start: midnight, length: 86_400.0 });
     }
     let (clock, zone) = cut_zone(rest.strip_prefix(['T', 't', ' '])?)?;
     let mut parts = clock.split(':');
-    let (hour, minute) = (digits(parts.next()?)?, digits(parts.next()?)?);
+    let (hour, minute) = (digits_below(24, parts.next()?)?, digits_below(60, parts.next()?)?);
     let (second, length) = match parts.next() {
         None => (0.0, 60.0),
         Some(second) => match second.split_once(['.', ',']) {
             None => (f64::from(digits(second)?), 1.0),
             Some((whole, fraction)) => {
-                digits(&fraction[..fraction.len().min(9)])?;
+                if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+                    return None;
+                }
                 (f64::from(digits(whole)?) + format!("0.{fraction}").parse::<f64>().ok()?, 0.0)
             }
         },
     };
     // A leap second is the 60th.
-    let sound = hour < 24 && minute < 60 && second < 61.0 && parts.next().is_none();
+    let sound = second < 61.0 && parts.next().is_none();
     let start = midnight + f64::from(hour * 3600 + minute * 60) + second - f64::from(zone);
     sound.then_some(Moment { start, length })
 }
@@ -56,15 +60,7 @@ pub fn format(seconds: f64) -> String {
     }
     let whole = libm::floor(seconds) as i64;
     let (days, second) = (whole.div_euclid(86_400), whole.rem_euclid(86_400));
-    // Eras of 400 years that begin in March, as in `days_since_1970`.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = civil(days);
     format!("{year}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
 }
 
@@ -77,13 +73,21 @@ fn cut_zone(text: &str) -> Option<(&str, i32)> {
     let (clock, zone) = text.split_at(at);
     let (sign, zone) = (if zone.starts_with('-') { -1 } else { 1 }, zone[1..].replace(':', ""));
     let (hours, minutes) = zone.split_at_checked(2)?;
-    let minutes = if minutes.is_empty() { 0 } else { digits(minutes)? };
-    Some((clock.trim_end(), sign * (digits(hours)? * 3600 + minutes * 60)))
+    let minutes = match minutes.len() {
+        0 => 0,
+        2 => digits_below(60, minutes)?,
+        _ => return None,
+    };
+    Some((clock.trim_end(), sign * (digits_below(24, hours)? * 3600 + minutes * 60)))
 }
 
 /// A number of digits alone.
 fn digits(text: &str) -> Option<i32> {
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+fn digits_below(end: i32, text: &str) -> Option<i32> {
+    digits(text).filter(|&x| x < end)
 }
 
 /// Days of the Gregorian calendar, counted in eras of 400 years that begin in March.
@@ -92,6 +96,19 @@ fn days_since_1970(year: i32, month: i32, day: i32) -> i32 {
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// Year, month and day of the Gregorian calendar, from days since 1970, counted in the same eras.
+#[must_use]
+pub fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
@@ -123,6 +140,22 @@ mod tests {
         }
         for text in ["2017-07-04T", "2017-07-04 08:55:58.", "2017-07-04 08:55+2", "1499158558.123", "日本語日本語"]
         {
+            check(text, None);
+        }
+        for text in [
+            "2017-07-04 08:55:58.12345678é",
+            "2017-07-04 08:55:58.1e5",
+            "2017-07-04 08:55:58+0299999999",
+            "2017-07-04 08:55:58+99:00",
+            "2017-07-04 08:55:58+02:99",
+            "2017-07-04 08:55:58+2:00",
+            "2017-07-04 999999999:00",
+            "2024-02-31",
+            "2023-02-29 10:00",
+            "2024-04-31",
+            "2024-00-10",
+            "2024-01-00",
+        ] {
             check(text, None);
         }
     }

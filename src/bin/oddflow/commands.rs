@@ -1,13 +1,14 @@
 //! One function for each command.
 
-use crate::files::{FileStore, failed};
-use crate::threads::Threads;
+use crate::files::{FileStore, Output, failed};
+use crate::threads::{self, Threads};
 use crate::{ColumnArgs, RunArgs, SchemaArg, one_line};
 use include_dir::{Dir, File, include_dir};
 use oddflow::bundle::{FILES, Pack, sha256_hex};
 use oddflow::engine::{Engine, Outcome};
 use oddflow::evaluate::Bootstrap;
 use oddflow::flow::{self, Record};
+use oddflow::forest;
 use oddflow::generate::Generator;
 use oddflow::generate::like::Likeness;
 use oddflow::protocol::{Analysis, Lens, Opened, PackChoice, Reply, Request, RoleChange};
@@ -19,7 +20,7 @@ use oddflow::{Error, Result};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ use std::time::{Duration, Instant};
 static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
 
 pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Result<()> {
+    // Before the file is read, which may take a while.
+    let out = out.map(|path| Output::new(path, &args.file)).transpose()?;
     let (mut engine, analysis) = analyze(args)?;
     let threshold = threshold.unwrap_or(analysis.threshold);
     note(&analysis, threshold);
@@ -35,10 +38,7 @@ pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Resu
     let written = engine.finish(job, |_| ())?.written.expect("an export writes");
     let written = written.into_any().downcast::<FileStore>().expect("our own spool");
     match out {
-        Some(path) => {
-            let copy = fs::File::create(path).and_then(|mut file| written.copy_to(&mut file));
-            copy.map_err(|error| failed("write", path, &error))
-        }
+        Some(out) => out.write(|file| written.copy_to(file)),
         None => to_stdout(|out| written.copy_to(out)),
     }
 }
@@ -226,15 +226,18 @@ pub fn generate(rows: u32, seed: u64, like: Option<&str>) -> Result<()> {
 
 /// Opens and scores the file.
 fn analyze(args: &RunArgs) -> Result<(Engine, Analysis)> {
+    let mut settings = args.settings();
+    // Before the file is read, which may take a while.
+    forest::check_size(settings.n_estimators, settings.max_samples)?;
     let mut engine = engine_with_packs()?;
-    let threads = args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    if threads > 1 {
-        engine.hire(Box::new(Threads::start(threads - 1)))?;
+    let usual = || thread::available_parallelism().map_or(1, |n| n.get().min(threads::MOST as usize));
+    let n_threads = args.threads.map_or_else(usual, |n| n as usize);
+    if n_threads > 1 {
+        engine.hire(Box::new(Threads::start(n_threads - 1)?))?;
     }
     if let Some(megabytes) = args.memory {
         engine.set_memory_limit(u64::from(megabytes.get()) << 20)?;
     }
-    let mut settings = args.settings();
     if let PackChoice::Named(name) = &settings.pack
         && Path::new(name).is_dir()
     {
@@ -326,7 +329,8 @@ fn roles(opened: &Opened, args: &ColumnArgs) -> Result<Vec<RoleChange>> {
 
 /// Tells on standard error what was done.
 fn note(analysis: &Analysis, threshold: f32) {
-    eprintln!("{} {}", analysis.explanation, analysis.score_meaning);
+    // A name of the file's may be part of it.
+    eprintln!("{} {}", one_line(&analysis.explanation), analysis.score_meaning);
     let unscored = analysis.n_rows - analysis.n_scored;
     eprintln!("{} records, {unscored} of them unscored; threshold {threshold}.", analysis.n_rows);
     if let Some(fit) = &analysis.fit {

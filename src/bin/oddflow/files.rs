@@ -3,10 +3,11 @@
 use oddflow::store::{Spool, Store, out_of_range};
 use oddflow::{Error, Result};
 use std::any::Any;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tempfile::NamedTempFile;
 
 /// A file, read and written through one handle. Clones read the same file.
 #[derive(Clone)]
@@ -112,7 +113,94 @@ impl Spool for FileStore {
     }
 }
 
+/// A file that is to be written, and takes its place only when it is whole.
+pub struct Output {
+    path: PathBuf,
+    /// Beside it. `None` for what is no file, such as a pipe, which is written as it is.
+    draft: Option<NamedTempFile>,
+}
+
+impl Output {
+    /// # Errors
+    /// If it is the input, or cannot be made.
+    pub fn new(path: &Path, input: &Path) -> Result<Self> {
+        // A link goes on pointing where it does.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let kind = fs::metadata(&path).map(|metadata| metadata.file_type());
+        if kind.as_ref().is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) {
+            return Ok(Self { path, draft: None });
+        }
+        if fs::canonicalize(input).is_ok_and(|input| input == path) {
+            return Err(
+                Error::new(format!("The output {} is the file itself", path.display())).advice("Write to another file")
+            );
+        }
+        let draft = || -> io::Result<NamedTempFile> {
+            if kind.is_ok_and(|kind| kind.is_dir()) {
+                return Err(io::Error::other("it is a folder"));
+            }
+            if path.file_name().is_none() {
+                return Err(io::Error::other("it has no name"));
+            }
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            draft_in(folder)
+        };
+        let draft = draft().map_err(|error| failed("write", &path, &error))?;
+        Ok(Self { path, draft: Some(draft) })
+    }
+
+    /// Writes it, and puts it in its place.
+    pub fn write(self, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+        let Self { path, draft } = self;
+        let written = match draft {
+            None => File::create(&path).and_then(|mut file| write(&mut file)),
+            Some(mut draft) => {
+                write(draft.as_file_mut()).and_then(|()| draft.persist(&path).map(drop).map_err(|error| error.error))
+            }
+        };
+        written.map_err(|error| failed("write", &path, &error))
+    }
+}
+
+/// With the permissions of any new file, rather than those of a secret one.
+#[cfg(unix)]
+fn draft_in(folder: &Path) -> io::Result<NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn draft_in(folder: &Path) -> io::Result<NamedTempFile> {
+    NamedTempFile::new_in(folder)
+}
+
 /// The error of an operation on a path.
 pub fn failed(operation: &str, path: &Path, error: &io::Error) -> Error {
     Error::new(format!("Cannot {operation} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_takes_its_place_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, output) = (folder.path().join("in.csv"), folder.path().join("out.csv"));
+        fs::write(&input, "a,b\n1,2\n").unwrap();
+        fs::write(&output, "before").unwrap();
+        assert!(Output::new(&input, &input).is_err_and(|error| error.what.contains("the file itself")));
+        assert!(Output::new(folder.path(), &input).is_err());
+        assert!(Output::new(&folder.path().join("none").join("out.csv"), &input).is_err());
+        let failed = Output::new(&output, &input).unwrap().write(|file| {
+            file.write_all(b"half")?;
+            Err(io::Error::other("the disk is full"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(&output).unwrap(), b"before");
+        Output::new(&output, &input).unwrap().write(|file| file.write_all(b"after")).unwrap();
+        assert_eq!(fs::read(&output).unwrap(), b"after");
+        // No draft is left behind.
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
 }

@@ -9,7 +9,7 @@ mod threads;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use oddflow::protocol::{PackChoice, Reference, Settings};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -132,8 +132,8 @@ struct RunArgs {
     #[arg(long)]
     normal_file: Option<PathBuf>,
     /// Threads; as many as there are processors if not given. The result does not depend on it.
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(threads::MOST)))]
+    threads: Option<u32>,
     /// Megabytes that the file's columns may take in memory, 1024 if not given; what does not fit is read again.
     #[arg(long)]
     memory: Option<NonZeroU32>,

@@ -13,8 +13,11 @@ use oddflow::session::{self, NamedRole, Same, Session, Setup};
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Under which the allow-list is kept on this device.
+/// Under which the allow-list is kept on this device, and one that could not be read.
 const ALLOW_KEY: &str = "oddflow-allow-list";
+const UNREAD_KEY: &str = "oddflow-allow-list-unread";
+/// How all names begin under which something is kept.
+const OWN_KEYS: &str = "oddflow-";
 
 thread_local! {
     /// The file that is being read; dropping a reader ends it.
@@ -124,7 +127,10 @@ impl App {
         state.waiting.set(None);
         let setup = match waiting {
             Some(Waiting::Session(session)) => {
-                self.change_rules(|rules| rules.clone_from(&session.allow_list.rules));
+                self.change_rules(|list| {
+                    list.clone_from(&session.allow_list);
+                    Ok(())
+                });
                 state.verdicts.set(session.verdicts.clone());
                 session.setup.clone()
             }
@@ -168,11 +174,7 @@ impl App {
     pub fn import_rules(self, file: web_sys::File) {
         self.read(file, move |bytes| match AllowList::from_json(bytes) {
             Err(error) => self.problem(error),
-            Ok(list) => self.change_rules(|rules| {
-                let new = list.rules.iter().filter(|rule| !rules.iter().any(|known| known.query == rule.query));
-                let new: Vec<_> = new.cloned().collect();
-                rules.extend(new);
-            }),
+            Ok(list) => self.change_rules(|rules| list.rules.iter().try_for_each(|rule| rules.insert(rule.clone()))),
         });
     }
 
@@ -186,27 +188,39 @@ impl App {
                     state.allow_list.set(list);
                     state.keeps_allowed.set(true);
                 }
-                Err(_) => self.inform(Error::new("The allow-list kept on this device cannot be read"), None),
+                Err(error) => {
+                    // Put aside, so that nothing takes its place.
+                    let _ = storage().map(|storage| storage.set_item(UNREAD_KEY, &kept));
+                    let what = format!("The allow-list kept on this device cannot be read: {}", error.what);
+                    self.inform(Error::new(what), None);
+                }
             }
         }
-        Effect::new(move |_| {
+        Effect::new(move |kept: Option<bool>| {
             let (keeps, list) = (state.keeps_allowed.get(), state.allow_list.get());
             if let Some(storage) = storage() {
-                let _ = match keeps {
-                    true => storage.set_item(ALLOW_KEY, &list.to_json()),
-                    false => storage.remove_item(ALLOW_KEY),
+                let _ = match (keeps, kept) {
+                    (true, _) => storage.set_item(ALLOW_KEY, &list.to_json()),
+                    // The person wants it no longer.
+                    (false, Some(true)) => storage.remove_item(ALLOW_KEY),
+                    (false, _) => Ok(()),
                 };
             }
+            keeps
         });
     }
 
-    /// Leaves no trace on this device: storage and link are emptied, and the page starts afresh.
+    /// Leaves no trace on this device: what Oddflow keeps and the link are emptied, and the page starts afresh. Other pages of the
+    /// same site share its storage.
     pub fn forget_everything(self) {
         self.state.keeps_allowed.set(false);
         let window = gloo::utils::window();
         let storages = [window.local_storage(), window.session_storage()];
         for storage in storages.into_iter().filter_map(|storage| storage.ok().flatten()) {
-            let _ = storage.clear();
+            let keys: Vec<String> = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok()?).collect();
+            for key in keys.iter().filter(|key| key.starts_with(OWN_KEYS)) {
+                let _ = storage.remove_item(key);
+            }
         }
         let _ = window.location().set_hash("");
         let _ = window.location().reload();

@@ -4,7 +4,8 @@ use super::App;
 use crate::client::Purpose;
 use crate::state::{Explaining, Side, Sort, View};
 use leptos::prelude::*;
-use oddflow::allow::{Likeness, Rule};
+use oddflow::allow::{AllowList, Likeness, Rule};
+use oddflow::error::Error;
 use oddflow::flow::Part;
 use oddflow::groups::Lead;
 use oddflow::protocol::{JobId, Reply, Request};
@@ -210,26 +211,23 @@ impl App {
 
     /// Ignores what a lead is about.
     pub fn ignore_lead(self, lead: &Lead) {
-        self.ignore(Rule { name: lead.title.clone(), query: lead.query.clone(), enabled: true });
+        self.ignore(Rule::of(&lead.title, lead.query.clone()));
     }
 
     /// Ignores what a rule finds.
     pub fn ignore(self, rule: Rule) {
-        let known =
-            self.state.allow_list.with_untracked(|list| list.rules.iter().any(|known| known.query == rule.query));
-        self.change_rules(|rules| match known {
-            // Switched off before, and now wanted again.
-            true => rules.iter_mut().filter(|known| known.query == rule.query).for_each(|known| known.enabled = true),
-            false => rules.push(rule.clone()),
-        });
+        self.change_rules(|list| list.insert(rule.clone()));
     }
 
     /// Changes the allow-list so that it can be undone.
-    pub fn change_rules(self, change: impl Fn(&mut Vec<Rule>)) {
+    pub fn change_rules(self, change: impl Fn(&mut AllowList) -> Result<(), Error>) {
         let state = self.state;
         let before = state.allow_list.get_untracked();
         let mut after = before.clone();
-        change(&mut after.rules);
+        if let Err(error) = change(&mut after) {
+            self.problem(error);
+            return;
+        }
         if after != before {
             state.allow_past.update(|past| {
                 past.push(before);

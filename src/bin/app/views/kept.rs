@@ -50,7 +50,12 @@ fn Rules() -> impl IntoView {
                 <label class="toggle">
                     <input type="checkbox" aria-label=format!("Use {name}") prop:checked=enabled on:change=move |event| {
                         let on = event_target_checked(&event);
-                        app.change_rules(move |rules| if let Some(rule) = rules.get_mut(at) { rule.enabled = on });
+                        app.change_rules(move |list| {
+                            if let Some(rule) = list.rules.get_mut(at) {
+                                rule.enabled = on;
+                            }
+                            Ok(())
+                        });
                     }/>
                 </label>
                 <div class="rule-text">
@@ -59,7 +64,12 @@ fn Rules() -> impl IntoView {
                     <span class="hint rule-effect">{words}</span>
                 </div>
                 <button type="button" class="icon-button" aria-label=format!("Remove {name}")
-                    on:click=move |_| app.change_rules(move |rules| if at < rules.len() { rules.remove(at); })>{icon(Icon::Close)}</button>
+                    on:click=move |_| app.change_rules(move |list| {
+                        if at < list.rules.len() {
+                            list.rules.remove(at);
+                        }
+                        Ok(())
+                    })>{icon(Icon::Close)}</button>
             </li>
         }
     };
@@ -110,7 +120,7 @@ fn RuleForm() -> impl IntoView {
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let query = text.get_untracked().trim().to_owned();
-        let rule = Rule { name: query.clone(), query, enabled: true };
+        let rule = Rule::of(&query.clone(), query);
         let wrong = app.state.outcome.with_untracked(|outcome| {
             let outcome = outcome.as_ref()?;
             parse(&rule.query, &outcome.analysis.schema).err().map(|error| error.to_string())

@@ -12,6 +12,7 @@ use oddflow::flow::{Part, Parts};
 use oddflow::protocol::RowView;
 use oddflow::report::{count, score};
 use oddflow::schema::Role;
+use oddflow::verdicts::MAX_NOTE;
 use std::sync::Arc;
 
 #[component]
@@ -115,7 +116,7 @@ fn Deeds(row: u32, outcome: Arc<Outcome>) -> impl IntoView {
             <Show when=move || said.get().0.is_some() || !said.get().1.is_empty()>
                 <div class="field">
                     <label for="note">"Note"</label>
-                    <input id="note" class="input" type="text" maxlength="2000" autocomplete="off" prop:value=move || said.get().1
+                    <input id="note" class="input" type="text" maxlength=MAX_NOTE autocomplete="off" prop:value=move || said.get().1
                         on:change=move |event| app.judge_row(row, said.get_untracked().0, event_target_value(&event).trim())/>
                 </div>
             </Show>

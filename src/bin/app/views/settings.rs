@@ -101,8 +101,8 @@ fn MachineFields() -> impl IntoView {
                     set=move |x| app.limit_memory((x * MB) as u64)/>
             </div>
             <p class="hint">
-                "Another number of workers starts the page afresh. The memory is for the columns of the open file; a file that
-                 needs more is refused before the tab fails."
+                "Another number of workers starts the page afresh. The memory is for the columns of the open file; what
+                 does not fit is read again when it is needed."
             </p>
         </details>
     }
