@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { dataFile, expect, test } from "../fixtures.ts";
-import { aBeacon, analyse, counts, faults, filter, handed, headline, leads, panel, records, someFlows, start, text } from "../journeys.ts";
+import { aBeacon, analyse, counts, faults, filter, give, handed, headline, leads, panel, records, someFlows, start, text } from "../journeys.ts";
 
 test("a host that calls like clockwork is among the first things to look at", async ({ page }) => {
   await start(page);
@@ -148,6 +148,24 @@ test("a session goes on where it was saved", async ({ page }) => {
   await expect(page.getByRole("combobox", { name: "Filter records" })).toHaveValue("proto:icmp");
   await expect(records(page)).toHaveAttribute("aria-rowcount", "2");
   await expect(await panel(page, "Ignored and judged")).toContainText("backup gone wrong");
+});
+
+test("what was judged stays when its file is opened again, and goes with another", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  await records(page).getByRole("row").nth(1).click();
+  const record = page.getByRole("complementary", { name: "Record 301" });
+  await record.getByRole("button", { name: "True alarm" }).click();
+  await record.getByLabel("Note").fill("backup gone wrong");
+  await record.getByLabel("Note").press("Enter");
+  for (const [content, stays] of [[someFlows(), true], [someFlows().replace("row 7", "row x"), false]] as const) {
+    await filter(page, "proto:icmp");
+    await give(page, text("flows.csv", content));
+    // Everything else begins anew.
+    await expect(page.getByRole("combobox", { name: "Filter records" })).toHaveValue("");
+    const kept = await panel(page, "Ignored and judged");
+    await expect(kept.getByText("backup gone wrong")).toHaveCount(stays ? 1 : 0);
+  }
 });
 
 test("the report is one file without script or request", async ({ page, context }) => {

@@ -31,7 +31,7 @@ use std::rc::Rc;
 /// What the engine tells a crew.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Message {
-    /// A file is open. How its bytes get there is for the program to say, see [`super::Pool::share`].
+    /// A file is open. How its bytes get there is for the program to say, see [`super::Pool::send`].
     Open {
         file: FileId,
         plan: Plan,

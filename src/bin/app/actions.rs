@@ -493,7 +493,14 @@ impl App {
             state.draft.set(Draft::of(&opened, settings.for_other_file(same_names), reference_file));
             self.empty_form();
         }
+        // A file that is opened again, after a worker was lost perhaps, is the one that a person has judged.
+        let is_same =
+            state.opened.with_untracked(|old| old.as_ref().is_some_and(|old| old.identity == opened.identity));
+        let verdicts = state.verdicts.get_untracked();
         self.forget_outcome();
+        if is_same {
+            state.verdicts.set(verdicts);
+        }
         state.engine_has_file.set(true);
         state.file_open.set(false);
         state.choosing.set(false);
