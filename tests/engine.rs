@@ -600,7 +600,6 @@ fn a_pack_keeps_silent_on_records_unlike_its_own() {
         assert_eq!(analysis.pack, None);
         assert!(analysis.fit.is_some_and(|fit| !fit.accepted && fit.drift > fit.limit));
         assert!(analysis.explanation.contains("keeps silent"), "{}", analysis.explanation);
-        assert!(analysis.warnings.iter().any(|warning| warning.contains("drifts by")), "{:?}", analysis.warnings);
         assert!(engine.scores().unwrap().probability.is_empty());
     }
     assert_eq!(engine.fits(&[]).unwrap().len(), 2);
