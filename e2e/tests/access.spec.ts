@@ -61,6 +61,7 @@ for (const [width, viewport] of [["wide", WIDE], ["narrow", NARROW]] as const) {
 
     await page.getByRole("combobox", { name: "Filter records" }).pressSequentially("pro");
     await expect(page.getByRole("listbox", { name: "Completions" }).getByRole("option").first()).toBeVisible();
+    await expect(page.getByText("No record passes the filter.")).toBeVisible();
     await judge(page, "completions");
     await page.getByRole("combobox", { name: "Filter records" }).fill("zzz-none");
     await expect(page.getByText("No record passes the filter.")).toBeVisible();
@@ -200,7 +201,9 @@ async function press(page: Page, target: Locator, key: string, direction: "Tab" 
 async function judge(page: Page, view: string) {
   for (const colorScheme of schemes) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    // Colours that are still on their way are no colours of the page.
+    // What moves while it is looked at lies on something else the next moment, and colours that are still on their way are no
+    // colours of the page.
+    await expect(page.locator('[aria-busy="true"]')).toHaveCount(0);
     await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
     expect(await faults(page), `${view}, ${colorScheme}`).toEqual([]);
   }
