@@ -11,7 +11,7 @@ use crate::encode::{Encoder, Encoding, Scale};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::schema::Schema;
-use crate::table::{Cell, Column, Table, Value};
+use crate::table::{Column, Table, Value};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -248,7 +248,7 @@ impl Bins {
             Encoding::Port { .. } => {
                 let mut counts: FxHashMap<u16, u64> = FxHashMap::default();
                 rows.iter()
-                    .filter_map(|&row| port(column.cells[row as usize]))
+                    .filter_map(|&row| column.cells[row as usize].as_port())
                     .for_each(|port| *counts.entry(port).or_default() += 1);
                 let mut order: Vec<(u16, u64)> = counts.into_iter().collect();
                 order.sort_unstable_by_key(|&(port, count)| (std::cmp::Reverse(count), port));
@@ -320,12 +320,6 @@ fn edges(scale: &Scale, low: f32, high: f32) -> Vec<f32> {
     edges
 }
 
-fn port(cell: Cell) -> Option<u16> {
-    let number = cell.as_number()?;
-    let port = number as u16;
-    (f64::from(port) == number).then_some(port)
-}
-
 /// Bins that know a table's column.
 struct BoundBins<'a> {
     bins: &'a Bins,
@@ -356,7 +350,7 @@ impl BoundBins<'_> {
             }
             (Bins::Values { .. }, Value::Text(code)) => self.texts[code as usize],
             (Bins::Values { .. }, Value::UnkeptText) => special(Special::Foreign),
-            (Bins::Ports { ports }, _) => match port(cell) {
+            (Bins::Ports { ports }, _) => match cell.as_port() {
                 Some(port) => ports.iter().position(|&p| p == port).unwrap_or_else(|| special(Special::Other)),
                 None => special(Special::Missing),
             },

@@ -217,7 +217,7 @@ impl EncoderParams {
         let mut counts: FxHashMap<u16, u64> = FxHashMap::default();
         for cell in cells {
             n_rows += 1;
-            match port(cell) {
+            match cell.as_port() {
                 Some(port) => *counts.entry(port).or_default() += 1,
                 None => missing += 1,
             }
@@ -424,12 +424,6 @@ fn number_key(x: f64) -> u64 {
 /// The text of a number that is a category.
 fn number_text(x: f64) -> String {
     x.to_string()
-}
-
-fn port(cell: Cell) -> Option<u16> {
-    let x = cell.as_number()?;
-    let port = x as u16;
-    (f64::from(port) == x).then_some(port)
 }
 
 /// Equal for columns that hold the same in these rows.

@@ -46,8 +46,8 @@ fn read(kind: Kind, cell: Cell) -> Reading {
     match (kind, cell.value()) {
         (Kind::Number, Value::Number(x)) => Reading::Amount(x),
         // The encoder takes other numbers for missing, too.
-        (Kind::Port, Value::Number(x)) if f64::from(x as u16) == x => Reading::Token(port_class(x)),
-        (Kind::Number | Kind::Port, _) | (_, Value::Missing) => Reading::Missing,
+        (Kind::Port, _) => cell.as_port().map_or(Reading::Missing, |port| Reading::Token(port_class(port))),
+        (Kind::Number, _) | (_, Value::Missing) => Reading::Missing,
         // −0 is 0.
         (_, Value::Number(x)) => Reading::Token((x + 0.0).to_bits()),
         (_, Value::Text(code)) => Reading::Text(code),
@@ -56,9 +56,9 @@ fn read(kind: Kind, cell: Cell) -> Reading {
 }
 
 /// A well-known port by itself, any other by its range (RFC 6335, section 6): most of those are drawn at random.
-fn port_class(port: f64) -> u64 {
-    match port as u64 {
-        port @ 0..=1023 => port,
+fn port_class(port: u16) -> u64 {
+    match port {
+        0..=1023 => port.into(),
         1024..=49151 => 1024,
         _ => 49152,
     }

@@ -80,6 +80,14 @@ impl Cell {
         }
     }
 
+    /// A number that a port can have.
+    #[must_use]
+    pub fn as_port(self) -> Option<u16> {
+        let x = self.as_number()?;
+        let port = x as u16;
+        (f64::from(port) == x).then_some(port)
+    }
+
     #[must_use]
     pub fn as_text(self) -> Option<u32> {
         match self.value() {

@@ -1,7 +1,7 @@
 //! An encoder on a table: many rows, feature by feature.
 
 use super::scale::Knots;
-use super::{ColumnEncoding, Encoding, PortRange, Scale, number_key, port, to_f32};
+use super::{ColumnEncoding, Encoding, PortRange, Scale, number_key, to_f32};
 use crate::ranker::{BLOCK, Scratch};
 use crate::table::{Column, Value};
 use ndarray::{Array2, ArrayViewMut2, Axis};
@@ -129,7 +129,7 @@ impl<'a> BoundColumn<'a> {
             }
             Encoding::Port { ports, ranges } => {
                 for (row, cell) in cells.enumerate() {
-                    if let Some(port) = port(cell) {
+                    if let Some(port) = cell.as_port() {
                         if let Some(&feature) = self.lookup.numbers.get(&number_key(f64::from(port))) {
                             out[[row, feature as usize]] = 1.0;
                         }

@@ -4,6 +4,7 @@
 use super::json::{self, JsonLines};
 use super::magic;
 use crate::error::{Error, Result};
+use crate::report::count;
 use encoding_rs::{CoderResult, Encoding, UTF_16BE, UTF_16LE};
 use flate2::write::GzDecoder;
 use std::io::Write;
@@ -92,7 +93,7 @@ impl Decoder {
             let rest = std::mem::take(gzip.get_mut());
             self.decode(&rest, out)?;
             if ended.is_err() {
-                let read = thousands(self.decoded);
+                let read = count(self.decoded);
                 return Err(Error::new(format!("The gzip file ends early or is damaged: {read} bytes could be read"))
                     .advice("Get the file again, or cut it at the last whole record"));
             }
@@ -192,7 +193,7 @@ impl Decoder {
     }
 
     fn damaged(&self, cause: &std::io::Error) -> Error {
-        let read = thousands(self.decoded);
+        let read = count(self.decoded);
         Error::new(format!("The gzip file is damaged after {read} decompressed bytes ({cause})"))
             .advice("Get the file again, or decompress it with a tool that repairs")
     }
@@ -200,7 +201,7 @@ impl Decoder {
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
         self.decoded += bytes.len() as u64;
         if self.decoded > self.max_decoded && self.compression().is_some() {
-            let cap = thousands(self.max_decoded);
+            let cap = count(self.max_decoded);
             return Err(Error::new(format!("The file holds more than {cap} bytes when decompressed"))
                 .advice("Split it and analyze its parts"));
         }
@@ -279,19 +280,6 @@ fn utf16(head: &[u8]) -> Option<&'static Encoding> {
         true if even > most && odd == 0 => Some(UTF_16BE),
         _ => None,
     }
-}
-
-/// `1234567` as `1,234,567`.
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
