@@ -165,9 +165,14 @@ pub struct Lens {
     /// Whether records that the allow-list is about are looked at all the same.
     pub shows_allowed: bool,
     pub verdicts: Verdicts,
+    /// Of so many records at most, the oddest, the reasons are looked for if they are flagged.
+    pub most_reasoned: u32,
 }
 
 impl Lens {
+    /// [`Self::most_reasoned`], unless the person has chosen another number: a worker explains some thousands a second.
+    pub const USUALLY_REASONED: u32 = 5000;
+
     /// All records, flagged by this threshold.
     #[must_use]
     pub fn new(threshold: f32) -> Self {
@@ -179,6 +184,7 @@ impl Lens {
             allow_list: AllowList::default(),
             shows_allowed: false,
             verdicts: Verdicts::default(),
+            most_reasoned: Self::USUALLY_REASONED,
         }
     }
 

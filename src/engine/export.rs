@@ -164,8 +164,11 @@ fn written_as(dialect: &Dialect) -> Dialect {
 
 /// The record's own fields: its very bytes where they are safe, one field for each column in any case.
 fn write_record(dialect: &Dialect, n_columns: usize, record: &[u8], bad: Option<&BadRecord>, out: &mut Vec<u8>) {
-    let would_quote = dialect.quote.is_none() && memchr(b'"', record).is_some();
-    if bad.is_none() && !would_quote && str::from_utf8(record).is_ok() && !may_hold_formula(dialect, record) {
+    let is_safe = || {
+        let would_quote = dialect.quote.is_none() && memchr(b'"', record).is_some();
+        !would_quote && str::from_utf8(record).is_ok() && !may_hold_formula(dialect, record)
+    };
+    if bad.is_none() && (is_harmless(dialect, record) || is_safe()) {
         out.extend_from_slice(record);
         return;
     }
@@ -189,8 +192,26 @@ fn write_fields(dialect: &Dialect, fields: &[impl AsRef<str>], out: &mut Vec<u8>
     }
 }
 
+/// Whether a record has only bytes that are safe wherever they stand: by far the most have, and this is quick.
+fn is_harmless(dialect: &Dialect, record: &[u8]) -> bool {
+    const CARE: [u8; 7] = [b'=', b'+', b'-', b'@', b'"', b'\n', b'\r'];
+    let may_harm = |byte: u8| {
+        let tab = (byte == b'\t') & (dialect.delimiter != b'\t');
+        CARE.iter().fold(tab | !byte.is_ascii(), |any, &care| any | (byte == care))
+    };
+    // Without a branch for each byte, many are looked at together.
+    let any = |bytes: &[u8]| bytes.iter().fold(false, |any, &byte| any | may_harm(byte));
+    let (chunks, rest) = record.as_chunks::<16>();
+    !any(rest) && !chunks.iter().any(|chunk| any(chunk))
+}
+
 /// One field, so that no spreadsheet runs it.
 fn write_safe(dialect: &Dialect, field: &str, out: &mut Vec<u8>) {
+    // Most are a word, or empty.
+    if field.bytes().all(|byte| byte.is_ascii_alphanumeric()) && (!field.is_empty() || dialect.delimiter != b' ') {
+        out.extend_from_slice(field.as_bytes());
+        return;
+    }
     written_as(dialect).write_field(&defused(field), out);
 }
 

@@ -19,20 +19,18 @@ pub(super) struct Sight {
     pub lens: Lens,
     /// The ends of the forest's scores, of the plot that is brushed.
     pub forest_range: (f64, f64),
-    /// The score and the row of the last record, by falling score, whose reasons are looked at if it is flagged: there may be
-    /// too many for all. `None` where there are few.
+    /// The score and the row of the last record, by falling score, whose reasons are looked for if it is flagged. `None` where
+    /// those of all are.
     pub last_reasoned: Option<(f32, u32)>,
 }
 
 impl Sight {
-    /// Whether the reasons of a row of the file are looked at if it is flagged.
+    /// Whether the reasons of a row of the file are looked for if it is flagged.
     pub fn reasons_of(&self, row: u32, score: f32) -> bool {
-        self.last_reasoned.is_none_or(|(least, last)| score > least || score == least && row <= last)
+        self.lens.most_reasoned > 0
+            && self.last_reasoned.is_none_or(|(least, last)| score > least || score == least && row <= last)
     }
 }
-
-/// Records whose reasons are looked at, at most: a worker explains some thousands a second.
-pub(super) const MOST_REASONED: usize = 5000;
 
 /// A record as it is seen.
 pub(super) struct Seen<'a> {

@@ -41,7 +41,7 @@ use crate::schema::{Schema, Summary};
 use crate::store::{Spool, Store};
 use crate::table::{BadRecord, Dictionary, Table};
 use crew::{Crew, FileId, Message, Ready};
-use lens::{MOST_REASONED, Sight};
+use lens::Sight;
 use places::{Chunk, Places};
 use std::rc::Rc;
 use sweep::{Crews, Owner, Sweep};
@@ -154,7 +154,7 @@ impl Run {
 
     /// A lens, with what the crews need to know of all records.
     fn sight(&self, lens: &Lens) -> Sight {
-        let last = self.order[..self.n_scored].get(MOST_REASONED - 1);
+        let last = self.order[..self.n_scored].get((lens.most_reasoned as usize).saturating_sub(1));
         Sight {
             lens: lens.clone(),
             forest_range: self.forest_range,

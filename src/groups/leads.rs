@@ -92,7 +92,8 @@ fn distinct(groups: &Groups, n: usize) -> Vec<Group> {
     let has_ends = groups.has(GroupKind::Pair) || groups.has(GroupKind::Source) || groups.has(GroupKind::Destination);
     let kinds = if has_ends { ENTITIES } else { CATEGORIES };
     let mut candidates: Vec<Group> = kinds.iter().flat_map(|&kind| groups.top(kind, CANDIDATES)).collect();
-    candidates.retain(|group| group.value >= LEAST_VALUE);
+    // One record has nothing in common with others; it stands in the table.
+    candidates.retain(|group| group.value >= LEAST_VALUE && group.flagged > 1);
     // Of groups that are worth the same, those that say more come first, in the order of the kinds: sorting is stable.
     candidates.sort_by(|a, b| b.value.total_cmp(&a.value));
     let mut chosen: Vec<Group> = Vec::new();

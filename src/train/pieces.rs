@@ -1,6 +1,7 @@
 //! Where to cut the ranges of features into pieces, so that the network sees what a tree would: at the positions where a
 //! decision tree of one feature parts the classes (the target-aware bins of Gorishniy 2022, "On Embeddings for Numerical
-//! Features in Tabular Deep Learning"). The features share the pieces: those that tell more get more.
+//! Features in Tabular Deep Learning"). The features share the pieces: those that tell more get more. Some pieces of each are
+//! even, whatever the known attacks have made of it: by other values may an unknown one differ.
 
 use crate::encode::Encoder;
 use crate::inputs::{MAX_PIECES, NetworkInputs, Pieces, fine_features};
@@ -9,6 +10,9 @@ use std::collections::BTreeMap;
 
 /// Of one feature.
 const MOST_CUTS: usize = 47;
+/// Even pieces of each feature that is cut; where there are many features, all even pieces together are two thirds. On two folds of UNSW-NB15 the ROC AUC of the network is .9934 for known and .974 for
+/// left-out attacks without them (one family falls to .947), .9935 and .978 with 4, .9936 and .980 with 8.
+const EVEN: usize = 8;
 /// Rows on either side of a cut.
 const LEAST_ROWS: usize = 20;
 
@@ -33,11 +37,13 @@ pub fn informed(encoder: &Encoder, x: ArrayView2<'_, f32>, labels: &[u8]) -> Net
         cuts.extend(Cuts::new(&values).best(feature));
     }
     cuts.sort_by(|a, b| b.gain.total_cmp(&a.gain).then(a.feature.cmp(&b.feature)));
-    // A feature has one piece more than cuts.
-    cuts.truncate((MAX_PIECES as usize).saturating_sub(features.len()));
+    let most = MAX_PIECES as usize;
+    let n_even = (2 * most / (3 * features.len()).max(1)).clamp(1, EVEN);
+    cuts.truncate(most.saturating_sub(n_even * features.len()));
+    let even = || (0..=n_even).map(|at| -1.0 + 2.0 * at as f32 / n_even as f32).collect();
     let mut edges: BTreeMap<u32, Vec<f32>> = BTreeMap::new();
     for cut in cuts {
-        edges.entry(cut.feature).or_insert_with(|| vec![-1.0, 1.0]).push(cut.position);
+        edges.entry(cut.feature).or_insert_with(even).push(cut.position);
     }
     for edges in edges.values_mut() {
         edges.sort_unstable_by(f32::total_cmp);

@@ -142,9 +142,13 @@ pub fn run(
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((plan, name)) = plans.get(at).filter(|_| !failed.load(Ordering::Relaxed)) else { return done };
+            let run = match plan.run {
+                run if run < params.runs => format!("Run {} of {}", run + 1, params.runs),
+                _ => "Choosing how to teach".into(),
+            };
             let stage = match name {
-                Some(name) => format!("Run {} of {}, without {name}", plan.run + 1, params.runs),
-                None => format!("Run {} of {}, with all", plan.run + 1, params.runs),
+                Some(name) => format!("{run}, without {name}"),
+                None => format!("{run}, with all"),
             };
             let round = judge(data, params, plan, name.clone(), |share| {
                 let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

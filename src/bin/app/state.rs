@@ -90,6 +90,8 @@ pub struct State {
     pub choosing: RwSignal<bool>,
     /// Bytes that the columns of a file may take in memory, if the person has said so.
     pub limit: RwSignal<Option<u64>>,
+    /// [`Lens::most_reasoned`]
+    pub most_reasoned: RwSignal<u32>,
     pub theme: RwSignal<Theme>,
 }
 
@@ -386,6 +388,7 @@ impl State {
             file_open: RwSignal::new(false),
             choosing: RwSignal::new(false),
             limit: RwSignal::new(None),
+            most_reasoned: RwSignal::new(Lens::USUALLY_REASONED),
             theme: RwSignal::default(),
         }
     }
@@ -411,6 +414,7 @@ impl State {
             allow_list: self.allow_list.get(),
             shows_allowed: self.shows_allowed.get(),
             verdicts: self.verdicts.get(),
+            most_reasoned: self.most_reasoned.get(),
             ..Lens::new(self.threshold.get())
         }
     }

@@ -28,13 +28,14 @@ use std::time::{Duration, Instant};
 /// The packs that come with the program.
 static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
 
-pub fn score(args: &RunArgs, threshold: Option<f32>, out: Option<&Path>) -> Result<()> {
+pub fn score(args: &RunArgs, threshold: Option<f32>, reasons: u32, out: Option<&Path>) -> Result<()> {
     // Before the file is read, which may take a while.
     let out = out.map(|path| Output::new(path, &args.file)).transpose()?;
     let (mut engine, analysis) = analyze(args)?;
     let threshold = threshold.unwrap_or(analysis.threshold);
     note(&analysis, threshold);
-    let job = engine.start(Request::Export { lens: Lens::new(threshold) }, Vec::new(), None);
+    let lens = Lens { most_reasoned: reasons, ..Lens::new(threshold) };
+    let job = engine.start(Request::Export { lens }, Vec::new(), None);
     let written = engine.finish(job, |_| ())?.written.expect("an export writes");
     let written = written.into_any().downcast::<FileStore>().expect("our own spool");
     match out {

@@ -8,7 +8,7 @@ mod threads;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use oddflow::protocol::{PackChoice, Reference, Settings};
+use oddflow::protocol::{Lens, PackChoice, Reference, Settings};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +30,10 @@ enum Command {
         /// Flag records that score at least this, instead of the detector's own threshold.
         #[arg(long, value_parser = finite, allow_negative_numbers = true)]
         threshold: Option<f32>,
+        /// The column `oddflow_reasons` is filled for so many records at most, the oddest. Finding reasons takes a second for some
+        /// thousands.
+        #[arg(long, default_value_t = Lens::USUALLY_REASONED)]
+        reasons: u32,
         /// Where to write; standard output if not given.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -249,7 +253,7 @@ fn main() -> ExitCode {
         }
     };
     let result = match cli.command {
-        Command::Score { run, threshold, out } => commands::score(&run, threshold, out.as_deref()),
+        Command::Score { run, threshold, reasons, out } => commands::score(&run, threshold, reasons, out.as_deref()),
         Command::Evaluate { run, threshold, bootstrap } => commands::evaluate(&run, threshold, bootstrap),
         Command::Fit { file, columns } => commands::fit(&file, &columns),
         Command::Train { files, out, columns, schema, normal_only, seeds, seed } => {

@@ -47,7 +47,20 @@ pub fn Groups() -> impl IntoView {
             }.into_any(),
         }}
         {move || list().map(|list| view! { <Listed list=Arc::new(list)/> })}
+        {move || (kind.get() == Some(GroupKind::Reason)).then(of_the_oddest).flatten()}
     }
+}
+
+/// Where not all flagged records were asked for their reasons, how many were.
+fn of_the_oddest() -> Option<impl IntoView> {
+    let survey = use_app().state.survey;
+    let (reasoned, flagged) = survey.with(|survey| survey.as_ref().map(|survey| (survey.reasoned, survey.flagged)))?;
+    (reasoned < flagged).then(|| view! {
+        <p class="hint">
+            "Reasons are those of the " {count(reasoned)} " oddest of " {count(flagged)}
+            " odd records; Settings, “This machine”, has how many are asked."
+        </p>
+    })
 }
 
 #[component]

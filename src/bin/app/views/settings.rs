@@ -20,6 +20,7 @@ const WORKERS: (f64, f64) = (1.0, MOST_WORKERS as f64);
 const MB: f64 = 1e6;
 /// In MB. wasm has addresses for 4 GB, which all columns and all else have to fit into.
 const MEMORY: (f64, f64) = (16.0, 3500.0);
+const REASONED: (f64, f64) = (0.0, u32::MAX as f64);
 
 #[component]
 pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
@@ -85,7 +86,7 @@ pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {
     }
 }
 
-/// How much of this machine is used. Neither number changes a score.
+/// How much of this machine is used. No number here changes a score.
 #[component]
 fn MachineFields() -> impl IntoView {
     let app = use_app();
@@ -99,10 +100,14 @@ fn MachineFields() -> impl IntoView {
                 <NumberField id="memory" label="Memory, MB" range=MEMORY
                     value=Signal::derive(move || (app.state.limit.get().unwrap_or(MEMORY_LIMIT) as f64 / MB).round())
                     set=move |x| app.limit_memory((x * MB) as u64)/>
+                <NumberField id="reasoned" label="Records with reasons" range=REASONED
+                    value=Signal::derive(move || app.state.most_reasoned.get().into())
+                    set=move |n| app.state.most_reasoned.set(n as u32)/>
             </div>
             <p class="hint">
                 "Another number of workers starts the page afresh. The memory is for the columns of the open file; what
-                 does not fit is read again when it is needed."
+                 does not fit is read again when it is needed. Reasons are found for so many of the oddest records, for
+                 groups and the annotated file; any record that you open has its own."
             </p>
         </details>
     }
