@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result};
 use std::any::Any;
+use std::ops::Range;
 
 /// Bytes with random access. Reading blocks: in the browser it happens in a worker.
 pub trait Store {
@@ -15,6 +16,15 @@ pub trait Store {
     /// # Errors
     /// If the range does not exist or can no longer be read, for instance because the file has changed.
     fn read(&self, start: u64, len: usize, out: &mut Vec<u8>) -> Result<()>;
+
+    /// Appends the bytes of each of these ranges to `out`, one after the other: in a browser each [`Self::read`] takes
+    /// milliseconds, however little is read.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn gather(&self, ranges: &[Range<u64>], out: &mut Vec<u8>) -> Result<()> {
+        ranges.iter().try_for_each(|range| self.read(range.start, (range.end - range.start) as usize, out))
+    }
 
     /// For the program that made the store to share it with other workers.
     fn as_any(&self) -> &dyn Any;

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::Range;
 
 /// What a cell holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -210,6 +211,13 @@ impl Column {
 pub struct Span {
     pub start: u64,
     pub len: u32,
+}
+
+impl Span {
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.start..self.start + u64::from(self.len)
+    }
 }
 
 /// A record that could not be read as the others: it is kept and shown, but not scored.

@@ -20,7 +20,9 @@ use serde::Serialize;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
+use std::slice;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileReaderSync, FileSystemFileHandle, FileSystemWritableFileStream,
@@ -408,6 +410,10 @@ fn to_blob(bytes: &[u8]) -> Blob {
     Blob::new_with_u8_array_sequence(&Array::of1(&view)).expect("bytes make a Blob")
 }
 
+fn unreadable(_: JsValue) -> Error {
+    Error::new("The file can no longer be read; it may have been changed or moved").advice("Open it again")
+}
+
 impl BlobStore {
     #[must_use]
     pub fn new(blob: Blob) -> Self {
@@ -427,6 +433,30 @@ impl BlobStore {
         Blob::new_with_blob_sequence_and_options(&sequence, &properties).expect("Blobs make a Blob")
     }
 
+    /// Appends what makes up some of the bytes: slices of Blobs, and a copy of what is in the tail.
+    fn slices(&self, range: Range<u64>, pieces: &Array) -> Result<()> {
+        if range.end > self.size {
+            return Err(out_of_range());
+        }
+        let mut at = range.start;
+        let tail_start = self.size - self.tail.len() as u64;
+        while at < range.end.min(tail_start) {
+            let part = self.parts.partition_point(|&(offset, _)| offset <= at) - 1;
+            let (offset, blob) = &self.parts[part];
+            let part_end = self.parts.get(part + 1).map_or(tail_start, |&(next, _)| next);
+            let until = range.end.min(part_end);
+            let slice = blob.slice_with_f64_and_f64((at - offset) as f64, (until - offset) as f64);
+            let slice = slice.map_err(unreadable)?;
+            pieces.push(&slice);
+            at = until;
+        }
+        if at < range.end {
+            let tail = (at - tail_start) as usize..(range.end - tail_start) as usize;
+            pieces.push(&to_blob(&self.tail[tail]));
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) {
         if !self.tail.is_empty() {
             self.parts.push((self.size - self.tail.len() as u64, to_blob(&self.tail)));
@@ -441,33 +471,29 @@ impl Store for BlobStore {
     }
 
     fn read(&self, start: u64, len: usize, out: &mut Vec<u8>) -> Result<()> {
-        let end = start.checked_add(len as u64).filter(|&end| end <= self.size).ok_or_else(out_of_range)?;
-        let mut at = start;
-        let tail_start = self.size - self.tail.len() as u64;
-        while at < end.min(tail_start) {
-            let part = self.parts.partition_point(|&(offset, _)| offset <= at) - 1;
-            let (offset, blob) = &self.parts[part];
-            let part_end = self.parts.get(part + 1).map_or(tail_start, |&(next, _)| next);
-            let until = end.min(part_end);
-            let unreadable = |_| {
-                Error::new("The file can no longer be read; it may have been changed or moved").advice("Open it again")
-            };
-            let slice =
-                blob.slice_with_f64_and_f64((at - offset) as f64, (until - offset) as f64).map_err(unreadable)?;
-            let reader = FileReaderSync::new().expect("this runs in a worker");
-            let bytes = Uint8Array::new(&reader.read_as_array_buffer(&slice).map_err(unreadable)?.into());
-            let filled = out.len();
-            out.resize(filled + bytes.length() as usize, 0);
-            bytes.copy_to(&mut out[filled..]);
-            if u64::from(bytes.length()) != until - at {
-                return Err(out_of_range());
-            }
-            at = until;
+        let end = start.checked_add(len as u64).ok_or_else(out_of_range)?;
+        self.gather(slice::from_ref(&(start..end)), out)
+    }
+
+    fn gather(&self, ranges: &[Range<u64>], out: &mut Vec<u8>) -> Result<()> {
+        let pieces = Array::new();
+        for range in ranges {
+            self.slices(range.clone(), &pieces)?;
         }
-        if at < end {
-            let range = (at - tail_start) as usize..(end - tail_start) as usize;
-            out.extend_from_slice(&self.tail[range]);
+        let len: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+        // Slices of Blobs in a row are one Blob, and nothing is copied before it is read.
+        let whole = match pieces.length() {
+            1 => pieces.get(0).unchecked_into(),
+            _ => Blob::new_with_blob_sequence(&pieces).map_err(unreadable)?,
+        };
+        let reader = FileReaderSync::new().expect("this runs in a worker");
+        let bytes = Uint8Array::new(&reader.read_as_array_buffer(&whole).map_err(unreadable)?.into());
+        if u64::from(bytes.length()) != len {
+            return Err(out_of_range());
         }
+        let filled = out.len();
+        out.resize(filled + bytes.length() as usize, 0);
+        bytes.copy_to(&mut out[filled..]);
         Ok(())
     }
 

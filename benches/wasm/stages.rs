@@ -8,7 +8,7 @@ use oddflow::bundle::Manifest;
 use oddflow::dnn::Network;
 use oddflow::encode::Encoder;
 use oddflow::forest::{IsolationForest, IsolationForestParams};
-use oddflow::ingest::{Ingested, Reader};
+use oddflow::ingest::{Ingested, Part, PartReader, Plan};
 use oddflow::schema::{self, Schema};
 use oddflow::store::Store;
 use oddflow::web::BlobStore;
@@ -16,15 +16,19 @@ use oddflow::{Error, Result};
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::Blob;
 
-/// As the engine reads it.
-const BYTES_PER_READ: u64 = 1 << 20;
+/// The file is read in chunks of this size, and a little more to see where the last record ends, as the engine reads it.
+const CHUNK_BYTES: u64 = 4 << 20;
+const REST: u64 = 64 << 10;
 
 /// A module is made of a program, which has nothing to do by itself.
 fn main() {}
 
-/// A file that has been read.
+/// A file that has been read, chunk by chunk.
 #[wasm_bindgen]
-pub struct Columns(Ingested);
+pub struct Columns {
+    plan: Plan,
+    parts: Vec<Part>,
+}
 
 #[wasm_bindgen]
 impl Columns {
@@ -34,12 +38,41 @@ impl Columns {
     /// If the file cannot be read.
     #[wasm_bindgen(constructor)]
     pub fn new(file: Blob) -> std::result::Result<Self, JsError> {
-        read(file).map(Self).map_err(said)
+        Self::read(&BlobStore::new(file)).map_err(said)
     }
 
     #[must_use]
     pub fn rows(&self) -> u32 {
-        self.0.table.n_rows() as u32
+        self.parts.iter().map(|part| part.table.n_rows() as u32).sum()
+    }
+
+    fn read(file: &BlobStore) -> Result<Self> {
+        let mut bytes = Vec::new();
+        file.read(0, file.size().min(Plan::HEAD as u64) as usize, &mut bytes)?;
+        let plan = Plan::new(&bytes)?;
+        let (mut parts, mut start) = (Vec::new(), plan.start());
+        while start.offset < file.size() {
+            let (mut at, end) = (start.offset, start.offset + CHUNK_BYTES);
+            let mut reader = PartReader::new(&plan, start, end);
+            while at < file.size() && !reader.is_done() {
+                let until = (end.max(at) + REST).min(file.size());
+                bytes.clear();
+                file.read(at, (until - at) as usize, &mut bytes)?;
+                reader.push(&bytes)?;
+                at = until;
+            }
+            let part = reader.finish()?;
+            start = part.end;
+            parts.push(part);
+        }
+        Ok(Self { plan, parts })
+    }
+
+    /// As one table.
+    fn whole(self) -> Result<Ingested> {
+        let mut all = self.plan.begin();
+        self.parts.into_iter().try_for_each(|part| all.append(part))?;
+        self.plan.finish(all)
     }
 }
 
@@ -66,7 +99,7 @@ impl Scoring {
     /// If the pack is none, or is not made for the file.
     #[wasm_bindgen(constructor)]
     pub fn new(columns: Columns, manifest: &[u8], dnn: &[u8]) -> std::result::Result<Self, JsError> {
-        Self::try_new(columns.0, manifest, dnn).map_err(said)
+        columns.whole().and_then(|columns| Self::try_new(columns, manifest, dnn)).map_err(said)
     }
 
     fn try_new(columns: Ingested, manifest: &[u8], dnn: &[u8]) -> Result<Self> {
@@ -127,20 +160,6 @@ impl Scoring {
     pub fn out(&self) -> Vec<f32> {
         self.out.clone()
     }
-}
-
-fn read(file: Blob) -> Result<Ingested> {
-    let file = BlobStore::new(file);
-    let (mut reader, mut bytes) = (Reader::new(), Vec::new());
-    let mut at = 0;
-    while at < file.size() {
-        let len = BYTES_PER_READ.min(file.size() - at);
-        bytes.clear();
-        file.read(at, len as usize, &mut bytes)?;
-        reader.push(&bytes)?;
-        at += len;
-    }
-    reader.finish()
 }
 
 fn said(error: Error) -> JsError {

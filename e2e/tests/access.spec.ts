@@ -32,8 +32,8 @@ for (const [width, viewport] of [["wide", WIDE], ["narrow", NARROW]] as const) {
         await expect(compare.getByRole("heading", { name: "How each column differs" })).toBeVisible();
       }
       if (name === "Both stages") {
-        await page.getByLabel("From left").fill("20");
-        await page.getByLabel("From left").press("Enter");
+        await page.getByLabel("Forest score from").fill("0.4");
+        await page.getByLabel("Forest score from").press("Enter");
         await expect(page.getByText("part of both stages")).toBeVisible();
       }
       const shown = page.getByRole("tabpanel").getByRole("button", { name: "Show the numbers" });

@@ -303,40 +303,63 @@ impl Crew {
         if let Some(kept) = self.cache.get(file, chunk.range()) {
             return Ok(kept);
         }
-        let (part, bytes) = self.part_and_bytes(file, chunk)?;
+        let (part, bytes) = self.part_and_bytes(file, chunk, false)?;
         Ok(self.cache.put(file, chunk.range(), part.table, bytes))
     }
 
     /// A chunk's records, not to be kept.
     pub(super) fn part(&self, file: FileId, chunk: Chunk) -> Result<Part> {
-        self.part_and_bytes(file, chunk).map(|(part, _)| part)
+        self.part_and_bytes(file, chunk, false).map(|(part, _)| part)
     }
 
-    fn part_and_bytes(&self, file: FileId, chunk: Chunk) -> Result<(Part, Vec<u8>)> {
+    /// A chunk's records, and their bytes. With `guess`, the first of them starts with the first line that does at or after where
+    /// the chunk starts.
+    fn part_and_bytes(&self, file: FileId, chunk: Chunk, guess: bool) -> Result<(Part, Vec<u8>)> {
         let OpenFile { store, plan } = self.file(file)?;
-        let mut reader = PartReader::new(plan, chunk.start, chunk.end);
-        let mut at = chunk.start.offset;
-        let mut bytes = Vec::with_capacity((chunk.end.saturating_sub(at) + REST) as usize);
-        while at < store.size() && !reader.is_done() {
-            // Most often all of it, and then a little more to see where the last record ends.
-            let len = if at < chunk.end { chunk.end - at } else { REST }.min(store.size() - at);
-            let before = bytes.len();
-            store.read(at, len as usize, &mut bytes)?;
-            reader.push(&bytes[before..])?;
+        let mut start = chunk.start;
+        // A line that ends just before the chunk makes its first byte a start.
+        let mut at = start.offset - u64::from(guess && start.offset > 0);
+        let mut more = |bytes: &mut Vec<u8>| {
+            // At first all of it and a little more, to see where the last record ends: a browser takes milliseconds each time.
+            let until = chunk.end.max(at).saturating_add(REST).min(store.size());
+            let len = until.saturating_sub(at);
+            store.read(at, len as usize, bytes)?;
             at += len;
+            Ok::<_, Error>((at, len > 0))
+        };
+        let mut bytes = Vec::new();
+        let (mut read, mut has_more) = more(&mut bytes)?;
+        if guess {
+            start = loop {
+                if let Some(found) = guess_start(&bytes, plan) {
+                    let place = read - (bytes.len() - found) as u64;
+                    bytes.drain(..found);
+                    break Start::at(place);
+                }
+                if !has_more {
+                    break Start::at(store.size());
+                }
+                bytes.clear();
+                (read, has_more) = more(&mut bytes)?;
+            };
+        }
+        let mut reader = PartReader::new(plan, start, chunk.end);
+        let mut pushed = 0;
+        while has_more && !reader.is_done() {
+            reader.push(&bytes[pushed..])?;
+            pushed = bytes.len();
+            if !reader.is_done() {
+                (_, has_more) = more(&mut bytes)?;
+            }
         }
         let part = reader.finish()?;
-        bytes.truncate((part.end.offset - chunk.start.offset) as usize);
+        bytes.truncate((part.end.offset - start.offset) as usize);
         Ok((part, bytes))
     }
 
     fn read(&mut self, order: &Order, guess: bool, below: u64, full: &[bool]) -> Result<(Finding, Vec<Bulk>)> {
-        let Order { file, mut chunk, .. } = *order;
-        if guess {
-            let OpenFile { store, plan } = self.file(file)?;
-            chunk.start = first_line_start(&**store, chunk.start.offset, plan)?;
-        }
-        let (Part { table, tally, start, end }, bytes) = self.part_and_bytes(file, chunk)?;
+        let Order { file, chunk, .. } = *order;
+        let (Part { table, tally, start, end }, bytes) = self.part_and_bytes(file, chunk, guess)?;
         let starts = table.spans.iter().map(|span| (span.start - start.offset) as u32).collect();
         let lens = table.spans.iter().map(|span| span.len).collect();
         let good = table.good_rows().into_iter();
@@ -391,24 +414,6 @@ impl Crew {
 
 /// Bytes that are read at a time where a chunk's last record reaches beyond it.
 const REST: u64 = 64 << 10;
-
-/// The first line start at or after `from`, or the end of the file.
-fn first_line_start(store: &dyn Store, from: u64, plan: &Plan) -> Result<Start> {
-    const WINDOW: u64 = 64 << 10;
-    // A line that ends just before `from` makes that a start.
-    let mut at = from.saturating_sub(1);
-    let mut bytes = Vec::new();
-    while at < store.size() {
-        let len = WINDOW.min(store.size() - at);
-        bytes.clear();
-        store.read(at, len as usize, &mut bytes)?;
-        if let Some(found) = guess_start(&bytes, plan) {
-            return Ok(Start::at(at + found as u64));
-        }
-        at += len;
-    }
-    Ok(Start::at(store.size()))
-}
 
 /// The columns of the chunks that were read first, and their bytes.
 struct Cache {

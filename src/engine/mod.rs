@@ -39,7 +39,7 @@ use crate::protocol::{
 use crate::report::{Cuts, Ranking};
 use crate::schema::{Schema, Summary};
 use crate::store::{Spool, Store};
-use crate::table::{BadRecord, Dictionary, Table};
+use crate::table::{BadRecord, Dictionary, Span, Table};
 use crew::{Crew, FileId, Message, Ready};
 use lens::Sight;
 use places::{Chunk, Places};
@@ -443,15 +443,18 @@ impl Engine {
 
     fn rows(&mut self, rows: &[u32], reasons_from: f32) -> Result<Vec<RowView>> {
         let dataset = self.dataset()?;
-        let mut bytes = Vec::new();
+        let span = |&row: &u32| dataset.places.span(row).ok_or_else(|| Error::new("There is no such record"));
+        let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_>>()?;
+        let mut all = Vec::new();
+        dataset.store.gather(&spans.iter().map(Span::range).collect::<Vec<_>>(), &mut all)?;
+        let mut rest = all.as_slice();
         let mut views = Vec::with_capacity(rows.len());
-        for &row in rows {
-            let span = dataset.places.span(row).ok_or_else(|| Error::new("There is no such record"))?;
-            bytes.clear();
-            dataset.store.read(span.start, span.len as usize, &mut bytes)?;
+        for (&row, span) in rows.iter().zip(&spans) {
+            let (bytes, after) = rest.split_at(span.len as usize);
+            rest = after;
             let scores = self.run.as_ref().and_then(|run| run.scores(row));
             let unscored = if scores.is_none() { self.bad_cause(&dataset, row)? } else { None };
-            let cells = dataset.dialect().fields(&bytes);
+            let cells = dataset.dialect().fields(bytes);
             let reason = match (&self.run, scores.filter(|scores| scores.score >= reasons_from)) {
                 (Some(run), Some(_)) => {
                     let table = ingest::table_of(&dataset.sample, std::slice::from_ref(&cells));

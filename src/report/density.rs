@@ -149,17 +149,44 @@ impl DensityGrid {
         cells.map(|at| u64::from(self.counts[at])).sum()
     }
 
+    /// The forest scores between which the cells lie, and the network probabilities.
+    #[must_use]
+    pub fn ends(&self, brush: Brush) -> [f64; 4] {
+        let forest = |edge: usize| self.low + (self.high - self.low) * edge as f64 / Self::BINS as f64;
+        let after = |at: u8| (usize::from(at) + 1).min(Self::BINS);
+        [
+            forest(brush.columns.0.into()),
+            forest(after(brush.columns.1)),
+            network_edge(brush.rows.0.into()),
+            network_edge(after(brush.rows.1)),
+        ]
+    }
+
+    /// The cells whose edges are nearest to such ends, at least one cell wide and high.
+    #[must_use]
+    pub fn brush_between(&self, ends: [f64; 4]) -> Brush {
+        let span = |a: f64, b: f64| {
+            let edge = |position: f64| (position * Self::BINS as f64).round() as u8;
+            let (from, to) = (edge(a.min(b)).min(Self::BINS as u8 - 1), edge(a.max(b)));
+            (from, to.max(from + 1) - 1)
+        };
+        let [forest_a, forest_b, network_a, network_b] = ends.map(|end| end as f32);
+        Brush {
+            columns: span(self.forest_position(forest_a), self.forest_position(forest_b)),
+            rows: span(network_position(network_a), network_position(network_b)),
+        }
+    }
+
     /// What the cells stand for: `forest score 0.500 to 0.550, network probability 10.0 % to 50.0 %`.
     #[must_use]
     pub fn brush_words(&self, brush: Brush) -> String {
-        let forest = |edge: usize| self.low + (self.high - self.low) * edge as f64 / Self::BINS as f64;
-        let after = |at: u8| (usize::from(at) + 1).min(Self::BINS);
+        let [left, right, bottom, top] = self.ends(brush);
         format!(
             "forest score {} to {}, network probability {} to {}",
-            score(forest(brush.columns.0.into()) as f32),
-            score(forest(after(brush.columns.1)) as f32),
-            share_of_one(network_edge(brush.rows.0.into())),
-            share_of_one(network_edge(after(brush.rows.1)))
+            score(left as f32),
+            score(right as f32),
+            share_of_one(bottom),
+            share_of_one(top)
         )
     }
 
@@ -329,6 +356,13 @@ mod tests {
             let held = forest.iter().zip(&network).filter(|&(&f, &n)| grid.holds(brush, f, n)).count() as u64;
             assert_eq!(grid.count_in(brush), held, "{brush:?}");
         }
+        for brush in [(0, 95, 0, 95), (10, 40, 48, 60), (95, 95, 0, 0), (0, 0, 95, 95)] {
+            let brush = Brush { columns: (brush.0, brush.1), rows: (brush.2, brush.3) };
+            assert_eq!(grid.brush_between(grid.ends(brush)), brush);
+        }
+        // Ends that are turned round, or beyond the plot, or in one cell.
+        assert_eq!(grid.brush_between([9.0, -9.0, 1.0, 0.0]), Brush { columns: (0, 95), rows: (0, 95) });
+        assert_eq!(grid.brush_between([9.0, 9.0, 0.5, 0.5]), Brush { columns: (95, 95), rows: (48, 48) });
         let words = DensityGrid::new(0.0, 0.96).brush_words(Brush { columns: (50, 59), rows: (48, 95) });
         assert_eq!(words.replace('\u{202f}', " "), "forest score 0.500 to 0.600, network probability 50.0 % to 100 %");
     }

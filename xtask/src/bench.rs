@@ -42,9 +42,10 @@ const PACK_ROWS: u64 = 20_000;
 /// A part's name, what measures it, and whether it is only measured by name.
 type Part = (&'static str, fn(&Bench) -> Result<Value>, bool);
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     ("end-to-end", Bench::end_to_end, false),
     ("stages", Bench::stages, false),
+    ("interactions", Bench::interactions, false),
     ("growth", Bench::growth, false),
     ("huge", Bench::huge, true),
 ];
@@ -175,6 +176,14 @@ impl Bench {
         let mut results = contest::rounds(&contestants, self.size.rounds);
         results["bytes"] = json!(size_of(&read)?);
         Ok(results)
+    }
+
+    /// What a person waits for on the finished result of the file in the middle.
+    fn interactions(&self) -> Result<Value> {
+        let file = flows(self.size.rows)?;
+        let what = json!({"url": self.site, "file": file, "workers": 2, "pack": folder().join("pack")});
+        let contestants: [Contestant<'_>; 1] = [(tables::page(2), Box::new(|| self.drive("interactions", &what)))];
+        Ok(contest::rounds(&contestants, self.size.rounds))
     }
 
     /// Time and memory from a hundredth of the rows to ten times as many.

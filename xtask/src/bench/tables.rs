@@ -6,11 +6,12 @@ use crate::results::{NOT_RUN, Table};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-pub const TABLES: [Table; 6] = [
+pub const TABLES: [Table; 7] = [
     ("machine", machine),
     ("targets", targets),
     ("end-to-end", end_to_end),
     ("stages", stages),
+    ("interactions", interactions),
     ("growth", growth),
     ("huge", huge),
 ];
@@ -80,8 +81,41 @@ fn targets() -> Option<String> {
         let ratio = ratio.map_or(NOT_RUN.into(), |ratio| format!("**{ratio:.1} ×**"));
         table += &format!("| {what} | {wanted} | {ratio} |\n");
     }
-    let tasks = tasks.map_or(NOT_RUN.into(), |ms| format!("**{ms:.0} ms**"));
-    table += &format!("| longest task of the page's own thread in any round | ≤ 50 ms | {tasks} |\n");
+    let milliseconds = |ms: Option<f64>| ms.map_or(NOT_RUN.into(), |ms| format!("**{ms:.0} ms**"));
+    table += &format!("| longest task of the page's own thread in any round | ≤ 50 ms | {} |\n", milliseconds(tasks));
+    let answers = part("interactions");
+    let slowest = INTERACTIONS.iter().filter_map(|(name, _)| answer(&answers["results"], name)).max_by(f64::total_cmp);
+    table += &format!("| the slowest of the interactions below | ≤ 100 ms | {} |\n", milliseconds(slowest));
+    Some(table)
+}
+
+/// What is done on a finished result, and what has to be seen then.
+const INTERACTIONS: [(&str, &str); 5] = [
+    ("threshold", "the threshold is moved by a page: the new count"),
+    ("record", "a record is opened: its reasons"),
+    ("scroll", "the table is scrolled by forty windows: all cells"),
+    ("sort", "the table is sorted by another column: all cells of the first window"),
+    ("filter", "a filter on a column: the number of records, and all cells of the first window"),
+];
+
+/// The milliseconds of an interaction, the median of all rounds.
+fn answer(results: &Value, name: &str) -> Option<f64> {
+    median(results, &page(2), &format!("ms/{name}"))
+}
+
+fn interactions() -> Option<String> {
+    let measured = part("interactions");
+    let results = &measured["results"];
+    results.as_object()?;
+    let mut table = format!(
+        "{} records, two workers; medians of {} rounds of five times each.\n\n| what is done, and then seen | after |\n|---|---|\n",
+        grouped(measured["rows"].as_u64()?),
+        measured["rounds"],
+    );
+    for (name, words) in INTERACTIONS {
+        let answered = answer(results, name).map_or(NOT_RUN.into(), |ms| format!("{ms:.0} ms"));
+        table += &format!("| {words} | {answered} |\n");
+    }
     Some(table)
 }
 

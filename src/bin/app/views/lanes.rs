@@ -140,6 +140,7 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
             <div class="legend" aria-hidden="true">
                 <span class="key key-shade-1">"below the threshold"</span>
                 <span class="key key-shade-2">"above it"</span>
+                <span class="key key-shade-3">"well above it"</span>
                 <span class="key key-shade-4">"far above it"</span>
             </div>
             <p id="lane-words" class="hint" role="status">{words}</p>

@@ -7,7 +7,7 @@ use crate::draw::icons::{Icon, icon};
 use crate::state::{Outcome, Side, Sort};
 use gloo::timers::callback::Timeout;
 use leptos::{html, prelude::*};
-use oddflow::protocol::SortKey;
+use oddflow::protocol::{Lens, SortKey};
 use oddflow::report::{RowScroll, count, score};
 use oddflow::schema::{Kind, Role};
 use std::ops::Range;
@@ -88,7 +88,7 @@ fn listing(app: App) -> Listing {
 }
 
 /// The worker is asked anew for order and survey when what they depend on has changed and let settle: a threshold may be
-/// being dragged. Another sort order is followed at once.
+/// being dragged. Another sort order or filter is followed at once.
 fn ask_on_change(app: App) {
     let state = app.state;
     let has_file = move || state.engine_has_file.get();
@@ -97,8 +97,16 @@ fn ask_on_change(app: App) {
         (state.sort.get(), (!natural).then(|| state.lens()), has_file())
     });
     let lens = Memo::new(move |_| (state.lens(), has_file()));
-    on_settled(order, |before, now| before.0 != now.0, move || app.arrange());
+    on_settled(order, |before, now| before.0 != now.0 || is_refiltered(&before.1, &now.1), move || app.arrange());
     on_settled(lens, |_, _| false, move || app.survey());
+}
+
+/// Whether more than the threshold has changed.
+fn is_refiltered(before: &Option<Lens>, now: &Option<Lens>) -> bool {
+    match (before, now) {
+        (Some(before), Some(now)) => Lens { threshold: now.threshold, ..before.clone() } != *now,
+        _ => before.is_some() != now.is_some(),
+    }
 }
 
 /// Calls back when a value has not changed for a while, or at once where the change is `urgent`.
@@ -354,12 +362,12 @@ fn head(app: App, class: &'static str, key: Option<SortKey>, name: String, at: u
     .into_any()
 }
 
-/// Asks for the cells in view once scrolling rests.
+/// Asks for the cells in view: at once where other records are there, else when scrolling rests.
 fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
     let pause = StoredValue::new_local(None::<Timeout>);
-    Effect::new(move |_| {
+    Effect::new(move |before: Option<Listing>| {
         window.track();
-        listing.track();
+        let now = listing.get();
         app.state.engine_has_file.track();
         // What is odd comes with its reason.
         app.state.threshold.track();
@@ -369,7 +377,13 @@ fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
                 app.want_rows(listing.order.get(window).unwrap_or_default().iter().copied());
             });
         };
-        pause.set_value(Some(Timeout::new(FETCH_PAUSE, fetch)));
+        if before.is_some_and(|before| before != now) {
+            pause.set_value(None);
+            fetch();
+        } else {
+            pause.set_value(Some(Timeout::new(FETCH_PAUSE, fetch)));
+        }
+        now
     });
 }
 

@@ -153,7 +153,7 @@ fn Drawn(stages: Arc<Stages>) -> impl IntoView {
                 </table>
                 <h3>"Part of the plot"</h3>
                 <p class="hint" role="status">{words}</p>
-                <BrushFields brush/>
+                <BrushFields brush grid/>
                 <TableBelow label="Records in each part of the plot">
                     <thead><tr><th scope="col">"Part"</th><th scope="col" class="number">"Records"</th></tr></thead>
                     <tbody>{move || grid.with_value(parts)}</tbody>
@@ -177,36 +177,41 @@ fn parts(grid: &DensityGrid) -> impl IntoView + use<> {
     filled.collect_view()
 }
 
-/// The rectangle by numbers: cells from 1 to 96.
+/// The rectangle by the scores at its edges, which are those of the nearest cells.
 #[component]
-fn BrushFields(brush: RwSignal<Option<Brush>>) -> impl IntoView {
+fn BrushFields(brush: RwSignal<Option<Brush>>, grid: StoredValue<DensityGrid>) -> impl IntoView {
     let whole = Brush { columns: (0, LAST), rows: (0, LAST) };
-    let field = move |id: &'static str, label: &'static str, get: fn(&Brush) -> u8, set: fn(&mut Brush, u8)| {
+    let ends = move |brush: Option<Brush>| grid.with_value(|grid| grid.ends(brush.unwrap_or(whole)));
+    let field = move |at: usize, id: &'static str, label: &'static str| {
+        // As much as tells one edge from the next.
+        let text = move |end: f64| format!("{end:.5}").trim_end_matches('0').trim_end_matches('.').to_owned();
+        let shown = RwSignal::new(String::new());
+        Effect::new(move |_| shown.set(text(ends(brush.get())[at])));
         let change = move |event| {
-            if let Ok(cell) = event_target_value(&event).parse::<u8>() {
-                let mut changed = brush.get_untracked().unwrap_or(whole);
-                set(&mut changed, cell.clamp(1, LAST + 1) - 1);
-                let sorted = |(a, b): (u8, u8)| (a.min(b), a.max(b));
-                brush.set(
-                    Some(Brush { columns: sorted(changed.columns), rows: sorted(changed.rows) })
-                        .filter(|b| *b != whole),
-                );
+            if let Some(end) = event_target_value(&event).parse::<f64>().ok().filter(|end| end.is_finite()) {
+                let mut changed = ends(brush.get_untracked());
+                changed[at] = end;
+                let changed = grid.with_value(|grid| grid.brush_between(changed));
+                brush.set(Some(changed).filter(|changed| *changed != whole));
             }
+            // Also where nothing has changed, the field shows what holds.
+            shown.set(String::new());
+            shown.set(text(ends(brush.get_untracked())[at]));
         };
         view! {
             <div class="field">
                 <label for=id>{label}</label>
-                <input id=id class="input number" type="number" min="1" max=(LAST + 1).to_string() step="1" inputmode="numeric"
-                    prop:value=move || (get(&brush.get().unwrap_or(whole)) + 1).to_string() on:change=change/>
+                <input id=id class="input number" type="number" step="any" inputmode="decimal"
+                    prop:value=move || shown.get() on:change=change/>
             </div>
         }
     };
     view! {
-        <div class="brush-fields" role="group" aria-label="Part of the plot, in cells from 1 to 96">
-            {field("brush-left", "From left", |b| b.columns.0, |b, x| b.columns.0 = x)}
-            {field("brush-right", "to", |b| b.columns.1, |b, x| b.columns.1 = x)}
-            {field("brush-bottom", "From bottom", |b| b.rows.0, |b, x| b.rows.0 = x)}
-            {field("brush-top", "to", |b| b.rows.1, |b, x| b.rows.1 = x)}
+        <div class="brush-fields" role="group" aria-label="Part of the plot, by its edges">
+            {field(0, "brush-left", "Forest score from")}
+            {field(1, "brush-right", "Forest score to")}
+            {field(2, "brush-bottom", "Probability from")}
+            {field(3, "brush-top", "Probability to")}
         </div>
     }
 }
