@@ -157,15 +157,20 @@ impl Network {
     pub fn judge(&self, x: ArrayView2<'_, f32>, probability: &mut [f32], error: &mut [f32]) -> Result<()> {
         self.check_sizes(&x, probability, error)?;
         let failed = |e: TractError| Error::new(format!("The network failed: {}", one_line(&e)));
-        let mut batch = Array2::zeros((BATCH, self.n_inputs));
+        let shape = [BATCH, self.n_inputs];
+        let mut padded = Array2::zeros(shape);
         for start in (0..x.nrows()).step_by(BATCH) {
             let rows = BATCH.min(x.nrows() - start);
-            if rows < BATCH {
-                batch.fill(0.0);
-            }
-            batch.slice_mut(s![..rows, ..]).assign(&x.slice(s![start..start + rows, ..]));
-            let batch = batch.as_slice().expect("it was made row by row");
-            let input = Tensor::from_shape(&[BATCH, self.n_inputs], batch).map_err(failed)?;
+            let batch = x.slice(s![start..start + rows, ..]);
+            let input = match batch.to_slice() {
+                Some(cells) if rows == BATCH => Tensor::from_shape(&shape, cells),
+                _ => {
+                    padded.slice_mut(s![..rows, ..]).assign(&batch);
+                    padded.slice_mut(s![rows.., ..]).fill(0.0);
+                    Tensor::from_shape(&shape, padded.as_slice().expect("it was made row by row"))
+                }
+            };
+            let input = input.map_err(failed)?;
             let outputs = self.plan.run(tvec!(input.into())).map_err(failed)?;
             let copy = |at: usize, out: &mut [f32]| -> Result<()> {
                 let view = outputs[at].to_plain_array_view::<f32>().map_err(failed)?;

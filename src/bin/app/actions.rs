@@ -196,7 +196,7 @@ impl App {
         }
     }
 
-    /// Fetches the cells of those rows that are not here yet.
+    /// Fetches the cells of those rows that are not here yet, and then their reasons, which take longer.
     pub fn want_rows(self, rows: impl Iterator<Item = u32>) {
         if !self.state.engine_has_file.get_untracked() {
             return;
@@ -208,10 +208,13 @@ impl App {
             }
             let missing = rows.filter(|&row| cache.lacks(row, reasons_from)).collect::<Vec<_>>();
             cache.pending.extend(&missing);
-            missing
+            missing.into_iter().partition::<Vec<_>, _>(|row| cache.rows.contains_key(row))
         });
-        if let Some(rows) = missing.filter(|rows| !rows.is_empty()) {
-            self.send(Purpose::Rows(rows.clone(), reasons_from), Request::Rows { rows, reasons_from }, None);
+        let Some((unexplained, unknown)) = missing else { return };
+        for (rows, reasons_from) in [(unknown, f32::INFINITY), (unexplained, reasons_from)] {
+            if !rows.is_empty() {
+                self.send(Purpose::Rows(rows.clone(), reasons_from), Request::Rows { rows, reasons_from }, None);
+            }
         }
     }
 
@@ -445,7 +448,7 @@ impl App {
                 state.arranging.set(false);
                 self.problem(error);
             }
-            (Purpose::Rows(_, reasons_from), Reply::Rows(rows)) => {
+            (Purpose::Rows(wanted, reasons_from), Reply::Rows(rows)) => {
                 state.cells.update_value(|cache| {
                     for record in rows {
                         cache.pending.remove(&record.row);
@@ -453,6 +456,7 @@ impl App {
                     }
                 });
                 state.cells_version.update(|version| *version += 1);
+                self.want_rows(wanted.into_iter());
             }
             (Purpose::Rows(rows, _), reply @ (Reply::Failed(_) | Reply::Cancelled)) => {
                 state.cells.update_value(|cache| {
