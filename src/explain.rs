@@ -20,6 +20,7 @@ mod gradients;
 mod words;
 
 pub use background::{Background, ColumnBackground, Knot, ValueShare};
+pub use glossary::meaning;
 pub use words::{part_name, span};
 
 use crate::dense::mean_absolute_difference;

@@ -163,6 +163,11 @@ fn a_record_that_reaches_over_chunks_is_one_record() {
 
 /// The file that the engine writes.
 fn annotated(file: &[u8], n_hands: usize) -> Result<String> {
+    annotated_with(file, n_hands, &[Lens::USUALLY_REASONED]).map(|mut files| files.remove(0))
+}
+
+/// The files that it writes, each with reasons for so many records.
+fn annotated_with(file: &[u8], n_hands: usize, most_reasoned: &[u32]) -> Result<Vec<String>> {
     let mut engine = Engine::new(|| Box::new(Vec::new()));
     if n_hands > 0 {
         engine.hire(Box::new(Lazy::new(n_hands)))?;
@@ -178,9 +183,13 @@ fn annotated(file: &[u8], n_hands: usize) -> Result<String> {
             threshold = analysis.threshold;
         }
     }
-    let job = engine.start(Request::Export { lens: Lens::new(threshold) }, Vec::new(), None);
-    let written = engine.finish(job, |_| ())?.written.unwrap();
-    Ok(String::from_utf8(*written.into_any().downcast::<Vec<u8>>().unwrap()).unwrap())
+    let write = |&most_reasoned: &u32| {
+        let lens = Lens { most_reasoned, ..Lens::new(threshold) };
+        let job = engine.start(Request::Export { lens }, Vec::new(), None);
+        let written = engine.finish(job, |_| ())?.written.unwrap();
+        Ok(String::from_utf8(*written.into_any().downcast::<Vec<u8>>().unwrap()).unwrap())
+    };
+    most_reasoned.iter().map(write).collect()
 }
 
 #[test]
@@ -213,11 +222,15 @@ fn of_many_equally_odd_records_the_first_have_reasons() {
             file += "900000000,88000,443\n";
         }
     }
-    let written = annotated(file.as_bytes(), 0).unwrap();
-    let has_reasons: Vec<bool> = written
-        .lines()
-        .filter(|line| line.starts_with("900000000,") && line.contains(",anomaly,"))
-        .map(|line| line.contains("more than"))
-        .collect();
-    assert_eq!(has_reasons, [[true; 5000].as_slice(), &[false; 1000]].concat());
+    let most = [Lens::USUALLY_REASONED, 0, 1, 5999, u32::MAX];
+    let files = annotated_with(file.as_bytes(), 0, &most).unwrap();
+    for (most, written) in most.into_iter().zip(files) {
+        let has_reasons: Vec<bool> = written
+            .lines()
+            .filter(|line| line.starts_with("900000000,") && line.contains(",anomaly,"))
+            .map(|line| line.contains("more than"))
+            .collect();
+        let n = most.min(6000) as usize;
+        assert_eq!(has_reasons, [vec![true; n], vec![false; 6000 - n]].concat(), "{most}");
+    }
 }

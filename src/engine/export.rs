@@ -269,6 +269,7 @@ fn may_hold_formula(dialect: &Dialect, record: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -295,6 +296,28 @@ mod tests {
             let dialect = Dialect { delimiter, ..Dialect::default() };
             assert_eq!(written(&dialect, 2, record), expected, "{record:?}");
         }
+    }
+
+    #[test]
+    fn the_quick_look_lets_nothing_through_that_the_careful_one_would_stop() {
+        let mut rng = Rng::new(5);
+        let bytes = b"a1.=+-@\t\r\n\"',;| \xEF\xBC\x9D\xC2\xA0\xFF";
+        let mut harmless = 0;
+        for delimiter in *b",;\t| " {
+            for quote in [Some(b'"'), None] {
+                let dialect = Dialect { delimiter, quote, ..Dialect::default() };
+                for _ in 0..20_000 {
+                    // Often of harmless bytes alone.
+                    let most = if rng.below(2) == 0 { 3 } else { bytes.len() as u32 };
+                    let record: Vec<u8> = (0..rng.below(40)).map(|_| bytes[rng.below(most) as usize]).collect();
+                    if is_harmless(&dialect, &record) {
+                        harmless += 1;
+                        assert!(record.is_ascii() && !record.contains(&b'"') && !may_hold_formula(&dialect, &record));
+                    }
+                }
+            }
+        }
+        assert!(harmless > 50_000, "{harmless}");
     }
 
     #[test]

@@ -96,13 +96,12 @@ pub(super) fn look(
         let (forest, probability, score) = (number(forest), number(dnn), number(score));
         let file_row = records.chunk.first_row + row as u32;
         let is_high = score >= lens.threshold;
-        if let Some(explainer) = explainer.as_mut().filter(|_| is_high && sight.reasons_of(file_row, score)) {
-            find_reasons(found, file_row, row as u32, explainer)?;
-        }
-        let (reasons, line) = match (needs_reasons && is_high).then(|| found.get(&file_row)).flatten() {
-            Some(told) => (told.tags.iter().map(String::as_str).collect(), told.line.as_str()),
-            None => (Vec::new(), ""),
+        let told = match explainer.as_mut().filter(|_| is_high && sight.reasons_of(file_row, score)) {
+            Some(explainer) => Some(find_reasons(found, file_row, row as u32, explainer)?),
+            None => None,
         };
+        let reasons: Vec<&str> = told.iter().flat_map(|told| &told.tags).map(String::as_str).collect();
+        let line = told.map_or("", |told| &told.line);
         let mut facts = RowFacts {
             file_row,
             score,
@@ -141,10 +140,17 @@ pub(super) fn look(
     Ok(())
 }
 
-fn find_reasons(found: &mut Reasons, file_row: u32, row: u32, explainer: &mut BoundExplainer) -> Result<()> {
-    if let Entry::Vacant(place) = found.entry(file_row) {
-        let (reasons, line) = explainer.reasons(row)?;
-        place.insert(Told { tags: reasons.into_iter().map(|reason| reason.tag).collect(), line });
-    }
-    Ok(())
+fn find_reasons<'a>(
+    found: &'a mut Reasons,
+    file_row: u32,
+    row: u32,
+    explainer: &mut BoundExplainer,
+) -> Result<&'a Told> {
+    Ok(match found.entry(file_row) {
+        Entry::Occupied(place) => place.into_mut(),
+        Entry::Vacant(place) => {
+            let (reasons, line) = explainer.reasons(row)?;
+            place.insert(Told { tags: reasons.into_iter().map(|reason| reason.tag).collect(), line })
+        }
+    })
 }

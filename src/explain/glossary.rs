@@ -20,6 +20,12 @@ pub fn find(layout: Option<Layout>, canonical: &str) -> Option<(&'static str, Un
     entries.iter().find(|(name, ..)| *name == canonical).map(|&(_, label, unit)| (label, unit))
 }
 
+/// What people call a column whose name does not tell.
+#[must_use]
+pub fn meaning(layout: Option<Layout>, canonical: &str) -> Option<&'static str> {
+    find(layout, canonical).map(|(label, _)| label)
+}
+
 /// `count` and its like look at the past two seconds, `dst_host` at the last hundred connections.
 const NSL_KDD: &[Entry] = &[
     ("land", "To itself", Unit::Flag),

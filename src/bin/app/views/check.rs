@@ -6,6 +6,7 @@ use crate::draw::icons::{Icon, icon};
 use crate::state::Checking;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
+use oddflow::explain::meaning;
 use oddflow::protocol::{Checked, Opened};
 use oddflow::report::{count, plural, score, share_of_one};
 use oddflow::schema::{Kind, Role};
@@ -161,10 +162,13 @@ fn field(opened: &Opened, index: usize) -> impl IntoView + use<> {
                 prop:value=move || value.get() on:input=move |event| set(event_target_value(&event), true)/>
         }
     });
+    let meaning = meaning(opened.schema.layout, &spec.canonical);
+    let meaning_id = meaning.map(|_| format!("meaning-{index}"));
     view! {
         <div class="field">
             <label for=id.clone()>{spec.name.clone()}</label>
-            <input id=id class="input" type="text" autocomplete="off" spellcheck="false"
+            {meaning.map(|meaning| view! { <span id=meaning_id.clone() class="field-meaning">{meaning}</span> })}
+            <input id=id class="input" type="text" autocomplete="off" spellcheck="false" aria-describedby=meaning_id.clone()
                 inputmode=if numeric { "decimal" } else { "text" } list=values.is_some().then_some(list)
                 placeholder=placeholder prop:value=move || value.get() on:input=move |event| set(event_target_value(&event), false)/>
             {values}
