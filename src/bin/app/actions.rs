@@ -30,6 +30,8 @@ const SAMPLE: Request = Request::OpenSample { rows: 20_000, seed: 1 };
 const MAX_CACHED_ROWS: usize = 20_000;
 /// The field that says which records are normal.
 pub const FIT_FIELD: &str = "fit-to";
+/// Milliseconds that a new result is given to be painted.
+const PAINT_PAUSE: u32 = 150;
 /// How long a download's address must live for the browser to have taken it.
 const DOWNLOAD_MS: u32 = 60_000;
 
@@ -558,7 +560,9 @@ impl App {
         self.overview_lens.set_value(None);
         // Another sort order or filter than the run's own is still wanted.
         self.arrange();
-        self.survey();
+        // The page paints the result first, for which it needs a processor.
+        state.surveying.set(true);
+        Timeout::new(PAINT_PAUSE, move || self.survey()).forget();
         if let (Some(row), Side::Record) = (state.selected.get_untracked(), state.side.get_untracked()) {
             self.want_rows(std::iter::once(row));
             self.explain(row);

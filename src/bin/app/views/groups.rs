@@ -55,11 +55,13 @@ pub fn Groups() -> impl IntoView {
 fn of_the_oddest() -> Option<impl IntoView> {
     let survey = use_app().state.survey;
     let (reasoned, flagged) = survey.with(|survey| survey.as_ref().map(|survey| (survey.reasoned, survey.flagged)))?;
-    (reasoned < flagged).then(|| view! {
-        <p class="hint">
-            "Reasons are those of the " {count(reasoned)} " oddest of " {count(flagged)}
-            " odd records; Settings, “This machine”, has how many are asked."
-        </p>
+    (reasoned < flagged).then(|| {
+        view! {
+            <p class="hint">
+                "Reasons are those of the " {count(reasoned)} " oddest of " {count(flagged)}
+                " odd records; Settings, “This machine”, has how many are asked."
+            </p>
+        }
     })
 }
 
