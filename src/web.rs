@@ -476,12 +476,18 @@ impl Store for BlobStore {
     }
 
     fn gather(&self, ranges: &[Range<u64>], out: &mut Vec<u8>) -> Result<()> {
+        let tail_start = self.size - self.tail.len() as u64;
+        if ranges.iter().all(|range| range.start >= tail_start && range.end <= self.size) {
+            let tail = |at: u64| (at - tail_start) as usize;
+            ranges.iter().for_each(|range| out.extend_from_slice(&self.tail[tail(range.start)..tail(range.end)]));
+            return Ok(());
+        }
         let pieces = Array::new();
         for range in ranges {
             self.slices(range.clone(), &pieces)?;
         }
         let len: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-        // Slices of Blobs in a row are one Blob, and nothing is copied before it is read.
+        // Slices of Blobs in a row are one Blob, of which nothing is copied before it is read.
         let whole = match pieces.length() {
             1 => pieces.get(0).unchecked_into(),
             _ => Blob::new_with_blob_sequence(&pieces).map_err(unreadable)?,

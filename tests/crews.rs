@@ -208,6 +208,28 @@ fn chunks_without_good_records_are_scored() {
 }
 
 #[test]
+fn chunks_begin_with_a_record_wherever_they_are_cut() {
+    let records = |n: usize, end: &str| -> String {
+        (0..n).map(|i| format!("{:07},{:07},{:015}{end}", i, i * 7 % 13, i * 5 % 11)).collect()
+    };
+    let header = |end: &str| format!("{:>7},{:>7},{:>15}{end}", "a", "b", "c");
+    let last = |text: &str, n: usize| text[..text.len() - n].to_owned();
+    for (file, n) in [
+        // All lines are as long as one another, and there are as many in each of the four chunks.
+        (header("\n") + &records(400_000, "\n"), 400_000),
+        (header("\r") + &records(400_000, "\r"), 400_000),
+        (header("\r\n") + &records(300_001, "\r\n"), 300_001),
+        // The last line has no end, or is cut short.
+        (last(&(header("\n") + &records(400_001, "\n")), 1), 400_001),
+        (last(&(header("\n") + &records(400_001, "\n")), 20), 400_000),
+    ] {
+        let alone = annotated(file.as_bytes(), 0).unwrap();
+        assert_eq!(alone.matches(",normal,").count() + alone.matches(",anomaly,").count(), n);
+        assert!(annotated(file.as_bytes(), 2).unwrap() == alone);
+    }
+}
+
+#[test]
 fn a_file_without_a_good_record_is_refused() {
     let error = annotated(b"#fields\tts\tproto\torig_bytes\n1\t2\n1\t2\n", 0).unwrap_err();
     assert_eq!(error.what, "None of the 2 records can be read; line 2: 2 fields, expected 3");
@@ -224,6 +246,8 @@ fn of_many_equally_odd_records_the_first_have_reasons() {
     }
     let most = [Lens::USUALLY_REASONED, 0, 1, 5999, u32::MAX];
     let files = annotated_with(file.as_bytes(), 0, &most).unwrap();
+    // Each chunk takes several orders.
+    assert!(annotated_with(file.as_bytes(), 2, &[u32::MAX]).unwrap()[0] == files[4]);
     for (most, written) in most.into_iter().zip(files) {
         let has_reasons: Vec<bool> = written
             .lines()

@@ -55,19 +55,19 @@ impl Task {
         scores: &[Bulk],
         ready: &Ready,
         found: &mut Reasons,
-    ) -> Result<(Finding, Vec<Bulk>)> {
+    ) -> Result<Option<(Finding, Vec<Bulk>)>> {
         match self {
             Self::Filter(sight) => {
                 let mut passing = Vec::new();
-                look(sight, records, scores, ready, found, false, |seen| {
+                let is_done = look(sight, records, scores, ready, found, false, |seen| {
                     if seen.is_shown {
                         passing.push(records.chunk.first_row + seen.row);
                     }
                     Ok(())
                 })?;
-                Ok((Finding::Passing, vec![Bulk::U32(passing)]))
+                Ok(is_done.then(|| (Finding::Passing, vec![Bulk::U32(passing)])))
             }
-            Self::Keys(column) => keys(records, *column as usize),
+            Self::Keys(column) => keys(records, *column as usize).map(Some),
         }
     }
 }

@@ -100,6 +100,8 @@ pub(super) enum Finding {
     /// Bulk: the bytes.
     Exported,
     Surveyed(survey::Finding),
+    /// The reasons of some records were found, and there are more: the order is to be given again.
+    Again,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,6 +117,8 @@ pub(super) struct ReadFinding {
     pub texts: Vec<Vec<String>>,
     pub picked: Picked,
 }
+
+const AGAIN: (Finding, Vec<Bulk>) = (Finding::Again, Vec::new());
 
 /// Bad records that a [`ReadFinding`] names.
 pub(super) const BAD_NAMED: usize = 100;
@@ -270,18 +274,18 @@ impl Crew {
             }
             Task::Arrange(task) => {
                 let ready = self.ready()?.clone();
-                let (finding, bulk) = task.perform(&records, bulk, &ready, &mut self.reasons)?;
-                Ok((Finding::Arranged(finding), bulk))
+                let done = task.perform(&records, bulk, &ready, &mut self.reasons)?;
+                Ok(done.map_or(AGAIN, |(finding, bulk)| (Finding::Arranged(finding), bulk)))
             }
             Task::Export(task) => {
                 let ready = self.ready()?.clone();
-                let bytes = task.perform(&records, bulk, &ready, &mut self.reasons)?;
-                Ok((Finding::Exported, vec![Bulk::U8(bytes)]))
+                let done = task.perform(&records, bulk, &ready, &mut self.reasons)?;
+                Ok(done.map_or(AGAIN, |bytes| (Finding::Exported, vec![Bulk::U8(bytes)])))
             }
             Task::Survey(task) => {
                 let ready = self.ready()?.clone();
-                let finding = task.perform(&records, bulk, &ready, &mut self.reasons)?;
-                Ok((Finding::Surveyed(finding), Vec::new()))
+                let done = task.perform(&records, bulk, &ready, &mut self.reasons)?;
+                Ok(done.map_or(AGAIN, |finding| (Finding::Surveyed(finding), Vec::new())))
             }
         }
     }
@@ -318,29 +322,27 @@ impl Crew {
         let OpenFile { store, plan } = self.file(file)?;
         let mut start = chunk.start;
         // A line that ends just before the chunk makes its first byte a start.
-        let mut at = start.offset - u64::from(guess && start.offset > 0);
+        let from = start.offset - u64::from(guess && start.offset > 0);
+        let mut at = from;
         let mut more = |bytes: &mut Vec<u8>| {
             // At first all of it and a little more, to see where the last record ends: a browser takes milliseconds each time.
             let until = chunk.end.max(at).saturating_add(REST).min(store.size());
             let len = until.saturating_sub(at);
             store.read(at, len as usize, bytes)?;
             at += len;
-            Ok::<_, Error>((at, len > 0))
+            Ok::<_, Error>(len > 0)
         };
         let mut bytes = Vec::new();
-        let (mut read, mut has_more) = more(&mut bytes)?;
+        let mut has_more = (guess || start.offset < chunk.end) && more(&mut bytes)?;
         if guess {
-            start = loop {
-                if let Some(found) = guess_start(&bytes, plan) {
-                    let place = read - (bytes.len() - found) as u64;
+            start = match guess_start(&bytes, plan) {
+                Some(found) => {
+                    let place = from + found as u64;
                     bytes.drain(..found);
-                    break Start::at(place);
+                    Start::at(place)
                 }
-                if !has_more {
-                    break Start::at(store.size());
-                }
-                bytes.clear();
-                (read, has_more) = more(&mut bytes)?;
+                // Whoever has the chunks before this one knows where its records start, if there are any.
+                None => Start::at(chunk.end),
             };
         }
         let mut reader = PartReader::new(plan, start, chunk.end);
@@ -349,7 +351,7 @@ impl Crew {
             reader.push(&bytes[pushed..])?;
             pushed = bytes.len();
             if !reader.is_done() {
-                (_, has_more) = more(&mut bytes)?;
+                has_more = more(&mut bytes)?;
             }
         }
         let part = reader.finish()?;

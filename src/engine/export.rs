@@ -42,7 +42,13 @@ pub(super) struct Export {
 pub(super) struct Task(Sight);
 
 impl Task {
-    pub fn perform(&self, records: &Records, scores: &[Bulk], ready: &Ready, found: &mut Reasons) -> Result<Vec<u8>> {
+    pub fn perform(
+        &self,
+        records: &Records,
+        scores: &[Bulk],
+        ready: &Ready,
+        found: &mut Reasons,
+    ) -> Result<Option<Vec<u8>>> {
         let Self(sight) = self;
         let (dialect, table) = (records.dialect, records.table);
         let n_columns = table.columns.len();
@@ -51,7 +57,7 @@ impl Task {
         let mut out = Vec::with_capacity(bytes.len() * 5 / 4);
         let mut bad = table.bad.iter().peekable();
         let mut numbers = zmij::Buffer::new();
-        look(sight, records, scores, ready, found, true, |seen| {
+        let is_done = look(sight, records, scores, ready, found, true, |seen| {
             let bad = bad.next_if(|bad| bad.row == seen.row);
             write_record(dialect, n_columns, records.record(&bytes, seen.row as usize), bad, &mut out);
             for score in [seen.forest, seen.probability, seen.score] {
@@ -78,7 +84,7 @@ impl Task {
             out.extend_from_slice(dialect.line_end.bytes());
             Ok(())
         })?;
-        Ok(out)
+        Ok(is_done.then_some(out))
     }
 }
 

@@ -3,7 +3,6 @@
 use super::crew::{Ready, Records};
 use crate::allow::BoundAllowList;
 use crate::error::{Error, Result};
-use crate::explain::BoundExplainer;
 use crate::protocol::{Bulk, Lens};
 use crate::query::{self, BoundQuery, RowFacts};
 use crate::report::DensityGrid;
@@ -11,7 +10,6 @@ use crate::schema;
 use crate::verdicts::BoundVerdicts;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::hash_map::Entry;
 
 /// A lens, and what the crews need to know of all records to look through it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,7 +61,11 @@ pub(super) struct Told {
     line: String,
 }
 
-/// Calls `each` for every record of the chunk. `wants_reasons` asks for the reasons of those that are flagged.
+/// Reasons that are found at a time, so that no step is long.
+const REASONS_AT_A_TIME: usize = 1000;
+
+/// Calls `each` for every record of the chunk; or for none, and gives `false`, where more reasons have to be found first than can
+/// be in one step. `wants_reasons` asks for the reasons of those that are flagged.
 pub(super) fn look(
     sight: &Sight,
     records: &Records,
@@ -72,7 +74,7 @@ pub(super) fn look(
     found: &mut Reasons,
     wants_reasons: bool,
     mut each: impl FnMut(&Seen) -> Result<()>,
-) -> Result<()> {
+) -> Result<bool> {
     let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score)] = scores else {
         return Err(Error::new("The scores did not come with the records"));
     };
@@ -81,25 +83,23 @@ pub(super) fn look(
     let mut query: BoundQuery = query.bind(table, schema);
     let mut allow: BoundAllowList = lens.allow_list.bind(table, schema);
     let mut verdicts: BoundVerdicts = lens.verdicts.bind(table, schema);
-    let needs_reasons = wants_reasons || query.needs_reasons() || allow.needs_reasons() || verdicts.needs_reasons();
+    let needs_reasons = lens.most_reasoned > 0
+        && (wants_reasons || query.needs_reasons() || allow.needs_reasons() || verdicts.needs_reasons());
     let needs_text = query.needs_text() || allow.needs_text() || verdicts.needs_text();
     let has_labels = !schema.normal_labels.is_empty();
     let labels = if has_labels { schema::labels(table, schema) } else { None }.unwrap_or_default();
     let grid = DensityGrid::new(sight.forest_range.0, sight.forest_range.1);
-    let view = if needs_reasons { ready.detector.record.view(table, schema)? } else { None };
-    let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
-    let explainer = if needs_reasons { Some(ready.explainer()?) } else { None };
-    let mut explainer = explainer.map(|explainer| explainer.bind(seen_as, view_schema)).transpose()?;
+    if needs_reasons && !find_reasons(sight, records, score, ready, found)? {
+        return Ok(false);
+    }
     let text = if needs_text { Some(records.bytes()?) } else { None };
     for row in 0..table.n_rows() {
         let number = |of: &[f32]| of.get(row).copied().unwrap_or(f32::NAN);
         let (forest, probability, score) = (number(forest), number(dnn), number(score));
         let file_row = records.chunk.first_row + row as u32;
         let is_high = score >= lens.threshold;
-        let told = match explainer.as_mut().filter(|_| is_high && sight.reasons_of(file_row, score)) {
-            Some(explainer) => Some(find_reasons(found, file_row, row as u32, explainer)?),
-            None => None,
-        };
+        let has_reasons = needs_reasons && is_high && sight.reasons_of(file_row, score);
+        let told = has_reasons.then(|| found.get(&file_row)).flatten();
         let reasons: Vec<&str> = told.iter().flat_map(|told| &told.tags).map(String::as_str).collect();
         let line = told.map_or("", |told| &told.line);
         let mut facts = RowFacts {
@@ -137,20 +137,30 @@ pub(super) fn look(
             line,
         })?;
     }
-    Ok(())
+    Ok(true)
 }
 
-fn find_reasons<'a>(
-    found: &'a mut Reasons,
-    file_row: u32,
-    row: u32,
-    explainer: &mut BoundExplainer,
-) -> Result<&'a Told> {
-    Ok(match found.entry(file_row) {
-        Entry::Occupied(place) => place.into_mut(),
-        Entry::Vacant(place) => {
-            let (reasons, line) = explainer.reasons(row)?;
-            place.insert(Told { tags: reasons.into_iter().map(|reason| reason.tag).collect(), line })
-        }
-    })
+/// Finds the reasons that are not known yet, of some records; whether they are all known then.
+fn find_reasons(sight: &Sight, records: &Records, scores: &[f32], ready: &Ready, found: &mut Reasons) -> Result<bool> {
+    let first_row = records.chunk.first_row;
+    let wanted = (0..).zip(scores).filter(|&(row, &score)| {
+        let file_row = first_row + row;
+        score >= sight.lens.threshold && sight.reasons_of(file_row, score) && !found.contains_key(&file_row)
+    });
+    let mut wanted: Vec<u32> = wanted.map(|(row, _)| row).take(REASONS_AT_A_TIME + 1).collect();
+    let are_all = wanted.len() <= REASONS_AT_A_TIME;
+    wanted.truncate(REASONS_AT_A_TIME);
+    if wanted.is_empty() {
+        return Ok(true);
+    }
+    let (table, schema) = (records.table, &ready.schema);
+    let view = ready.detector.record.view(table, schema)?;
+    let (table, schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+    let mut explainer = ready.explainer()?.bind(table, schema)?;
+    for row in wanted {
+        let (reasons, line) = explainer.reasons(row)?;
+        let tags = reasons.into_iter().map(|reason| reason.tag).collect();
+        found.insert(first_row + row, Told { tags, line });
+    }
+    Ok(are_all)
 }

@@ -32,7 +32,7 @@ use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::flow::Part;
-use crate::ingest::{self, Dialect, Plan};
+use crate::ingest::{self, Dialect, MAX_RECORD, Plan};
 use crate::protocol::{
     Analysis, Bulk, Checked, FileFacts, Lens, Progress, Reply, Request, RoleChange, RowScores, RowView,
 };
@@ -443,7 +443,9 @@ impl Engine {
 
     fn rows(&mut self, rows: &[u32], reasons_from: f32) -> Result<Vec<RowView>> {
         let dataset = self.dataset()?;
-        let span = |&row: &u32| dataset.places.span(row).ok_or_else(|| Error::new("There is no such record"));
+        // What is longer is no record that could be read, and nobody reads more of it.
+        let cut = |span: Span| Span { len: span.len.min(MAX_RECORD as u32), ..span };
+        let span = |&row: &u32| dataset.places.span(row).map(cut).ok_or_else(|| Error::new("There is no such record"));
         let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_>>()?;
         let mut all = Vec::new();
         dataset.store.gather(&spans.iter().map(Span::range).collect::<Vec<_>>(), &mut all)?;

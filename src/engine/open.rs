@@ -15,7 +15,7 @@ use crate::protocol::{Bulk, ColumnSummary, FileFacts, Opened, PackOffer, Progres
 use crate::schema::{self, Summary, layout_name};
 use crate::session::FileIdentity;
 use crate::store::{Spool, Store};
-use crate::table::{BadRecord, Column, Span, Table};
+use crate::table::{BadRecord, Column, Span};
 use std::rc::Rc;
 
 /// Bad records that are shown; the annotated file names them all.
@@ -359,12 +359,14 @@ fn summarize(column: &Column, summary: &Summary) -> ColumnSummary {
 
 fn add_examples(dataset: &Dataset, summaries: &mut [ColumnSummary]) -> Result<()> {
     const EXAMPLES: usize = 3;
-    let Table { spans, .. } = &dataset.sample;
+    let spans = &dataset.sample.spans[..dataset.sample.n_rows().min(EXAMPLE_ROWS)];
     let mut bytes = Vec::new();
-    for span in spans.iter().take(EXAMPLE_ROWS) {
-        bytes.clear();
-        dataset.store.read(span.start, span.len as usize, &mut bytes)?;
-        for (summary, field) in summaries.iter_mut().zip(dataset.dialect().fields(&bytes)) {
+    dataset.store.gather(&spans.iter().map(Span::range).collect::<Vec<_>>(), &mut bytes)?;
+    let mut rest = bytes.as_slice();
+    for span in spans {
+        let (record, after) = rest.split_at(span.len as usize);
+        rest = after;
+        for (summary, field) in summaries.iter_mut().zip(dataset.dialect().fields(record)) {
             let field = field.trim();
             if summary.examples.len() < EXAMPLES && !field.is_empty() && !summary.examples.iter().any(|x| x == field) {
                 summary.examples.push(field.to_owned());

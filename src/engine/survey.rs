@@ -93,21 +93,28 @@ fn clock_of(schema: &Schema, dataset: &Dataset) -> Option<(usize, Clock)> {
 }
 
 impl Task {
-    pub fn perform(&self, records: &Records, bulk: &[Bulk], ready: &Ready, found: &mut Reasons) -> Result<Finding> {
+    pub fn perform(
+        &self,
+        records: &Records,
+        bulk: &[Bulk],
+        ready: &Ready,
+        found: &mut Reasons,
+    ) -> Result<Option<Finding>> {
         match self {
             Self::Count(sight, cuts) => {
-                count(sight, *cuts, records, bulk, ready, found).map(|counts| Finding::Counts(Box::new(counts)))
+                let counts = count(sight, *cuts, records, bulk, ready, found)?;
+                Ok(counts.map(|counts| Finding::Counts(Box::new(counts))))
             }
             Self::Lanes(sight, LaneTask { kind, lanes }) => {
                 let (schema, table) = (&ready.schema, records.table);
                 let parts = Parts::of(schema);
                 let mut lanes = lanes.clone();
                 let (Some(times), Some(entities)) = (schema.time_column(), column_of(*kind, &parts)) else {
-                    return Ok(Finding::Lanes(lanes));
+                    return Ok(Some(Finding::Lanes(lanes)));
                 };
                 let mut shown = Vec::new();
                 let mut scores = vec![f32::NAN; table.n_rows()];
-                look(sight, records, bulk, ready, found, false, |seen| {
+                let is_done = look(sight, records, bulk, ready, found, false, |seen| {
                     if seen.is_shown && seen.allowed.is_none() {
                         shown.push(seen.row);
                         scores[seen.row as usize] = seen.score;
@@ -115,7 +122,7 @@ impl Task {
                     Ok(())
                 })?;
                 lanes.add_rows(&table.columns[times], &table.columns[entities], shown, &scores);
-                Ok(Finding::Lanes(lanes))
+                Ok(is_done.then_some(Finding::Lanes(lanes)))
             }
         }
     }
@@ -128,7 +135,7 @@ fn count(
     bulk: &[Bulk],
     ready: &Ready,
     found: &mut Reasons,
-) -> Result<Counts> {
+) -> Result<Option<Counts>> {
     let (schema, table) = (&ready.schema, records.table);
     let parts = Parts::of(schema);
     let first_row = records.chunk.first_row;
@@ -139,7 +146,7 @@ fn count(
     if ready.detector.second.is_some() {
         counts.grid = Some(DensityGrid::new(sight.forest_range.0, sight.forest_range.1));
     }
-    look(sight, records, bulk, ready, found, true, |seen| {
+    let is_done = look(sight, records, bulk, ready, found, true, |seen| {
         if let Some(count) = seen.allowed.and_then(|rule| counts.allowed.get_mut(rule)) {
             *count += 1;
         }
@@ -170,11 +177,14 @@ fn count(
         }
         Ok(())
     })?;
+    if !is_done {
+        return Ok(None);
+    }
     let idle = sight.lens.allow_list.bind(table, schema).idle;
     counts.idle_rules = idle.into_iter().map(|(rule, error)| (rule as u32, error.to_string())).collect();
     counts.groups = groups.finish();
     counts.pairs = pairs.map(PairFold::finish).unwrap_or_default();
-    Ok(counts)
+    Ok(Some(counts))
 }
 
 impl Counts {

@@ -159,7 +159,7 @@ impl Sweep {
         if let Some(crews) = &mut engine.crews {
             crews.receive(self.id)?;
             for (number, by, finding, bulk) in std::mem::take(&mut crews.inbox) {
-                self.found.insert(number, Found { number, by, finding: finding?, bulk });
+                self.hear(Found { number, by, finding: finding?, bulk });
             }
             while let Some(to) = crews.idle()
                 && let Some((order, bulk)) = self.next(to as Owner + 1, &mut task)
@@ -173,10 +173,20 @@ impl Sweep {
         }
         if let Some((order, bulk)) = self.next(OWN, &mut task) {
             let (finding, bulk) = engine.crew.perform(&order, &bulk)?;
-            self.found.insert(order.number, Found { number: order.number, by: OWN, finding, bulk });
+            self.hear(Found { number: order.number, by: OWN, finding, bulk });
             return Ok(Swept::Working);
         }
         Ok(if (self.taken as usize) < self.chunks.len() { Swept::Waiting } else { Swept::Done })
+    }
+
+    /// Takes in an answer; or, if the crew is not done with the chunk, leaves the chunk to be given out again.
+    fn hear(&mut self, found: Found) {
+        if matches!(found.finding, Finding::Again) {
+            self.given[found.number as usize] = false;
+            self.first_left = self.first_left.min(found.number as usize);
+        } else {
+            self.found.insert(found.number, found);
+        }
     }
 
     /// The next order for a crew: first the chunks that it may have still, then those that nobody has, then any.

@@ -98,6 +98,21 @@ fn a_host_whose_flows_are_all_odd_comes_before_a_busy_one() {
 }
 
 #[test]
+fn one_record_has_nothing_in_common_with_others() {
+    let odd = |n: u32| {
+        (0..n).map(|i| {
+            let start = START + 900.0 * f64::from(i);
+            (format!("{start:.3},10.0.0.3,51000,66.85.157.90,8080,tcp,http,0.5,900,0,S0\n"), 0.9)
+        })
+    };
+    let about_it = |n: u32| {
+        let (groups, pairs) = folded(&with(day(), odd(n)), 1);
+        leads(&groups, &pairs, 10).iter().filter(|lead| lead.title.contains("66.85.157.90")).count()
+    };
+    assert_eq!([about_it(1), about_it(2)], [0, 1]);
+}
+
+#[test]
 fn parts_of_a_file_give_what_the_whole_gives() {
     let odd = (0..300).map(|i| {
         (format!("{:.3},10.0.0.5,{},10.1.0.1,{},tcp,-,0,0,0,REJ\n", START + f64::from(i), 50_000 + i, 1 + i), 0.65)

@@ -213,8 +213,8 @@ pub fn train(
     Ok(PackFiles { manifest: manifest.to_json(), forest, dnn, card })
 }
 
-/// Does all runs, in the manner that does best in one run more, with a split and a seed of its own: what chooses is not among
-/// what is reported. Also says what part of all the work that was, the pack itself being as much as one round more.
+/// Does all runs, in the manner that does best in one run more, with another split of the same rows and another seed: the run
+/// that chooses is not among those that are reported. Also says what part of all the work that was, the pack itself being as much as one round more.
 fn judge(
     data: &Data<'_>,
     params: &mut TrainParams,

@@ -124,6 +124,38 @@ fn entropy([a, b]: [f64; 2]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode::EncoderParams;
+    use crate::rng::Rng;
+    use crate::table::{Cell, Column, Span, Table};
+
+    #[test]
+    fn features_share_the_pieces_and_have_even_ones() {
+        let mut rng = Rng::new(2);
+        for (n_features, n_even) in [(3_usize, 8), (31, 8), (70, 4), (400, 1)] {
+            let columns: Vec<Column> = (0..n_features)
+                .map(|at| Column {
+                    name: format!("x{at}"),
+                    cells: (0..200).map(|_| Cell::number(rng.uniform())).collect(),
+                    ..Column::default()
+                })
+                .collect();
+            let table = Table { columns, spans: vec![Span { start: 0, len: 0 }; 200], bad: vec![] };
+            let schema = crate::schema::detect(&table, None);
+            let rows: Vec<u32> = (0..200).collect();
+            let encoder = EncoderParams::for_pack().fit(&table, &schema, &rows).unwrap();
+            let x = encoder.bind(&table, &schema).unwrap().transform_all(&rows);
+            let labels: Vec<u8> = (0..200).map(|row| u8::from(x[[row, 0]] > 0.3)).collect();
+            let NetworkInputs { features, pieces } = informed(&encoder, x.view(), &labels);
+            let Pieces::At(edges) = pieces else { panic!("they are not all even") };
+            let all: usize = edges.iter().map(|edges| edges.len() - 1).sum();
+            assert!(all <= MAX_PIECES as usize, "{n_features} features have {all} pieces");
+            for edges in &edges {
+                let has = |k: usize| edges.contains(&(-1.0 + 2.0 * k as f32 / n_even as f32));
+                assert!((0..=n_even).all(has), "{n_features} features: {edges:?}");
+            }
+            assert!(features[0] == 0 && edges[0].iter().any(|edge| (edge - 0.3).abs() < 0.05), "{:?}", edges[0]);
+        }
+    }
 
     #[test]
     fn ranges_are_cut_where_the_classes_part() {

@@ -450,15 +450,15 @@ impl App {
                 state.arranging.set(false);
                 self.problem(error);
             }
-            (Purpose::Rows(wanted, reasons_from), Reply::Rows(rows)) => {
+            (Purpose::Rows(_, reasons_from), Reply::Rows(rows)) => {
                 state.cells.update_value(|cache| {
                     for record in rows {
                         cache.pending.remove(&record.row);
                         cache.rows.insert(record.row, CachedRow { view: Arc::new(record), reasons_from });
                     }
                 });
+                // Those in view then ask for their reasons.
                 state.cells_version.update(|version| *version += 1);
-                self.want_rows(wanted.into_iter());
             }
             (Purpose::Rows(rows, _), reply @ (Reply::Failed(_) | Reply::Cancelled)) => {
                 state.cells.update_value(|cache| {

@@ -81,10 +81,13 @@ fn targets() -> Option<String> {
         let ratio = ratio.map_or(NOT_RUN.into(), |ratio| format!("**{ratio:.1} ×**"));
         table += &format!("| {what} | {wanted} | {ratio} |\n");
     }
+    let answers = part("interactions");
+    let answers = &answers["results"];
+    let meanwhile = range(answers, &page(2), "longest_task_ms").map(|(_, most)| most);
+    let tasks = tasks.into_iter().chain(meanwhile).max_by(f64::total_cmp);
     let milliseconds = |ms: Option<f64>| ms.map_or(NOT_RUN.into(), |ms| format!("**{ms:.0} ms**"));
     table += &format!("| longest task of the page's own thread in any round | ≤ 50 ms | {} |\n", milliseconds(tasks));
-    let answers = part("interactions");
-    let slowest = INTERACTIONS.iter().filter_map(|(name, _)| answer(&answers["results"], name)).max_by(f64::total_cmp);
+    let slowest = INTERACTIONS.iter().filter_map(|(name, _)| answer(answers, name)).max_by(f64::total_cmp);
     table += &format!("| the slowest of the interactions below | ≤ 100 ms | {} |\n", milliseconds(slowest));
     Some(table)
 }

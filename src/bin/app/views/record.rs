@@ -22,6 +22,8 @@ pub fn RecordPanel() -> impl IntoView {
     view! {
         {move || {
             let (row, outcome) = (state.selected.get()?, state.outcome.get()?);
+            // What is being written here is not drawn anew when the reason for the table comes.
+            let record = Memo::new(move |_| app.cells(row).map(|record| RowView { reason: None, ..(*record).clone() }));
             Some(view! {
                 <aside class="side sheet" on:keydown=move |event| {
                 if event.key() == "Escape" {
@@ -34,7 +36,7 @@ pub fn RecordPanel() -> impl IntoView {
                             {icon(Icon::Close)}
                         </button>
                     </div>
-                    {move || match app.cells(row) {
+                    {move || match record.get().map(Arc::new) {
                         Some(record) => view! {
                             <Standing record=record.clone() outcome=outcome.clone()/>
                             {record.scores.map(|_| view! { <Reasons/> })}

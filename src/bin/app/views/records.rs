@@ -101,10 +101,12 @@ fn ask_on_change(app: App) {
     on_settled(lens, |_, _| false, move || app.survey());
 }
 
-/// Whether more than the threshold has changed.
+/// Whether other records are to be shown, however they are flagged and judged.
 fn is_refiltered(before: &Option<Lens>, now: &Option<Lens>) -> bool {
     match (before, now) {
-        (Some(before), Some(now)) => Lens { threshold: now.threshold, ..before.clone() } != *now,
+        (Some(before), Some(now)) => {
+            before.filter != now.filter || before.brush != now.brush || before.flagged_only != now.flagged_only
+        }
         _ => before.is_some() != now.is_some(),
     }
 }
@@ -119,7 +121,10 @@ fn on_settled<T: Clone + PartialEq + Send + Sync + 'static>(
     Effect::new(move |before: Option<T>| {
         let now = value.get();
         match before {
-            Some(before) if urgent(&before, &now) => act(),
+            Some(before) if urgent(&before, &now) => {
+                pause.set_value(None);
+                act();
+            }
             Some(_) => pause.set_value(Some(Timeout::new(SETTLE_PAUSE, act))),
             // The run itself has asked.
             None => {}
@@ -369,8 +374,9 @@ fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
         window.track();
         let now = listing.get();
         app.state.engine_has_file.track();
-        // What is odd comes with its reason.
+        // What is odd has a reason, which is asked for when the rest is there.
         app.state.threshold.track();
+        app.state.cells_version.track();
         let fetch = move || {
             let window = window.get_untracked();
             listing.with_untracked(|listing| {
@@ -430,9 +436,11 @@ fn RecordRow(
     }
     };
     let first_column = leads.with_value(Vec::len) + 1;
+    // They are not drawn anew when the reason comes.
+    let texts = Memo::new(move |_| cells.with(|record| record.as_ref().map(|record| record.cells.clone())));
     let file_cells = move || {
         let columns = columns.get();
-        cells.with(|cells| {
+        texts.with(|texts| {
             outcome.with_value(|outcome| {
                 let schema = &outcome.analysis.schema;
                 let cell = |column: usize| {
@@ -444,9 +452,9 @@ fn RecordRow(
                         (false, _) => "cell unused",
                     };
                     let at = (first_column + column).to_string();
-                    match cells {
-                        Some(record) => {
-                            let text = record.cells.get(column).cloned().unwrap_or_default();
+                    match texts {
+                        Some(texts) => {
+                            let text = texts.get(column).cloned().unwrap_or_default();
                             view! { <div class=class role="gridcell" aria-colindex=at>{text}</div> }.into_any()
                         }
                         None => {

@@ -20,7 +20,8 @@ const WORKERS: (f64, f64) = (1.0, MOST_WORKERS as f64);
 const MB: f64 = 1e6;
 /// In MB. wasm has addresses for 4 GB, which all columns and all else have to fit into.
 const MEMORY: (f64, f64) = (16.0, 3500.0);
-const REASONED: (f64, f64) = (0.0, u32::MAX as f64);
+/// Those found take some 400 bytes each.
+const REASONED: (f64, f64) = (0.0, 200_000.0);
 
 #[component]
 pub fn SettingsForm(opened: Arc<Opened>) -> impl IntoView {

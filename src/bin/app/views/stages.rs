@@ -183,7 +183,6 @@ fn BrushFields(brush: RwSignal<Option<Brush>>, grid: StoredValue<DensityGrid>) -
     let whole = Brush { columns: (0, LAST), rows: (0, LAST) };
     let ends = move |brush: Option<Brush>| grid.with_value(|grid| grid.ends(brush.unwrap_or(whole)));
     let field = move |at: usize, id: &'static str, label: &'static str| {
-        // As much as tells one edge from the next.
         let text = move |end: f64| format!("{end:.5}").trim_end_matches('0').trim_end_matches('.').to_owned();
         let shown = RwSignal::new(String::new());
         Effect::new(move |_| shown.set(text(ends(brush.get())[at])));
@@ -210,8 +209,8 @@ fn BrushFields(brush: RwSignal<Option<Brush>>, grid: StoredValue<DensityGrid>) -
         <div class="brush-fields" role="group" aria-label="Part of the plot, by its edges">
             {field(0, "brush-left", "Forest score from")}
             {field(1, "brush-right", "Forest score to")}
-            {field(2, "brush-bottom", "Probability from")}
-            {field(3, "brush-top", "Probability to")}
+            {field(2, "brush-bottom", "Probability from, 0 to 1")}
+            {field(3, "brush-top", "Probability to, 0 to 1")}
         </div>
     }
 }
