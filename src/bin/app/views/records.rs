@@ -24,7 +24,7 @@ const WHY_WIDTH: f64 = 440.0;
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
 /// Milliseconds without scrolling before cells are fetched.
-const FETCH_PAUSE: u32 = 40;
+const FETCH_PAUSE: u32 = 24;
 /// Milliseconds without a change of threshold, rules or verdicts before the worker is asked again.
 const SETTLE_PAUSE: u32 = 150;
 /// Milliseconds without scrolling before the track is put back to where the rows are.
