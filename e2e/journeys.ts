@@ -56,6 +56,8 @@ export function labels(page: Page): Promise<Locator> {
 /** What to look at first, once it is known. */
 export async function leads(page: Page): Promise<Locator> {
   const section = page.getByRole("region", { name: "What to look at first" });
+  // What is not there yet is hidden, too.
+  await expect(section).toBeVisible();
   await expect(section.getByRole("status")).toBeHidden({ timeout: 120_000 });
   return section.getByRole("listitem");
 }
