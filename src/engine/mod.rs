@@ -38,7 +38,7 @@ use crate::protocol::{
 };
 use crate::report::{Cuts, Ranking};
 use crate::schema::{Schema, Summary};
-use crate::store::{Spool, Store};
+use crate::store::{Spool, Store, out_of_range};
 use crate::table::{BadRecord, Dictionary, Span, Table};
 use crew::{Crew, FileId, Message, Ready};
 use lens::Sight;
@@ -107,6 +107,15 @@ impl Dataset {
     /// Rows of the first so many chunks.
     fn rows_before(&self, n_chunks: u64) -> u64 {
         self.chunks[..n_chunks as usize].last().map_or(0, |chunk| chunk.rows().end as u64)
+    }
+
+    /// The bytes of some records, read in one go.
+    fn records(&self, spans: &[Span]) -> Result<Vec<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        self.store.gather(&spans.iter().map(Span::range).collect::<Vec<_>>(), &mut bytes)?;
+        let mut rest = bytes.as_slice();
+        let record = |span: &Span| rest.split_off(..span.len as usize).map(<[u8]>::to_vec);
+        spans.iter().map(record).collect::<Option<_>>().ok_or_else(out_of_range)
     }
 
     /// Begins to have something done for every chunk.
@@ -447,16 +456,11 @@ impl Engine {
         let cut = |span: Span| Span { len: span.len.min(MAX_RECORD as u32), ..span };
         let span = |&row: &u32| dataset.places.span(row).map(cut).ok_or_else(|| Error::new("There is no such record"));
         let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_>>()?;
-        let mut all = Vec::new();
-        dataset.store.gather(&spans.iter().map(Span::range).collect::<Vec<_>>(), &mut all)?;
-        let mut rest = all.as_slice();
         let mut views = Vec::with_capacity(rows.len());
-        for (&row, span) in rows.iter().zip(&spans) {
-            let (bytes, after) = rest.split_at(span.len as usize);
-            rest = after;
+        for (&row, bytes) in rows.iter().zip(dataset.records(&spans)?) {
             let scores = self.run.as_ref().and_then(|run| run.scores(row));
             let unscored = if scores.is_none() { self.bad_cause(&dataset, row)? } else { None };
-            let cells = dataset.dialect().fields(bytes);
+            let cells = dataset.dialect().fields(&bytes);
             let reason = match (&self.run, scores.filter(|scores| scores.score >= reasons_from)) {
                 (Some(run), Some(_)) => {
                     let table = ingest::table_of(&dataset.sample, std::slice::from_ref(&cells));

@@ -360,13 +360,8 @@ fn summarize(column: &Column, summary: &Summary) -> ColumnSummary {
 fn add_examples(dataset: &Dataset, summaries: &mut [ColumnSummary]) -> Result<()> {
     const EXAMPLES: usize = 3;
     let spans = &dataset.sample.spans[..dataset.sample.n_rows().min(EXAMPLE_ROWS)];
-    let mut bytes = Vec::new();
-    dataset.store.gather(&spans.iter().map(Span::range).collect::<Vec<_>>(), &mut bytes)?;
-    let mut rest = bytes.as_slice();
-    for span in spans {
-        let (record, after) = rest.split_at(span.len as usize);
-        rest = after;
-        for (summary, field) in summaries.iter_mut().zip(dataset.dialect().fields(record)) {
+    for record in dataset.records(spans)? {
+        for (summary, field) in summaries.iter_mut().zip(dataset.dialect().fields(&record)) {
             let field = field.trim();
             if summary.examples.len() < EXAMPLES && !field.is_empty() && !summary.examples.iter().any(|x| x == field) {
                 summary.examples.push(field.to_owned());
