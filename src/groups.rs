@@ -19,7 +19,7 @@ mod leads;
 pub use leads::{Lead, leads};
 
 use crate::flow::{Part, Parts, cell_text};
-use crate::query::quote;
+use crate::query::{Field, quote, without_fields};
 use crate::schema::{Kind, Role, Schema};
 use crate::table::{Cell, Table};
 use rustc_hash::{FxHashMap, FxHasher};
@@ -78,6 +78,33 @@ impl GroupKind {
             Self::Category => "Category",
         }
     }
+}
+
+impl GroupKind {
+    /// The column whose values are the entities of this kind.
+    #[must_use]
+    pub fn column(self, parts: &Parts) -> Option<usize> {
+        match self {
+            Self::Source => parts.column(Part::Source),
+            Self::Destination => parts.column(Part::Destination),
+            Self::Service => parts.column(Part::Service),
+            Self::DestinationPort => parts.column(Part::DestinationPort),
+            _ => None,
+        }
+    }
+}
+
+/// A filter without what it says of times and of the entities of swimlanes, so that others can be chosen there; `None` if it
+/// says nothing of either.
+#[must_use]
+pub fn without_lane_terms(filter: &str, lanes: GroupKind, schema: &Schema) -> Option<String> {
+    let entities = lanes.column(&Parts::of(schema));
+    let is_own = |field: &Field| match field {
+        Field::Time => true,
+        Field::Column(at) => Some(*at) == entities,
+        _ => false,
+    };
+    without_fields(filter, schema, is_own)
 }
 
 /// Rows that have something in common.

@@ -222,8 +222,9 @@ pub enum Request {
     Analyze { settings: Settings, roles: Vec<RoleChange> },
     /// Puts the records that a lens shows in order. → [`Reply::Arranged`]
     Arrange { sort: SortKey, descending: bool, lens: Lens },
-    /// What the records that a lens shows have in common, and what to look at first. → [`Reply::Surveyed`]
-    Survey { lens: Lens },
+    /// What the records that a lens shows have in common, and what to look at first; with swimlanes of this kind, if they can be
+    /// had. → [`Reply::Surveyed`]
+    Survey { lens: Lens, lanes: Option<GroupKind> },
     /// Why a record has its score. → [`Reply::Explained`]
     Explain { row: u32 },
     /// A rule for the allow-list that is about flows like this record's. → [`Reply::Rule`]
@@ -452,10 +453,13 @@ pub struct Survey {
     pub leads: Vec<Lead>,
     /// The first groups of each kind that the file has.
     pub groups: Vec<GroupList>,
-    /// When which of the first entities was odd, where the file has times.
+    /// When which of the first entities was odd, where the file has times; whatever time and entity the filter asks for, so that
+    /// others can be chosen there.
     pub lanes: Option<Lanes>,
-    /// Forest scores by network probabilities, where a network has spoken.
+    /// Forest scores by network probabilities, where a network has spoken; whatever part of the plot is chosen.
     pub stages: Option<Stages>,
+    /// Records that are shown in each bin of [`Analysis::histogram`].
+    pub histogram: Vec<u64>,
     /// What the verdicts say about the list.
     pub judged: Judged,
     /// The reasons of so many of the flagged records were looked at, those with the highest scores.
@@ -475,6 +479,8 @@ pub struct GroupList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lanes {
     pub kind: GroupKind,
+    /// What else the lanes could be of.
+    pub kinds: Vec<GroupKind>,
     pub lanes: Swimlanes,
     /// The filter for each lane but the last, which is that of all others.
     pub queries: Vec<String>,

@@ -21,7 +21,7 @@ mod matching;
 mod values;
 
 pub use complete::{Completion, complete};
-pub use edit::{has_terms, toggle_terms, without};
+pub use edit::{has_terms, toggle_terms, without, without_fields};
 pub use matching::{BoundQuery, RowFacts};
 pub use values::Value;
 

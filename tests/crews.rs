@@ -68,7 +68,9 @@ fn run(file: &[u8], n_hands: usize, memory: u64, settings: &Settings) -> (Vec<St
         (arrange(SortKey::Column(0), ""), None),
         (arrange(SortKey::Column(2), "udp"), None),
         (Request::Rows { rows: vec![0, 40_000, 7], reasons_from: 0.6 }, None),
-        (Request::Survey { lens: Lens { filter: "proto:udp".into(), ..Lens::new(0.6) } }, None),
+        (survey("proto:udp"), None),
+        // Lanes of other times than the filter asks for take a sweep more.
+        (survey("proto:udp time:0..1e12"), None),
         (Request::Explain { row: 40_000 }, None),
     ];
     let mut said = Vec::new();
@@ -84,6 +86,10 @@ fn run(file: &[u8], n_hands: usize, memory: u64, settings: &Settings) -> (Vec<St
 
 fn arrange(sort: SortKey, filter: &str) -> Request {
     Request::Arrange { sort, descending: true, lens: Lens { filter: filter.into(), ..Lens::new(0.6) } }
+}
+
+fn survey(filter: &str) -> Request {
+    Request::Survey { lens: Lens { filter: filter.into(), ..Lens::new(0.6) }, lanes: None }
 }
 
 /// About 12 MB: three chunks, some bad records, and quoted line ends where a chunk may well be cut.

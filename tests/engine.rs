@@ -3,8 +3,9 @@
 use oddflow::Result;
 use oddflow::engine::{APPENDED_COLUMNS, Engine, Outcome, Step};
 use oddflow::evaluate::Bootstrap;
+use oddflow::groups::GroupKind;
 use oddflow::protocol::{
-    Analysis, Bulk, Lens, Opened, PackChoice, Reference, Reply, ReportFormat, Request, Settings, SortKey,
+    Analysis, Bulk, Lens, Opened, PackChoice, Reference, Reply, ReportFormat, Request, Settings, SortKey, Survey,
 };
 use oddflow::schema::Role;
 use std::fmt::Write;
@@ -178,6 +179,50 @@ fn records_are_sorted_and_filtered() {
     check(&mut engine, SortKey::DnnProbability, true, "", 301, &[0, 1]);
 }
 
+fn survey(engine: &mut Engine, lens: Lens, lanes: Option<GroupKind>) -> Survey {
+    let job = engine.start(Request::Survey { lens, lanes }, Vec::new(), None);
+    match engine.finish(job, |_| ()).expect("it was scored").reply {
+        Reply::Surveyed(survey) => *survey,
+        other => panic!("not a survey: {other:?}"),
+    }
+}
+
+#[test]
+fn a_view_is_narrowed_by_all_but_itself() {
+    let mut engine = engine();
+    open(&mut engine, sample(3000, 2, |x| x)).unwrap();
+    let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+    let mut look = |filter: &str, lanes| survey(&mut engine, Lens { filter: filter.into(), ..Lens::new(0.5) }, lanes);
+    let all = look("", None);
+    assert_eq!(all.histogram, analysis.histogram.counts);
+    let lanes = all.lanes.as_ref().unwrap();
+    assert_eq!((lanes.kind, lanes.kinds[1]), (GroupKind::Source, GroupKind::Destination));
+    // A cell that is chosen narrows everything but the lanes.
+    let (from, to) = (lanes.lanes.start, lanes.lanes.start + 20.0 * lanes.lanes.step);
+    let cell = look(&format!("{} time:{from}..{to}", lanes.queries[0]), None);
+    assert!(0 < cell.shown && cell.shown < all.shown);
+    assert_eq!(cell.histogram.iter().sum::<u64>(), cell.shown);
+    assert_eq!(cell.lanes, all.lanes);
+    // What else is asked for narrows the lanes, too.
+    let udp = look("proto:udp", None);
+    assert_ne!(udp.lanes, all.lanes);
+    assert_eq!(look(&format!("proto:udp time:{from}..{to}"), None).lanes, udp.lanes);
+    // Of other lanes, the source is something else.
+    let destinations = look(&lanes.queries[0], Some(GroupKind::Destination)).lanes.unwrap();
+    assert_eq!(destinations.kind, GroupKind::Destination);
+    assert!(destinations.lanes.rows.iter().map(|&n| u64::from(n)).sum::<u64>() < all.shown);
+
+    let (mut engine, text) = engine_with_a_pack();
+    open(&mut engine, text).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let all = survey(&mut engine, Lens::new(0.5), None);
+    let last = oddflow::report::DensityGrid::BINS as u8 - 1;
+    let brush = Some(oddflow::report::Brush { columns: (0, last), rows: (last / 2, last) });
+    let part = survey(&mut engine, Lens { brush, ..Lens::new(0.5) }, None);
+    assert!(0 < part.shown && part.shown < all.shown);
+    assert_eq!(part.stages, all.stages);
+}
+
 #[test]
 fn a_checked_record_scores_as_it_does_in_the_file() {
     let mut engine = engine();
@@ -224,8 +269,8 @@ fn labels_are_for_evaluation_and_never_a_feature() {
 }
 
 #[cfg(feature = "onnx")]
-#[test]
-fn attacks_that_the_pack_has_not_met_are_told_apart() {
+/// The engine with the pack for NSL-KDD, and a few such records.
+fn engine_with_a_pack() -> (Engine, String) {
     let mut engine = engine();
     let [manifest, forest, dnn] = oddflow::bundle::FILES
         .map(|file| std::fs::read(format!("{}/models/nsl-kdd/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap());
@@ -243,6 +288,12 @@ fn attacks_that_the_pack_has_not_met_are_told_apart() {
         let zeros = "0,".repeat(16);
         writeln!(text, "{start},{zeros}{},8,0,0,0,0,1,0,0,255,255,1,0,0,0,0,0,0,0,{label},20", 1 + i % 30).unwrap();
     }
+    (engine, text)
+}
+
+#[test]
+fn attacks_that_the_pack_has_not_met_are_told_apart() {
+    let (mut engine, text) = engine_with_a_pack();
     open(&mut engine, text).unwrap();
     analyze(&mut engine, Settings::default()).unwrap();
     let evaluation = engine.evaluate(None, Bootstrap { resamples: 10, seed: 0 }).unwrap();

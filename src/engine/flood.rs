@@ -37,9 +37,8 @@ pub fn warning(detector: &Detector, table: &Table, schema: &Schema, rows: &[u32]
         let share = share((mass * some.len() as f64) as u64, some.len() as u64);
         format!(
             "{share} of the records look the same, as in a scan or a flood. The forest calls odd what is rare, and here \
-             that may be the normal traffic: the ranking may be upside down. Name the records that are normal (by \
-             \"Fit to\" in the settings, or --normal and --normal-file of the program), and the forest is fitted to \
-             them."
+             that may be the normal traffic: the ranking may be upside down. Name the records that are normal, and the forest \
+             is fitted to them."
         )
     }))
 }

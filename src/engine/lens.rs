@@ -40,6 +40,8 @@ pub(super) struct Seen<'a> {
     pub probability: f32,
     /// Whether the lens shows it.
     pub is_shown: bool,
+    /// The same if no part of the plot of both stages were chosen.
+    pub is_shown_but_for_brush: bool,
     pub is_flagged: bool,
     /// The rule of the allow-list that keeps it from being flagged.
     pub allowed: Option<usize>,
@@ -118,10 +120,10 @@ pub(super) fn look(
         facts.note = note;
         let allowed = allow.rule_of(row as u32, &facts);
         facts.flagged = is_high && allowed.is_none();
-        let is_shown = query.matches(row as u32, &facts)
+        let is_shown_but_for_brush = query.matches(row as u32, &facts)
             && (allowed.is_none() || lens.shows_allowed)
-            && (facts.flagged || !lens.flagged_only)
-            && lens.brush.is_none_or(|brush| grid.holds(brush, forest, probability));
+            && (facts.flagged || !lens.flagged_only);
+        let is_shown = is_shown_but_for_brush && lens.brush.is_none_or(|brush| grid.holds(brush, forest, probability));
         let is_flagged = facts.flagged;
         each(&Seen {
             row: row as u32,
@@ -129,6 +131,7 @@ pub(super) fn look(
             forest,
             probability,
             is_shown,
+            is_shown_but_for_brush,
             is_flagged,
             allowed: allowed.filter(|_| is_high),
             is_true,

@@ -327,7 +327,7 @@ impl Engine {
             Request::OpenSample { rows, seed } => Job(Box::new(open::OpenSample::new(rows, seed, (self.new_spool)()))),
             Request::Analyze { settings, roles } => Job(Box::new(analyze::Analyze::new(settings, roles))),
             Request::Arrange { sort, descending, lens } => Job(Box::new(arrange::Arrange::new(sort, descending, lens))),
-            Request::Survey { lens } => Job(Box::new(survey::Surveying::new(lens))),
+            Request::Survey { lens, lanes } => Job(Box::new(survey::Surveying::new(lens, lanes))),
             Request::Explain { row } => {
                 once(move |engine| engine.explain_row(row).map(|why| Reply::Explained(Box::new(why)).into()))
             }

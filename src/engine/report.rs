@@ -41,7 +41,7 @@ impl Reporting {
     pub(super) fn new(lens: Lens, format: ReportFormat, made: Option<String>, spool: Box<dyn Spool>) -> Self {
         let flagged = Lens { flagged_only: true, ..lens.clone() };
         Self {
-            surveying: Some(Surveying::new(lens.clone())),
+            surveying: Some(Surveying::new(lens.clone(), None)),
             arrange: Some(Arrange::new(SortKey::Score, true, flagged)),
             lens,
             format,
@@ -183,6 +183,7 @@ fn report(
             note: "Records that would be odd, but for the allow-list.".into(),
             columns: ["Rule", "Filter", "Records"].map(Into::into).to_vec(),
             rows: ignored,
+            ..ReportTable::default()
         });
     }
     // What is odd is a share of what was looked at.
@@ -223,6 +224,7 @@ fn report(
                 vec!["Anomaly".into(), count(confusion.true_positives), count(confusion.false_negatives)],
                 vec!["Normal".into(), count(confusion.false_positives), count(confusion.true_negatives)],
             ],
+            ..ReportTable::default()
         });
     }
     if let Some((precision, [low, high])) = survey.judged.precision() {

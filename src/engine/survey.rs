@@ -1,14 +1,17 @@
 //! What the records that a lens shows have in common: groups, pairs that call like clockwork, what to look at first, and when
 //! which of the first entities was odd. Two sweeps, since the lanes of time are those of the first groups.
+//!
+//! A view does not narrow itself: the plot counts records outside its chosen part, too, and the lanes those of other times and
+//! entities than the filter asks for, which takes a sweep more.
 
 use super::crew::{self, Ready, Records};
 use super::lens::{Reasons, Sight, look};
 use super::sweep::{Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work};
 use crate::error::{Error, Result};
-use crate::flow::{Part, Parts};
+use crate::flow::Parts;
 use crate::groups::beacons::{PairFold, Pairs};
-use crate::groups::{GroupFold, GroupKind, Groups, leads};
+use crate::groups::{GroupFold, GroupKind, Groups, leads, without_lane_terms};
 use crate::protocol::{Bulk, GroupList, Lanes, Lens, Progress, Reply, Stage, Stages, Survey};
 use crate::report::{Clock, Cuts, DensityGrid, Extent, QuadrantCounts, Swimlanes};
 use crate::schema::Schema;
@@ -26,6 +29,8 @@ const BUCKETS: u32 = 96;
 
 pub(super) struct Surveying {
     lens: Lens,
+    /// What lanes are wished for.
+    lanes: Option<GroupKind>,
     state: State,
 }
 
@@ -39,8 +44,10 @@ enum State {
 struct Counting {
     sight: Rc<Sight>,
     sweep: Sweep,
-    cuts: Cuts,
+    scales: Rc<Scales>,
     found: Counts,
+    /// The survey, where it is for the lanes alone that is counted.
+    survey: Option<Box<Survey>>,
 }
 
 struct Timing {
@@ -48,14 +55,23 @@ struct Timing {
     sight: Rc<Sight>,
     sweep: Sweep,
     task: LaneTask,
-    found: Swimlanes,
+    /// All but what is drawn.
+    lanes: Lanes,
 }
 
 /// What a crew does with a chunk's records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Task {
-    Count(Sight, Cuts),
+    Count(Sight, Scales),
     Lanes(Sight, LaneTask),
+}
+
+/// What divides the scores.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Scales {
+    cuts: Cuts,
+    /// [`crate::report::Histogram::inner_edges`]
+    edges: Vec<f32>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,6 +99,7 @@ pub(super) struct Counts {
     extent: Extent,
     grid: Option<DensityGrid>,
     quadrants: QuadrantCounts,
+    histogram: Vec<u64>,
     judged: Judged,
 }
 
@@ -101,15 +118,15 @@ impl Task {
         found: &mut Reasons,
     ) -> Result<Option<Finding>> {
         match self {
-            Self::Count(sight, cuts) => {
-                let counts = count(sight, *cuts, records, bulk, ready, found)?;
+            Self::Count(sight, scales) => {
+                let counts = count(sight, scales, records, bulk, ready, found)?;
                 Ok(counts.map(|counts| Finding::Counts(Box::new(counts))))
             }
             Self::Lanes(sight, LaneTask { kind, lanes }) => {
                 let (schema, table) = (&ready.schema, records.table);
                 let parts = Parts::of(schema);
                 let mut lanes = lanes.clone();
-                let (Some(times), Some(entities)) = (schema.time_column(), column_of(*kind, &parts)) else {
+                let (Some(times), Some(entities)) = (schema.time_column(), kind.column(&parts)) else {
                     return Ok(Some(Finding::Lanes(lanes)));
                 };
                 let mut shown = Vec::new();
@@ -130,7 +147,7 @@ impl Task {
 
 fn count(
     sight: &Sight,
-    cuts: Cuts,
+    scales: &Scales,
     records: &Records,
     bulk: &[Bulk],
     ready: &Ready,
@@ -142,7 +159,11 @@ fn count(
     let mut groups = GroupFold::new(&parts, table, schema, sight.lens.threshold);
     let mut pairs = PairFold::new(&parts, table);
     let clock = schema.time_column().and_then(|at| Some((&table.columns[at], Clock::of(&table.columns[at])?)));
-    let mut counts = Counts { allowed: vec![0; sight.lens.allow_list.rules.len()], ..Counts::default() };
+    let mut counts = Counts {
+        allowed: vec![0; sight.lens.allow_list.rules.len()],
+        histogram: vec![0; scales.edges.len() + 1],
+        ..Counts::default()
+    };
     if ready.detector.second.is_some() {
         counts.grid = Some(DensityGrid::new(sight.forest_range.0, sight.forest_range.1));
     }
@@ -150,18 +171,23 @@ fn count(
         if let Some(count) = seen.allowed.and_then(|rule| counts.allowed.get_mut(rule)) {
             *count += 1;
         }
+        if seen.is_shown_but_for_brush
+            && let Some(grid) = &mut counts.grid
+        {
+            grid.add(&[seen.forest], &[seen.probability]);
+            counts.quadrants.add(&[seen.forest], &[seen.probability], scales.cuts);
+        }
         if !seen.is_shown {
             return Ok(());
         }
         counts.shown += 1;
+        if !seen.score.is_nan() {
+            counts.histogram[scales.edges.partition_point(|&edge| edge <= seen.score)] += 1;
+        }
         counts.flagged += u64::from(seen.is_flagged);
         let file_row = records.chunk.first_row + seen.row;
         counts.reasoned += u64::from(seen.is_flagged && sight.reasons_of(file_row, seen.score));
         counts.judged.add(seen.is_flagged, seen.is_true);
-        if let Some(grid) = &mut counts.grid {
-            grid.add(&[seen.forest], &[seen.probability]);
-            counts.quadrants.add(&[seen.forest], &[seen.probability], cuts);
-        }
         if let Some((times, clock)) = clock
             && let Some(seconds) = clock.seconds(times, seen.row)
         {
@@ -200,6 +226,8 @@ impl Counts {
         self.pairs.merge(next.pairs);
         self.extent.merge(&next.extent);
         self.quadrants.merge(&next.quadrants);
+        self.histogram.resize(self.histogram.len().max(next.histogram.len()), 0);
+        self.histogram.iter_mut().zip(next.histogram).for_each(|(sum, more)| *sum += more);
         match (&mut self.grid, next.grid) {
             (Some(grid), Some(more)) => grid.merge(&more),
             (grid, more) => *grid = grid.take().or(more),
@@ -220,30 +248,21 @@ impl Counts {
             idle_rules: self.idle_rules,
             lanes: None,
             stages: self.grid.map(|grid| Stages { grid, cuts, counts: self.quadrants }),
+            histogram: self.histogram,
             judged: self.judged,
             reasoned: self.reasoned,
         }
     }
 }
 
-/// The column whose values are the entities of this kind.
-fn column_of(kind: GroupKind, parts: &Parts) -> Option<usize> {
-    match kind {
-        GroupKind::Source => parts.column(Part::Source),
-        GroupKind::Destination => parts.column(Part::Destination),
-        GroupKind::Service => parts.column(Part::Service),
-        GroupKind::DestinationPort => parts.column(Part::DestinationPort),
-        _ => None,
-    }
-}
-
-/// Whose lanes are drawn: of the first of these kinds that the file has.
+/// What lanes can be of. Unless others are wished for, they are of the first of these that the file has.
 const LANE_KINDS: [GroupKind; 4] =
     [GroupKind::Source, GroupKind::Destination, GroupKind::Service, GroupKind::DestinationPort];
 
 impl Surveying {
-    pub(super) fn new(lens: Lens) -> Self {
-        Self { lens, state: State::Begun }
+    /// With lanes of this kind, if they can be had.
+    pub(super) fn new(lens: Lens, lanes: Option<GroupKind>) -> Self {
+        Self { lens, lanes, state: State::Begun }
     }
 
     /// Does some more; the survey when it is done.
@@ -251,16 +270,21 @@ impl Surveying {
         let (dataset, run) = (engine.dataset()?, engine.run()?.clone());
         match &mut self.state {
             State::Begun => {
-                let sight = Rc::new(run.sight(&self.lens));
-                let sweep = dataset.sweep(engine);
-                let counting = Counting { sight, sweep, cuts: run.cuts(), found: Counts::default() };
+                let scales = Scales { cuts: run.cuts(), edges: run.analysis.histogram.inner_edges() };
+                let counting = Counting {
+                    sight: Rc::new(run.sight(&self.lens)),
+                    sweep: dataset.sweep(engine),
+                    scales: Rc::new(scales),
+                    found: Counts::default(),
+                    survey: None,
+                };
                 self.state = State::Counting(Box::new(counting));
                 Ok(Advance::Working(progress(&dataset, 0)))
             }
             State::Counting(counting) => {
-                let Counting { sight, sweep, cuts, found } = &mut **counting;
+                let Counting { sight, sweep, scales, found, .. } = &mut **counting;
                 let task = |_, chunk: &_| {
-                    let task = Task::Count((**sight).clone(), *cuts);
+                    let task = Task::Count((**sight).clone(), (**scales).clone());
                     (crew::Task::Survey(Box::new(task)), run.scores_of(chunk))
                 };
                 match sweep.step(engine, task)? {
@@ -280,14 +304,14 @@ impl Surveying {
                 Ok(Advance::Working(progress(&dataset, sweep.done().0)))
             }
             State::Lanes(timing) => {
-                let Timing { sight, sweep, task, found, .. } = &mut **timing;
+                let Timing { sight, sweep, task, lanes, .. } = &mut **timing;
                 let order = |_, chunk: &_| {
                     let task = Task::Lanes((**sight).clone(), task.clone());
                     (crew::Task::Survey(Box::new(task)), run.scores_of(chunk))
                 };
                 match sweep.step(engine, order)? {
                     Swept::Found(next) => match next.finding {
-                        crew::Finding::Surveyed(Finding::Lanes(more)) => found.merge(&more),
+                        crew::Finding::Surveyed(Finding::Lanes(more)) => lanes.lanes.merge(&more),
                         _ => return Err(Error::new("A worker gave another answer than it was asked for")),
                     },
                     Swept::Working => {}
@@ -296,11 +320,8 @@ impl Surveying {
                         let State::Lanes(timing) = std::mem::replace(&mut self.state, State::Done) else {
                             unreachable!("it was matched");
                         };
-                        let Timing { mut survey, task: LaneTask { kind, .. }, found, .. } = *timing;
-                        let list = survey.groups.iter().find(|list| list.kind == kind);
-                        let groups = list.iter().flat_map(|list| list.groups.iter().take(LANES));
-                        let queries = groups.map(|group| group.query.clone()).collect();
-                        survey.lanes = Some(Lanes { kind, lanes: found, queries });
+                        let Timing { mut survey, lanes, .. } = *timing;
+                        survey.lanes = Some(lanes);
                         return Ok(Advance::Done(survey));
                     }
                 }
@@ -310,26 +331,47 @@ impl Surveying {
         }
     }
 
+    /// Once all is counted: the lanes of the first groups; or counts again where the filter hides others than those.
     fn begin_lanes(&mut self, engine: &mut Engine, dataset: &Rc<Dataset>, run: &Run, counting: Counting) -> Advance {
-        let Counting { sight, cuts, found, .. } = counting;
+        let Counting { sight, scales, found, survey, .. } = counting;
+        let is_second = survey.is_some();
         let extent = found.extent;
-        let survey = Box::new(found.survey(cuts));
+        let mut counted = Box::new(found.survey(scales.cuts));
+        let groups = std::mem::take(&mut counted.groups);
+        let list_of = |kind: GroupKind| groups.iter().find(|list| list.kind == kind);
         let schema = &run.ready.schema;
         let parts = Parts::of(schema);
-        let of_kind = |kind: &GroupKind| {
-            let list = survey.groups.iter().find(|list| list.kind == *kind)?;
-            column_of(*kind, &parts)?;
-            let names = list.groups.iter().take(LANES).map(|group| group.parts[0].clone());
-            Some((*kind, names.collect::<Vec<_>>()))
-        };
-        let lanes = LANE_KINDS.iter().find_map(of_kind).and_then(|(kind, names)| {
-            let (_, clock) = clock_of(schema, dataset)?;
-            Some(LaneTask { kind, lanes: Swimlanes::new(clock, extent, names, BUCKETS)? })
+        let kinds: Vec<GroupKind> = LANE_KINDS.into_iter().filter(|kind| kind.column(&parts).is_some()).collect();
+        let kind = self.lanes.filter(|kind| kinds.contains(kind)).or(kinds.first().copied());
+        let clock = clock_of(schema, dataset).map(|(_, clock)| clock);
+        let wide = kind.filter(|_| !is_second && clock.is_some()).and_then(|kind| {
+            let filter = without_lane_terms(&self.lens.filter, kind, schema)?;
+            Some(Lens { filter, ..self.lens.clone() })
         });
+        let lanes = kind.zip(clock).filter(|_| wide.is_none()).and_then(|(kind, clock)| {
+            let first: Vec<_> = list_of(kind)?.groups.iter().take(LANES).collect();
+            let names = first.iter().map(|group| group.parts[0].clone()).collect();
+            let lanes = Swimlanes::new(clock, extent, names, BUCKETS)?;
+            let queries = first.iter().map(|group| group.query.clone()).collect();
+            Some(Lanes { kind, kinds, lanes, queries })
+        });
+        counted.groups = groups;
+        let survey = survey.unwrap_or(counted);
+        if let Some(wide) = wide {
+            let counting = Counting {
+                sight: Rc::new(run.sight(&wide)),
+                sweep: dataset.sweep(engine),
+                scales,
+                found: Counts::default(),
+                survey: Some(survey),
+            };
+            self.state = State::Counting(Box::new(counting));
+            return Advance::Working(progress(dataset, 0));
+        }
         match lanes {
-            Some(task) => {
-                let found = task.lanes.clone();
-                let timing = Timing { survey, sight, sweep: dataset.sweep(engine), task, found };
+            Some(lanes) => {
+                let task = LaneTask { kind: lanes.kind, lanes: lanes.lanes.clone() };
+                let timing = Timing { survey, sight, sweep: dataset.sweep(engine), task, lanes };
                 self.state = State::Lanes(Box::new(timing));
                 Advance::Working(progress(dataset, 0))
             }

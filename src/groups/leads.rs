@@ -2,7 +2,8 @@
 //! connections that are open for hours.
 //!
 //! The three are measured in things that cannot be compared, so none outranks the others: the list takes the best of each in
-//! turn, and every line says why it is there. Groups that are the same rows under another name are named once.
+//! turn, and every line says why it is there. Groups that are the same rows under another name are named once. Where nothing of
+//! this is found, as in a table of amounts alone, odd records that have the same reason are what there is to begin with.
 
 use super::beacons::{Beacon, LongConnection, PairKey, Pairs};
 use super::{Group, GroupKind, Groups};
@@ -39,6 +40,9 @@ const CANDIDATES: usize = 100;
 /// Surprise below this is chance: a likelihood ratio of 20 to 1.
 const LEAST_VALUE: f64 = 3.0;
 
+/// Reasons that are named where there are no other leads.
+const REASONS: usize = 5;
+
 /// What to look at first, at most `n`.
 #[must_use]
 pub fn leads(groups: &Groups, pairs: &Pairs, n: usize) -> Vec<Lead> {
@@ -59,6 +63,10 @@ pub fn leads(groups: &Groups, pairs: &Pairs, n: usize) -> Vec<Lead> {
             None if leads.len() < n => leads.push(lead),
             None => {}
         }
+    }
+    if leads.is_empty() {
+        let reasons = groups.top(GroupKind::Reason, n.min(REASONS)).into_iter().filter(|group| group.flagged > 1);
+        leads.extend(reasons.map(of_reason));
     }
     leads
 }
@@ -161,6 +169,23 @@ fn of_group(group: Group, groups: &Groups) -> Lead {
     };
     Lead {
         title,
+        why: vec![words],
+        query: group.query.clone(),
+        examples: group.examples.clone(),
+        group: Some(group),
+        beacon: None,
+        long: None,
+    }
+}
+
+fn of_reason(group: Group) -> Lead {
+    let words = format!(
+        "Of {} odd records this is the first reason; highest score {}",
+        count(u64::from(group.flagged)),
+        score(group.top_score.unwrap_or(f32::NAN)),
+    );
+    Lead {
+        title: group.label.clone(),
         why: vec![words],
         query: group.query.clone(),
         examples: group.examples.clone(),

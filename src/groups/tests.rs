@@ -228,3 +228,22 @@ fn memory_is_bounded_and_what_is_left_out_is_told() {
     assert_eq!(groups.top(GroupKind::Source, 1)[0].examples, [19_999]);
     assert_eq!(groups.counts(), (20_000, 20_000));
 }
+
+#[test]
+fn where_nothing_else_is_in_common_reasons_are() {
+    let mut reader = Reader::new();
+    reader.push(b"duration,bytes\n").unwrap();
+    (0..500).for_each(|i| reader.push(format!("{}.5,{}\n", i % 7, 1000 + i).as_bytes()).unwrap());
+    let table = reader.finish().unwrap().table;
+    let schema = detect(&table, None);
+    let parts = Parts::of(&schema);
+    let mut groups = GroupFold::new(&parts, &table, &schema, 0.6);
+    for row in 0..500 {
+        let score = if row % 25 == 0 { 0.8 } else { 0.4 };
+        groups.add(row, row, score, Some(if row == 0 { "duration" } else { "bytes" }));
+    }
+    let found = leads(&groups.finish(), &Pairs::default(), 10);
+    // One record is nothing in common.
+    assert_eq!(found.iter().map(|lead| lead.query.as_str()).collect::<Vec<_>>(), ["reason:bytes"]);
+    assert!(found[0].why[0].starts_with("Of 19 odd records"), "{:?}", found[0].why);
+}

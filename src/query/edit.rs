@@ -1,7 +1,7 @@
 //! Terms put into a filter and taken out again, as a click on a group or on a chip does. Texts only: what they find is none of its
 //! business.
 
-use super::{parse, quote};
+use super::{Condition, Field, parse, quote};
 use crate::schema::Schema;
 
 /// Whether the filter has these terms, one after the other, as they are written.
@@ -30,6 +30,17 @@ pub fn toggle_terms(filter: &str, terms: &str, schema: &Schema) -> String {
 pub fn without(filter: &str, start: usize, end: usize) -> String {
     let byte = |place: usize| filter.char_indices().nth(place).map_or(filter.len(), |(at, _)| at);
     joined(&filter[..byte(start)], &filter[byte(end.max(start))..])
+}
+
+/// The filter without the terms about some fields; `None` if it has none of them.
+#[must_use]
+pub fn without_fields(filter: &str, schema: &Schema, is_out: impl Fn(&Field) -> bool) -> Option<String> {
+    let query = parse(filter, schema).ok()?;
+    let is_about = |condition: &Condition| matches!(condition, Condition::Is(field, _) if is_out(field));
+    let out: Vec<_> = query.terms.iter().filter(|term| is_about(&term.condition)).collect();
+    // From the last on, so that the places of those before stay.
+    (!out.is_empty())
+        .then(|| out.iter().rev().fold(filter.to_owned(), |left, term| without(&left, term.start, term.end)))
 }
 
 fn joined(before: &str, after: &str) -> String {
@@ -73,6 +84,16 @@ mod tests {
         // One text stays one.
         check("two words", "row:3", "\"two words\" row:3");
         check("word", "row:3", "word row:3");
+    }
+
+    #[test]
+    fn terms_about_a_field_are_taken_out() {
+        let out = |filter: &str| without_fields(filter, &Schema::default(), |field| *field == Field::Score);
+        assert_eq!(out("score:>0.5 row:3 -score:1 \"a  b\"").as_deref(), Some("row:3 \"a  b\""));
+        assert_eq!(out("score:>0.5").as_deref(), Some(""));
+        for other in ["", "row:3", "score", "two words", "scr:>1"] {
+            assert_eq!(out(other), None, "{other}");
+        }
     }
 
     #[test]

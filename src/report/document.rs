@@ -158,6 +158,8 @@ pub struct ReportTable {
     pub columns: Vec<String>,
     /// A cell for each column.
     pub rows: Vec<Vec<String>>,
+    /// For each row the filter that finds the records of its second cell; or none at all.
+    pub queries: Vec<String>,
 }
 
 impl ReportTable {

@@ -38,19 +38,26 @@ impl Histogram {
         let first = (low / step).floor();
         // The highest score lies inside the last bin, not on its upper edge.
         let n = ((high / step).floor() - first + 1.0).max(1.0) as usize;
+        let mut histogram =
+            Self { low: first * step, high: (first + n as f64) * step, counts: vec![0; n], ..Self::default() };
+        let edges = histogram.inner_edges();
         let at_least = |bin: usize| match bin {
             0 => ranking.n_scored(),
-            _ if bin >= n => 0,
-            _ => ranking.flagged(((first + bin as f64) * step) as f32),
+            _ => edges.get(bin - 1).map_or(0, |&edge| ranking.flagged(edge)),
         };
         let in_bins = |count: &dyn Fn(usize) -> usize| (0..n).map(|bin| count(bin) as u64).collect::<Vec<_>>();
-        let counts = in_bins(&|bin| at_least(bin) - at_least(bin + 1));
-        let anomalies_at_least = |bin| ranking.anomalies_among(at_least(bin));
-        let anomalies = match ranking.has_labels() {
-            true => in_bins(&|bin| anomalies_at_least(bin) - anomalies_at_least(bin + 1)),
-            false => Vec::new(),
-        };
-        Self { low: first * step, high: (first + n as f64) * step, counts, anomalies }
+        histogram.counts = in_bins(&|bin| at_least(bin) - at_least(bin + 1));
+        if ranking.has_labels() {
+            let anomalies_at_least = |bin| ranking.anomalies_among(at_least(bin));
+            histogram.anomalies = in_bins(&|bin| anomalies_at_least(bin) - anomalies_at_least(bin + 1));
+        }
+        histogram
+    }
+
+    /// The edges between the bins, rising: a score is in the bin of which so many are at most the score.
+    #[must_use]
+    pub fn inner_edges(&self) -> Vec<f32> {
+        (1..self.counts.len()).map(|bin| self.edges(bin).0 as f32).collect()
     }
 
     /// The edges of a bin.

@@ -340,6 +340,9 @@ fn note(analysis: &Analysis, threshold: f32) {
     for warning in &analysis.warnings {
         eprintln!("warning: {}", one_line(warning));
     }
+    if analysis.wants_reference {
+        eprintln!("Normal records are named by --normal or --normal-file.");
+    }
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
