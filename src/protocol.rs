@@ -304,9 +304,13 @@ pub struct Opened {
 #[must_use]
 pub fn annotated_name(name: &str, delimiter: char) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    // Opened as CSV, text with commas in a TAB-separated file would be cut anew, and may then begin a formula.
-    let extension = if delimiter == '\t' { "tsv" } else { "csv" };
-    format!("{stem}.oddflow.{extension}")
+    format!("{stem}.oddflow.{}", annotated_extension(delimiter))
+}
+
+/// How its name ends. Opened as CSV, text with commas in a TAB-separated file would be cut anew, and may then begin a formula.
+#[must_use]
+pub fn annotated_extension(delimiter: char) -> &'static str {
+    if delimiter == '\t' { "tsv" } else { "csv" }
 }
 
 /// How a file is written.

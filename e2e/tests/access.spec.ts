@@ -1,7 +1,8 @@
 // For everyone: every view by axe, in both schemes and at both widths; what a page should have; and all of it by keyboard.
-import type { Locator, Page } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { aBeacon, analyse, counts, faults, headline, leads, likePack, panel, records, someFlows, start, text } from "../journeys.ts";
+import { press, reach } from "../keyboard.ts";
 
 const WIDE = { width: 1360, height: 900 };
 const NARROW = { width: 390, height: 844 };
@@ -185,21 +186,6 @@ test("from a file to the download by keyboard alone", async ({ page }) => {
   expect(csv).toContain("true alarm");
   expect(csv).toContain("calls home");
 });
-
-/** Goes on with Tab until an element has the focus. */
-async function reach(page: Page, target: Locator, key: "Tab" | "Shift+Tab" = "Tab") {
-  await expect(target).toBeVisible();
-  for (let step = 0; step < 120; step++) {
-    if (await target.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press(key);
-  }
-  throw new Error(`${target} is not reached by ${key}`);
-}
-
-async function press(page: Page, target: Locator, key: string, direction: "Tab" | "Shift+Tab" = "Tab") {
-  await reach(page, target, direction);
-  await page.keyboard.press(key);
-}
 
 /** What axe finds, in both schemes; and the targets that are too small to be hit. */
 async function judge(page: Page, view: string) {

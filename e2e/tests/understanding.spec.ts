@@ -3,7 +3,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { dataFile, expect, test } from "../fixtures.ts";
-import { aBeacon, analyse, counts, faults, filter, give, handed, headline, leads, panel, records, someFlows, start, text } from "../journeys.ts";
+import { aBeacon, analyse, counts, filter, give, handed, headline, leads, panel, records, someFlows, start, text } from "../journeys.ts";
+
+/** In pixels of CSS, of which there are 96 to an inch. */
+const A4 = { width: 794, height: 1123 };
 
 test("a host that calls like clockwork is among the first things to look at", async ({ page }) => {
   await start(page);
@@ -182,6 +185,12 @@ test("the report is one file without script or request", async ({ page, context 
   await report.setContent(html);
   expect(asked).toEqual([]);
   expect(await report.locator("script, link[href], img[src], iframe").count()).toBe(0);
+  // On paper, nothing is cut off at the side.
+  await report.setViewportSize(A4);
+  await report.emulateMedia({ media: "print" });
+  expect(await report.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(A4.width);
+  const pdf = (await report.pdf({ format: "A4" })).toString("latin1");
+  expect(pdf.match(/\/Type\s*\/Page\b/g)!.length).toBeGreaterThan(0);
   await report.close();
   if (!(await page.getByRole("button", { name: "Report for programs" }).isVisible())) await menu.click();
   const json = await handed(page, () => page.getByRole("button", { name: "Report for programs" }).click());
@@ -210,31 +219,6 @@ test("two files are compared", async ({ page }) => {
   await compare.getByLabel("File to compare with").setInputFiles(text("yesterday.csv", yesterday));
   await compare.getByRole("button", { name: "Compare", exact: true }).click();
   await expect(compare.getByRole("region", { name: "New since yesterday.csv" })).toContainText("203.0.113.7");
-});
-
-test("no view has accessibility faults that axe can find", async ({ page }) => {
-  test.slow();
-  await start(page);
-  await page.getByRole("button", { name: "Try the sample" }).click();
-  await expect(headline(page)).toBeVisible();
-  await leads(page);
-  for (const scheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme: scheme });
-    for (const tab of await page.getByRole("tab").all()) {
-      await tab.click();
-      expect(await faults(page), await tab.innerText()).toEqual([]);
-    }
-  }
-  await records(page).getByRole("row").nth(1).click();
-  await expect(page.getByRole("region", { name: "Why" })).toBeVisible();
-  await page.getByText("What each column adds").click();
-  expect(await faults(page), "record").toEqual([]);
-  await page.getByRole("button", { name: "Check a changed copy" }).click();
-  await page.getByRole("button", { name: "Score it" }).click();
-  await expect(page.getByText("Odder than")).toBeVisible();
-  expect(await faults(page), "check").toEqual([]);
-  await page.getByRole("button", { name: "Report and session" }).click();
-  expect(await faults(page), "menu").toEqual([]);
 });
 
 test("forget everything leaves nothing behind", async ({ page }) => {

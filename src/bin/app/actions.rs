@@ -15,6 +15,7 @@ use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use oddflow::error::Error;
+use oddflow::groups::GroupKind;
 use oddflow::protocol::{
     Analysis, Bulk, JobId, Lens, Opened, Reference, Reply, ReportFormat, Request, RowView, annotated_name,
 };
@@ -49,7 +50,7 @@ pub struct App {
     arrange_job: StoredValue<JobId>,
     overview_job: StoredValue<JobId>,
     /// Through what the overview was made, or is being made.
-    overview_lens: StoredValue<Option<Lens>>,
+    overview_of: StoredValue<Option<(Lens, Option<GroupKind>)>>,
     survey_job: StoredValue<JobId>,
     check_job: StoredValue<JobId>,
     last_notice: StoredValue<u32>,
@@ -70,7 +71,7 @@ impl App {
             last_reference: StoredValue::new_local(None),
             arrange_job: StoredValue::new(0),
             overview_job: StoredValue::new(0),
-            overview_lens: StoredValue::new(None),
+            overview_of: StoredValue::new(None),
             survey_job: StoredValue::new(0),
             check_job: StoredValue::new(0),
             last_notice: StoredValue::new(0),
@@ -557,7 +558,7 @@ impl App {
         state.brush.set(None);
         state.comparison.set(Comparing::Nothing);
         self.settle_session();
-        self.overview_lens.set_value(None);
+        self.overview_of.set_value(None);
         // Another sort order or filter than the run's own is still wanted.
         self.arrange();
         // The page paints the result first, for which it needs a processor.
@@ -586,8 +587,9 @@ impl App {
         state.survey.set(None);
         state.surveying.set(false);
         self.overview_job.set_value(0);
-        self.overview_lens.set_value(None);
+        self.overview_of.set_value(None);
         self.survey_job.set_value(0);
+        state.lane_kind.set(None);
         state.view.set(Default::default());
         state.explanation.set(Explaining::Nothing);
         state.comparison.set(Comparing::Nothing);
@@ -601,7 +603,7 @@ impl App {
         state.activity.set(None);
         state.arranging.set(false);
         state.surveying.set(false);
-        self.overview_lens.set_value(None);
+        self.overview_of.set_value(None);
         state.engine_has_file.set(false);
         state.engine_has_reference.set(false);
         state.cells.update_value(|cache| cache.pending.clear());

@@ -5,6 +5,7 @@ use oddflow::allow::AllowList;
 use oddflow::compare::{Comparison, ScoreChange};
 use oddflow::error::{Error, Result};
 use oddflow::explain::Explanation;
+use oddflow::groups::GroupKind;
 use oddflow::protocol::{
     Analysis, Checked, JobId, Lens, Opened, Progress, RoleChange, RowView, Settings, SortKey, Survey,
 };
@@ -58,6 +59,8 @@ pub struct State {
     pub survey: RwSignal<Option<Arc<Survey>>>,
     /// Whether an answer for the lens on screen is on its way.
     pub surveying: RwSignal<bool>,
+    /// What the swimlanes are to be of; the worker chooses where nothing is chosen.
+    pub lane_kind: RwSignal<Option<GroupKind>>,
     /// The panel of the exploration that is open.
     pub view: RwSignal<View>,
     /// Why the record in the side panel has its score.
@@ -370,6 +373,7 @@ impl State {
             overview: RwSignal::new(None),
             survey: RwSignal::new(None),
             surveying: RwSignal::new(false),
+            lane_kind: RwSignal::new(None),
             view: RwSignal::default(),
             explanation: RwSignal::default(),
             comparison: RwSignal::default(),

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use oddflow::allow::{AllowList, Likeness, Rule};
 use oddflow::error::Error;
 use oddflow::flow::Part;
-use oddflow::groups::Lead;
+use oddflow::groups::{GroupKind, Lead, without_lane_terms};
 use oddflow::protocol::{JobId, Reply, Request};
 use oddflow::query::{has_terms, toggle_terms};
 use oddflow::report::Budget;
@@ -62,7 +62,7 @@ impl App {
         for job in [self.survey_job, self.overview_job] {
             self.give_up(job);
         }
-        self.overview_lens.set_value(None);
+        self.overview_of.set_value(None);
     }
 
     fn give_up(self, job: StoredValue<JobId>) {
@@ -82,13 +82,16 @@ impl App {
             return;
         }
         let (wide, lens, is_narrowed) = untrack(|| (state.wide_lens(), state.lens(), state.is_narrowed()));
-        if self.overview_lens.with_value(|made| made.as_ref() != Some(&wide)) {
+        let lanes = state.lane_kind.get_untracked();
+        let ask = |lens| self.send(Purpose::Survey, Request::Survey { lens, lanes }, None);
+        let of = Some((wide.clone(), lanes));
+        if self.overview_of.with_value(|made| *made != of) {
             self.give_up(self.overview_job);
-            self.overview_lens.set_value(Some(wide.clone()));
-            self.overview_job.set_value(self.send(Purpose::Survey, Request::Survey { lens: wide }, None));
+            self.overview_of.set_value(of);
+            self.overview_job.set_value(ask(wide));
         }
         if is_narrowed {
-            self.survey_job.set_value(self.send(Purpose::Survey, Request::Survey { lens }, None));
+            self.survey_job.set_value(ask(lens));
         } else if self.overview_job.get_value() == 0 {
             state.survey.set(state.overview.get_untracked());
         }
@@ -126,7 +129,7 @@ impl App {
                 if [self.overview_job, self.survey_job].iter().any(|current| current.get_value() == job) =>
             {
                 state.surveying.set(false);
-                self.overview_lens.set_value(None);
+                self.overview_of.set_value(None);
                 self.problem(error);
             }
             (Purpose::Explain(row), reply) if state.explanation.get_untracked() == Explaining::Waiting(row) => {
@@ -161,10 +164,14 @@ impl App {
         reveal_records();
     }
 
-    /// The same, without leading there.
-    pub fn narrow_to(self, query: &str) {
-        self.state.brush.set(None);
-        self.state.filter.set(query.to_owned());
+    /// Narrows what is shown to a cell of the swimlanes, whatever cell it was narrowed to before; or widens it again if it was this one.
+    pub fn choose_cell(self, lanes: GroupKind, terms: &str) {
+        let outcome = self.state.outcome.get_untracked();
+        let Some(schema) = outcome.as_ref().map(|outcome| &outcome.analysis.schema) else { return };
+        let filter = self.state.filter.get_untracked();
+        let others = without_lane_terms(&filter, lanes, schema).unwrap_or_else(|| filter.clone());
+        let narrowed = toggle_terms(&others, terms, schema);
+        self.state.filter.set(if narrowed == filter.trim() { others } else { narrowed });
     }
 
     /// Narrows what is shown to the records that a query finds, or widens it again if it is narrowed so already.

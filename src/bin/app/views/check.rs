@@ -3,10 +3,10 @@
 use super::why::Why;
 use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
-use crate::state::Checking;
+use crate::state::{Checking, Explaining};
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
-use oddflow::explain::meaning;
+use oddflow::explain::{Bar, meaning};
 use oddflow::protocol::{Checked, Opened};
 use oddflow::report::{count, plural, score, share_of_one};
 use oddflow::schema::{Kind, Role};
@@ -58,7 +58,13 @@ pub fn CheckPanel() -> impl IntoView {
                 </div>
                 {move || {
                     state.form_filled.track();
-                    state.opened.get().map(|opened| fields(&opened))
+                    let origin = state.form_origin.get_untracked();
+                    let explanation = state.explanation.with_untracked(|explanation| match explanation {
+                        Explaining::Done(explanation) if Some(explanation.row) == origin => Some(explanation.clone()),
+                        _ => None,
+                    });
+                    let bars = explanation.as_ref().map_or(&[][..], |explanation| &explanation.bars);
+                    state.opened.get().map(|opened| fields(&opened, bars))
                 }}
             </form>
         </aside>
@@ -85,10 +91,13 @@ fn Answer(checked: Arc<Checked>) -> impl IntoView {
     }
 }
 
-/// The inputs of the detector first, what it does not look at folded away.
-fn fields(opened: &Arc<Opened>) -> impl IntoView + use<> {
+/// The inputs of the detector first, what it does not look at folded away. Where the record's score is explained, what counts
+/// most comes first.
+fn fields(opened: &Arc<Opened>, bars: &[Bar]) -> impl IntoView + use<> {
     let is_feature = |index: &usize| opened.schema.columns[*index].role == Role::Feature;
-    let (features, others): (Vec<_>, Vec<_>) = (0..opened.schema.columns.len()).partition(is_feature);
+    let (mut features, others): (Vec<_>, Vec<_>) = (0..opened.schema.columns.len()).partition(is_feature);
+    let place = |index: usize| bars.iter().position(|bar| bar.column == opened.schema.columns[index].canonical);
+    features.sort_by_key(|&index| place(index).unwrap_or(bars.len()));
     let n_others = others.len();
     view! {
         <FieldList opened=opened.clone() indices=features/>

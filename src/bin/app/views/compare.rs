@@ -89,7 +89,16 @@ fn Table(table: ReportTable) -> impl IntoView {
     let class: Vec<&str> = (0..table.columns.len()).map(|at| if table.is_number(at) { "number" } else { "" }).collect();
     let classes = class.clone();
     let shown = RwSignal::new(n.min(FIRST));
-    let rows = table.rows;
+    let app = use_app();
+    let (rows, queries) = (table.rows, table.queries);
+    let cell = move |row: usize, at: usize, text: &str| match queries.get(row).filter(|_| at == 1) {
+        Some(query) => {
+            let (query, text) = (query.clone(), text.to_owned());
+            view! { <button type="button" class="group-button" on:click=move |_| app.show(&query)>{text}</button> }
+                .into_any()
+        }
+        None => text.to_owned().into_any(),
+    };
     view! {
         <div class="compare-table">
             <h3>{table.title.clone()}</h3>
@@ -98,8 +107,10 @@ fn Table(table: ReportTable) -> impl IntoView {
                 <table class="list">
                     <thead><tr>{table.columns.into_iter().zip(class).map(|(column, class)| view! { <th scope="col" class=class>{column}</th> }).collect_view()}</tr></thead>
                     <tbody>
-                        {move || rows.iter().take(shown.get()).map(|row| view! {
-                            <tr>{row.iter().zip(&classes).map(|(cell, class)| view! { <td class=*class>{cell.clone()}</td> }).collect_view()}</tr>
+                        {move || rows.iter().take(shown.get()).enumerate().map(|(row, texts)| {
+                            let cells = texts.iter().zip(&classes).enumerate();
+                            let cells = cells.map(|(at, (text, class))| view! { <td class=*class>{cell(row, at, text)}</td> });
+                            view! { <tr>{cells.collect_view()}</tr> }
                         }).collect_view()}
                     </tbody>
                 </table>

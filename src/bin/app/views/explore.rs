@@ -60,7 +60,8 @@ pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
                     </button>
                 }).collect_view())}
             </div>
-            <div id="explore-panel" class="panel" role="tabpanel" aria-labelledby=move || tab_id(open.get())>
+            <div id="explore-panel" class="panel" role="tabpanel" aria-labelledby=move || tab_id(open.get())
+                aria-busy=move || state.surveying.get().to_string()>
                 {move || {
                     let outcome = outcome.get_value();
                     match open.get() {

@@ -6,7 +6,18 @@ use oddflow::groups::{Group, GroupKind};
 use oddflow::protocol::GroupList;
 use oddflow::report::{count, plural, score};
 use oddflow::schema::time;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
+
+/// By what the groups of a kind are sorted; what is highest comes first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// How surprising it is that so many are odd: the order in which they come.
+    Surprise,
+    Odd,
+    Records,
+    Score,
+}
 
 /// Groups of a kind that are shown before the person asks for more.
 const FIRST: usize = 8;
@@ -15,6 +26,7 @@ const FIRST: usize = 8;
 pub fn Groups() -> impl IntoView {
     let state = use_app().state;
     let chosen = RwSignal::new(None::<GroupKind>);
+    let by = RwSignal::new(By::Surprise);
     let kinds = Memo::new(move |_| {
         state.survey.with(|survey| {
             let lists = survey.iter().flat_map(|survey| survey.groups.iter()).filter(|list| !list.groups.is_empty());
@@ -31,7 +43,10 @@ pub fn Groups() -> impl IntoView {
     view! {
         <div class="panel-head">
             <h2>"Groups"</h2>
-            <p class="hint">"The most surprising first: groups of which more is odd than of the file as a whole. Choose one to see its records."</p>
+            <p class="hint">
+                "The most surprising first, unless you sort by a column: groups of which more is odd than of the file as a whole. Choose one
+                 to see its records."
+            </p>
         </div>
         {move || match kinds.with(Vec::is_empty) {
             true if state.surveying.get() => view! { <p class="hint">"Counting…"</p> }.into_any(),
@@ -46,7 +61,7 @@ pub fn Groups() -> impl IntoView {
                 </div>
             }.into_any(),
         }}
-        {move || list().map(|list| view! { <Listed list=Arc::new(list)/> })}
+        {move || list().map(|list| view! { <Listed list=Arc::new(list) by/> })}
         {move || (kind.get() == Some(GroupKind::Reason)).then(of_the_oddest).flatten()}
     }
 }
@@ -66,7 +81,7 @@ fn of_the_oddest() -> Option<impl IntoView> {
 }
 
 #[component]
-fn Listed(list: Arc<GroupList>) -> impl IntoView {
+fn Listed(list: Arc<GroupList>, by: RwSignal<By>) -> impl IntoView {
     let n = list.groups.len();
     let shown = RwSignal::new(n.min(FIRST));
     let peak = list.groups.iter().map(|group| group.flagged).max().unwrap_or(0).max(1);
@@ -75,7 +90,26 @@ fn Listed(list: Arc<GroupList>) -> impl IntoView {
     let has_times = list.groups.iter().any(|group| group.first.is_some());
     let has_counterparts = list.groups.iter().any(|group| group.counterparts > 0);
     let rows = move || {
-        list.groups.iter().take(shown.get()).map(|group| row(group, peak, has_counterparts, has_times)).collect_view()
+        let mut groups: Vec<&Group> = list.groups.iter().collect();
+        // What is equal stays in its order.
+        match by.get() {
+            By::Surprise => {}
+            By::Odd => groups.sort_by_key(|group| Reverse(group.flagged)),
+            By::Records => groups.sort_by_key(|group| Reverse(group.rows)),
+            By::Score => groups.sort_by(|a, b| b.top_score.partial_cmp(&a.top_score).unwrap_or(Ordering::Equal)),
+        }
+        groups.into_iter().take(shown.get()).map(|group| row(group, peak, has_counterparts, has_times)).collect_view()
+    };
+    let head = move |of: By, name: &'static str| {
+        let sort = move || if by.get() == of { "descending" } else { "none" };
+        let toggle = move |_| by.update(|by| *by = if *by == of { By::Surprise } else { of });
+        view! {
+            <th scope="col" class="number" aria-sort=sort>
+                <button type="button" class="sort-button" on:click=toggle>
+                    <span aria-hidden="true">{move || (by.get() == of).then_some("↓ ")}</span> {name}
+                </button>
+            </th>
+        }
     };
     view! {
         <div class="scroll-box groups" role="region" tabindex="0" aria-label="Groups">
@@ -84,10 +118,10 @@ fn Listed(list: Arc<GroupList>) -> impl IntoView {
                 <thead>
                     <tr>
                         <th scope="col">{kind_name(kind)}</th>
-                        <th scope="col" class="number">"Odd"</th>
+                        {head(By::Odd, "Odd")}
                         <th scope="col" class="bar-column"><span class="visually-hidden">"Odd, as a bar"</span></th>
-                        <th scope="col" class="number">"Records"</th>
-                        <th scope="col" class="number">"Highest score"</th>
+                        {head(By::Records, "Records")}
+                        {head(By::Score, "Highest score")}
                         {has_counterparts.then(|| view! { <th scope="col" class="number">{counterparts_name(kind)}</th> })}
                         {has_times.then(|| view! { <th scope="col">"First odd"</th> <th scope="col">"Last odd"</th> })}
                     </tr>

@@ -1,6 +1,6 @@
 //! What the person has said: rules that ignore flows, and verdicts on records and groups.
 
-use crate::actions::use_app;
+use crate::actions::{App, use_app};
 use crate::draw::icons::{Icon, icon};
 use leptos::html;
 use leptos::prelude::*;
@@ -27,6 +27,8 @@ fn Rules() -> impl IntoView {
     let app = use_app();
     let state = app.state;
     let rules = move || state.allow_list.get().rules;
+    // The rule whose filter is being changed.
+    let editing = RwSignal::new(None::<usize>);
     // Of each rule, the odd records that it ignores, and why it does not work on this file.
     let effect = move |at: usize| {
         state.overview.with(|survey| {
@@ -59,7 +61,14 @@ fn Rules() -> impl IntoView {
                     }/>
                 </label>
                 <div class="rule-text">
-                    <code>{query}</code>
+                    {move || match editing.get() == Some(at) {
+                        true => view! { <RuleEditor at query=query.clone() done=move || editing.set(None)/> }.into_any(),
+                        false => view! {
+                            <button type="button" class="rule-query" aria-label=format!("Change {query}") on:click=move |_| editing.set(Some(at))>
+                                <code>{query.clone()}</code>
+                            </button>
+                        }.into_any(),
+                    }}
                     {(name != shown).then(|| view! { <span class="hint">{name.clone()}</span> })}
                     <span class="hint rule-effect">{words}</span>
                 </div>
@@ -112,6 +121,60 @@ fn Rules() -> impl IntoView {
     }
 }
 
+/// A rule with this filter; or in words why it cannot be one.
+fn rule_of(app: App, query: &str) -> Result<Rule, String> {
+    let query = query.trim();
+    let rule = Rule::of(query, query.to_owned());
+    app.state.outcome.with_untracked(|outcome| match outcome {
+        Some(outcome) => parse(&rule.query, &outcome.analysis.schema).map(|_| ()).map_err(|error| error.to_string()),
+        None => Ok(()),
+    })?;
+    rule.check().map_err(|error| error.to_string())?;
+    Ok(rule)
+}
+
+/// The filter of a rule as a field: Enter takes it over, Escape leaves it as it was.
+#[component]
+fn RuleEditor(at: usize, query: String, done: impl Fn() + Copy + 'static) -> impl IntoView {
+    let app = use_app();
+    let text = RwSignal::new(query);
+    let error = RwSignal::new(None::<String>);
+    let input = NodeRef::<html::Input>::new();
+    Effect::new(move |_| {
+        if let Some(input) = input.get() {
+            let _ = input.focus();
+        }
+    });
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        match rule_of(app, &text.get_untracked()) {
+            Err(wrong) => error.set(Some(wrong)),
+            Ok(new) => {
+                done();
+                app.change_rules(move |list| {
+                    if let Some(rule) = list.rules.get_mut(at) {
+                        // A name of its own stays.
+                        if rule.name == rule.query {
+                            rule.name.clone_from(&new.name);
+                        }
+                        rule.query.clone_from(&new.query);
+                    }
+                    Ok(())
+                });
+            }
+        }
+    };
+    view! {
+        <form class="rule-form" aria-label="Change the rule" on:submit=submit
+            on:keydown=move |event| if event.key() == "Escape" { done() }>
+            <input class="input" type="text" aria-label="Filter of the rule" autocomplete="off" spellcheck="false" node_ref=input
+                prop:value=move || text.get() on:input=move |event| text.set(event_target_value(&event))/>
+            <button type="submit" class="button small">"Take over"</button>
+            <p class="filter-error" role="alert">{move || error.get()}</p>
+        </form>
+    }
+}
+
 #[component]
 fn RuleForm() -> impl IntoView {
     let app = use_app();
@@ -119,15 +182,9 @@ fn RuleForm() -> impl IntoView {
     let error = RwSignal::new(None::<String>);
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let query = text.get_untracked().trim().to_owned();
-        let rule = Rule::of(&query.clone(), query);
-        let wrong = app.state.outcome.with_untracked(|outcome| {
-            let outcome = outcome.as_ref()?;
-            parse(&rule.query, &outcome.analysis.schema).err().map(|error| error.to_string())
-        });
-        match wrong.or_else(|| rule.check().err().map(|error| error.to_string())) {
-            Some(wrong) => error.set(Some(wrong)),
-            None => {
+        match rule_of(app, &text.get_untracked()) {
+            Err(wrong) => error.set(Some(wrong)),
+            Ok(rule) => {
                 app.ignore(rule);
                 error.set(None);
                 text.set(String::new());

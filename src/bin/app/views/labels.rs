@@ -42,6 +42,9 @@ pub fn Labels(outcome: Arc<Outcome>) -> impl IntoView {
                 {plural(quality.anomalies, "anomaly", "anomalies")} ", " {count(quality.normal)} " normal. It was not used to score."
             </p>
         </div>
+        {move || app.state.is_narrowed().then(|| view! {
+            <p class="hint">"Figures and curves are those of all records, whatever is filtered."</p>
+        })}
         <p class="verdict-words" class:no-skill=has_no_skill(quality.hybrid.roc_auc)>{auc_words(quality.hybrid.roc_auc)}</p>
         <div class="label-figures">
             <div>

@@ -20,17 +20,25 @@ const SHADES: [u8; 4] = [1, 2, 3, 4];
 #[component]
 pub fn LanesPanel() -> impl IntoView {
     let state = use_app().state;
-    // A stretch of time that was chosen here must not take the other times away.
-    let lanes = Memo::new(move |_| {
-        let by_time = state.filter.with(|filter| filter.split_whitespace().any(|term| term.starts_with("time:")));
-        let survey = if by_time { state.overview } else { state.survey };
-        survey.with(|survey| survey.as_ref().and_then(|survey| survey.lanes.clone()))
-    });
+    let lanes = Memo::new(move |_| state.survey.with(|survey| survey.as_ref().and_then(|s| s.lanes.clone())));
+    let kinds = Memo::new(move |_| lanes.with(|lanes| lanes.as_ref().map(|l| (l.kind, l.kinds.clone()))));
     view! {
         <div class="panel-head">
             <h2>"Over time"</h2>
-            <p class="hint">"When which host was odd. Each cell is a stretch of time: the darker, the higher its highest score. Choose one to see its records."</p>
+            <p class="hint">
+                "When who was odd. Each cell is a stretch of time: the stronger its colour, the higher its highest score. Choose one to see its records,
+                 and again to see all."
+            </p>
         </div>
+        {move || kinds.get().filter(|(_, kinds)| kinds.len() > 1).map(|(kind, kinds)| view! {
+            <div class="segments wrap" role="group" aria-label="Lanes of">
+                {kinds.into_iter().map(|option| view! {
+                    <button type="button" aria-pressed=(option == kind).to_string() on:click=move |_| state.lane_kind.set(Some(option))>
+                        {kind_name(option)}
+                    </button>
+                }).collect_view()}
+            </div>
+        })}
         {move || match lanes.get() {
             Some(lanes) => view! { <Drawn lanes=Arc::new(lanes)/> }.into_any(),
             None if state.surveying.get() => view! { <p class="hint">"Counting…"</p> }.into_any(),
@@ -72,7 +80,8 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
         let lane = queries.with_value(|queries| queries.get(lane).cloned().unwrap_or_default());
         format!("{lane} {time}").trim().to_owned()
     };
-    let choose = move |cell| app.narrow_to(&query(cell));
+    let kind = lanes.kind;
+    let choose = move |cell| app.choose_cell(kind, &query(cell));
     let cell_of = move |event: &web_sys::MouseEvent| {
         let area = node.get_untracked()?.get_bounding_client_rect();
         let x = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
@@ -122,7 +131,7 @@ fn Drawn(lanes: Arc<Lanes>) -> impl IntoView {
         <div class="lanes">
             <div class="lane-names" aria-hidden="true">{names}</div>
             <div class="lane-plot" node_ref=node style:height=format!("{height}px") tabindex="0" role="application"
-                aria-label=format!("Swimlanes by {}: arrow keys move, Enter shows the records", kind_name(lanes.kind))
+                aria-label=format!("Swimlanes by {}: arrow keys move, Enter shows the records", kind_name(kind))
                 aria-describedby="lane-words" on:keydown=keys
                 on:pointermove=move |event| if let Some(cell) = cell_of(&event) { point(cell) }
                 on:click=move |event| if let Some(cell) = cell_of(&event) { point(cell); choose(cell) }>

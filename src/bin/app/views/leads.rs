@@ -46,7 +46,8 @@ fn card(lead: Arc<Lead>, brief: bool) -> impl IntoView {
     let kinds = kinds(&lead);
     let title = lead.title.clone();
     let why = lead.why.iter().map(|words| view! { <p class="lead-why">{words.clone()} "."</p> }).collect_view();
-    let shown = lead.clone();
+    let query = StoredValue::new(lead.query.clone());
+    let show = move |_| query.with_value(|query| app.show(query));
     let verdict = Verdict { app, query: lead.query.clone() };
     let answers = move || {
         let ignored = lead.clone();
@@ -62,15 +63,24 @@ fn card(lead: Arc<Lead>, brief: bool) -> impl IntoView {
         true => view! { <Menu label="More" name=format!("More about {title}") class="button small quiet">{answers()}</Menu> }.into_any(),
         false => answers().into_any(),
     };
+    // In brief the title itself leads there.
+    let heading = match brief {
+        true => {
+            let name = format!("{title}: show its records");
+            view! { <button type="button" class="group-button" aria-label=name on:click=show>{title.clone()}</button> }
+                .into_any()
+        }
+        false => title.clone().into_any(),
+    };
     view! {
         <li class="lead-card" class:minor=brief>
             <div class="lead-text">
                 <p class="lead-kinds">{kinds.into_iter().map(|kind| view! { <span class="tag">{kind}</span> }).collect_view()}</p>
-                <h3 class="lead-title">{title.clone()}</h3>
+                <h3 class="lead-title">{heading}</h3>
                 {why}
             </div>
             <div class="lead-actions" role="group" aria-label=format!("Actions for {title}")>
-                <button type="button" class="button small" on:click=move |_| app.show(&shown.query)>"Show its records"</button>
+                {(!brief).then(|| view! { <button type="button" class="button small" on:click=show>"Show its records"</button> })}
                 {answers}
             </div>
         </li>

@@ -96,7 +96,7 @@ fn ask_on_change(app: App) {
         let natural = state.in_natural_order();
         (state.sort.get(), (!natural).then(|| state.lens()), has_file())
     });
-    let lens = Memo::new(move |_| (state.lens(), has_file()));
+    let lens = Memo::new(move |_| (state.lens(), state.lane_kind.get(), has_file()));
     on_settled(order, |before, now| before.0 != now.0 || is_refiltered(&before.1, &now.1), move || app.arrange());
     on_settled(lens, |_, _| false, move || app.survey());
 }
@@ -245,6 +245,8 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             "PageUp" => here.unwrap_or(0).saturating_sub(page),
             "Home" => 0,
             "End" => n - 1,
+            // On the head of a column, they sort.
+            "Enter" | " " if event.target() != event.current_target() => return,
             "Enter" | " " => {
                 event.prevent_default();
                 let place = here.unwrap_or(0);
@@ -298,12 +300,15 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
                     head(app, class, lead.key, lead.name.to_owned(), at + 1)
                 }).collect_view())}
                 <div class="spacer" role="presentation"></div>
-                {move || columns.get().map(|column| outcome.with_value(|outcome| {
-                    let spec = &outcome.analysis.schema.columns[column];
-                    let class = if is_numeric(spec.kind) { "cell head number" } else { "cell head" };
-                    let at = leads.with_value(Vec::len) + column + 1;
-                    head(app, class, Some(SortKey::Column(column as u32)), spec.name.clone(), at)
-                })).collect_view()}
+                // A head that has the focus keeps it when others come into view.
+                <For each=move || columns.get() key=|&column| column let(column)>
+                    {outcome.with_value(|outcome| {
+                        let spec = &outcome.analysis.schema.columns[column];
+                        let class = if is_numeric(spec.kind) { "cell head number" } else { "cell head" };
+                        let at = leads.with_value(Vec::len) + column + 1;
+                        head(app, class, Some(SortKey::Column(column as u32)), spec.name.clone(), at)
+                    })}
+                </For>
             </div>
             <div class="grid-track" role="rowgroup" style:height=move || format!("{}px", scroll.get().track()) style:width=format!("{total_width}px")>
                 <div class="grid-window" role="presentation" style:transform=shift>

@@ -6,6 +6,7 @@ use crate::actions::use_app;
 use crate::draw::icons::{Icon, icon};
 use crate::state;
 use leptos::prelude::*;
+use oddflow::protocol::annotated_extension;
 use oddflow::report::{auc_words, count, duration, has_no_skill, plural, share};
 use std::sync::Arc;
 
@@ -30,6 +31,10 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
     let state = app.state;
     // What the allow-list ignores is not called odd.
     let n_flagged = Memo::new(move |_| (state.n_flagged() as u64).saturating_sub(state.n_ignored()));
+    let format = app.state.opened.with_untracked(|opened| {
+        let delimiter = opened.as_ref().map_or(',', |opened| opened.facts.delimiter);
+        annotated_extension(delimiter).to_ascii_uppercase()
+    });
     view! {
         <section class="result" aria-labelledby="headline">
             <div class="headline">
@@ -61,7 +66,7 @@ pub fn Outcome(outcome: Arc<state::Outcome>) -> impl IntoView {
                     </button>
                     <SaveMenu/>
                     <button type="button" class="button primary" disabled=busy on:click=move |_| app.export()>
-                        {icon(Icon::Download)} "Download annotated CSV"
+                        {icon(Icon::Download)} "Download annotated " {format}
                     </button>
                 </div>
             </div>

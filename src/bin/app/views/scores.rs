@@ -21,7 +21,8 @@ const USUAL_ONE_IN: u32 = 1000;
 #[component]
 pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     let app = use_app();
-    let threshold = app.state.threshold;
+    let state = app.state;
+    let threshold = state.threshold;
     let scale = RwSignal::new(CountScale::Log);
     let plot_node = NodeRef::<html::Div>::new();
     let size = size_of(plot_node);
@@ -39,6 +40,16 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
         outcome.with_value(|outcome| {
             outline(&outcome.analysis.histogram, &outcome.analysis.histogram.anomalies, scale.get(), plot.get())
         })
+    });
+    // Of the records that the lens shows, where it does not show all.
+    let shown_counts = Memo::new(move |_| {
+        let counts = state.survey.with(|survey| survey.as_ref().map(|survey| survey.histogram.clone()));
+        let fits = |counts: &Vec<u64>| outcome.with_value(|o| o.analysis.histogram.counts.len() == counts.len());
+        counts.filter(|counts| state.is_narrowed() && fits(counts))
+    });
+    let shown = Memo::new(move |_| {
+        let counts = shown_counts.get()?;
+        outcome.with_value(|outcome| Some(bars(&outcome.analysis.histogram, &counts, scale.get(), plot.get())))
     });
     let position = Memo::new(move |_| outcome.with_value(|o| o.analysis.histogram.position(threshold.get().into())));
     let height = move || plot.get().height;
@@ -120,6 +131,7 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
                 <div class="legend">
                     <span class="key key-normal">"ordinary"</span>
                     <span class="key key-odd">"odd"</span>
+                    {move || shown.with(Option::is_some).then(|| view! { <span class="key key-hidden">"not shown by the filter"</span> })}
                     {has_labels.then(|| view! { <span class="key key-label">"labelled as anomaly"</span> })}
                     <div class="segments" role="group" aria-label="Counts">
                         {[(CountScale::Log, "Log"), (CountScale::Linear, "Linear")].map(|(option, name)| view! {
@@ -138,8 +150,9 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
                                 <clipPath id="below"><rect x="0" y="0" width=left height=height/></clipPath>
                                 <clipPath id="above"><rect x=left y="0" width=move || (plot.get().width - left()).max(0.0) height=height/></clipPath>
                             </defs>
-                            <path class="bar-normal" clip-path="url(#below)" d=move || all.get()/>
-                            <path class="bar-odd" clip-path="url(#above)" d=move || all.get()/>
+                            {move || shown.with(Option::is_some).then(|| view! { <path class="bar-hidden" d=move || all.get()/> })}
+                            <path class="bar-normal" clip-path="url(#below)" d=move || shown.get().unwrap_or_else(|| all.get())/>
+                            <path class="bar-odd" clip-path="url(#above)" d=move || shown.get().unwrap_or_else(|| all.get())/>
                             {has_labels.then(|| view! { <path class="bar-label" d=move || labelled.get()/> })}
                         </svg>
                         <div class="threshold" style:left=move || format!("{}px", left()) role="slider" tabindex="0" aria-label="Threshold"
@@ -152,7 +165,7 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
                     </div>
                     <div class="chart-x" aria-hidden="true">{ticks.collect_view()}</div>
                 </div>
-                <HistogramTable outcome/>
+                <HistogramTable outcome shown=shown_counts/>
             </div>
         </div>
     }
@@ -260,7 +273,7 @@ fn key_of(budget: Budget) -> &'static str {
 
 /// The same for those who do not see the bars.
 #[component]
-fn HistogramTable(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
+fn HistogramTable(outcome: StoredValue<Arc<Outcome>>, shown: Memo<Option<Vec<u64>>>) -> impl IntoView {
     let rows = move || {
         outcome.with_value(|outcome| {
             let histogram = &outcome.analysis.histogram;
@@ -272,6 +285,7 @@ fn HistogramTable(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
                     <tr>
                         <th scope="row" class="number">{format!("{from:.3} to {to:.3}")}</th>
                         <td class="number">{count(histogram.counts[bin])}</td>
+                        {shown.with(|shown| shown.as_ref().map(|shown| view! { <td class="number">{count(shown[bin])}</td> }))}
                         {anomalies}
                     </tr>
                 }
@@ -286,6 +300,7 @@ fn HistogramTable(outcome: StoredValue<Arc<Outcome>>) -> impl IntoView {
                 <tr>
                     <th scope="col" class="number">"Score"</th>
                     <th scope="col" class="number">"Records"</th>
+                    {move || shown.with(Option::is_some).then(|| view! { <th scope="col" class="number">"Shown"</th> })}
                     {has_labels.then(|| view! { <th scope="col" class="number">"Labelled anomalies"</th> })}
                 </tr>
             </thead>

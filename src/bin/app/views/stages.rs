@@ -17,12 +17,7 @@ const LAST: u8 = DensityGrid::BINS as u8 - 1;
 #[component]
 pub fn StagesPanel() -> impl IntoView {
     let state = use_app().state;
-    // The rectangle must not take away what it was drawn on.
-    let stages = Memo::new(move |_| {
-        let only_brushed = state.brush.with(Option::is_some) && state.filter.with(|filter| filter.trim().is_empty());
-        let survey = if only_brushed { state.overview } else { state.survey };
-        survey.with(|survey| survey.as_ref().and_then(|survey| survey.stages.clone()))
-    });
+    let stages = Memo::new(move |_| state.survey.with(|survey| survey.as_ref().and_then(|s| s.stages.clone())));
     view! {
         <div class="panel-head">
             <h2>"Both stages"</h2>

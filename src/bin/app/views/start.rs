@@ -7,6 +7,20 @@ use crate::state::Source;
 use leptos::html;
 use leptos::prelude::*;
 
+/// Formats that are known by their columns.
+const KNOWN: [&str; 10] = [
+    "Zeek conn",
+    "Suricata EVE",
+    "NetFlow",
+    "Argus",
+    "nfdump",
+    "NFStream",
+    "CICFlowMeter",
+    "AWS VPC",
+    "NSL-KDD",
+    "UNSW-NB15",
+];
+
 #[component]
 pub fn Start() -> impl IntoView {
     let app = use_app();
@@ -67,8 +81,11 @@ pub fn Start() -> impl IntoView {
                 </div>
                 <div>
                     <h2>"What it reads"</h2>
+                    <ul class="formats" aria-label="Formats that are known by their columns">
+                        {KNOWN.map(|name| view! { <li>{name}</li> }).collect_view()}
+                    </ul>
                     <p>
-                        "Zeek conn, Suricata EVE, NetFlow, Argus, nfdump, NFStream, CICFlowMeter, AWS VPC, NSL-KDD and UNSW-NB15 tables are known by their columns. Any other table with a line per flow works too: comma, semicolon, tab or pipe, with or without a header, or JSON lines, also gzipped."
+                        "And any other table with a line per flow: comma, semicolon, tab or pipe, with or without a header, or JSON lines, also gzipped."
                     </p>
                 </div>
             </div>
