@@ -9,6 +9,7 @@
 mod bootstrap;
 mod reliability;
 
+use crate::radix::sort_by_bits;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -202,34 +203,8 @@ pub fn best_order(scores: &[f32]) -> Vec<u32> {
         .map(|(&score, row)| u64::from(falling_key(score)) << 32 | u64::from(row as u32))
         .collect();
     // The rows are in order already.
-    sort_by_upper_half(&mut keys);
+    sort_by_bits(&mut keys, 32..64, |&key| key);
     keys.into_iter().map(|key| key as u32).collect()
-}
-
-/// Sorts by the upper 32 bits; what has the same stays in its order.
-fn sort_by_upper_half(keys: &mut Vec<u64>) {
-    const DIGIT: u32 = 11;
-    // Below this, and where a second copy would take too much memory, a comparison sort does as well.
-    if !(1 << 12..1 << 23).contains(&keys.len()) {
-        keys.sort_by_key(|key| key >> 32);
-        return;
-    }
-    let mut other = vec![0; keys.len()];
-    for shift in [32, 32 + DIGIT, 32 + 2 * DIGIT] {
-        let digit = |key: u64| (key >> shift) as usize & ((1 << DIGIT) - 1);
-        let mut starts = vec![0_usize; 1 << DIGIT];
-        keys.iter().for_each(|&key| starts[digit(key)] += 1);
-        let mut next = 0;
-        for start in &mut starts {
-            next += std::mem::replace(start, next);
-        }
-        for &key in &*keys {
-            let place = &mut starts[digit(key)];
-            other[*place] = key;
-            *place += 1;
-        }
-        std::mem::swap(keys, &mut other);
-    }
 }
 
 /// The lowest score that flags at most this share of the rows. Infinity where even the highest score flags more, as when all
@@ -317,7 +292,7 @@ fn sorted_keys(scores: &[f32], labels: &[u8]) -> Vec<u64> {
     let known = scores.iter().zip(labels).filter(|(score, label)| !score.is_nan() && **label <= 1);
     let mut keys: Vec<u64> =
         known.map(|(&score, &label)| u64::from(falling_key(score)) << 32 | u64::from(label)).collect();
-    sort_by_upper_half(&mut keys);
+    sort_by_bits(&mut keys, 32..64, |&key| key);
     keys
 }
 

@@ -24,6 +24,7 @@ pub mod ingest;
 pub mod inputs;
 pub mod protocol;
 pub mod query;
+mod radix;
 mod ranker;
 pub mod report;
 pub mod rng;

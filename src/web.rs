@@ -110,20 +110,58 @@ impl Arrived {
         unpack_bulk(&self.0)
     }
 
-    /// The same, never busy for long: for the page, which must answer the person meanwhile.
-    pub async fn take_slowly(&self) -> Option<Vec<Bulk>> {
-        let mut bulk = Vec::new();
-        for buffer in self.0.iter() {
-            bulk.push(if let Some(x) = buffer.dyn_ref::<Float32Array>() {
-                Bulk::F32(in_slices!(x, 0.0))
-            } else if let Some(x) = buffer.dyn_ref::<Uint32Array>() {
-                Bulk::U32(in_slices!(x, 0))
-            } else {
-                Bulk::U8(in_slices!(buffer.dyn_ref::<Uint8Array>()?, 0))
-            });
-            turn().await;
-        }
-        Some(bulk)
+    /// One of its parts, if it is of such numbers. Never busy for long: for the page, which must answer the person meanwhile.
+    pub async fn numbers_slowly(&self, at: u32) -> Option<Vec<f32>> {
+        let buffer: Float32Array = self.0.get(at).dyn_into().ok()?;
+        Some(in_slices!(buffer, 0.0))
+    }
+
+    /// The same, of bytes.
+    pub async fn bytes_slowly(&self, at: u32) -> Option<Vec<u8>> {
+        let buffer: Uint8Array = self.0.get(at).dyn_into().ok()?;
+        Some(in_slices!(buffer, 0))
+    }
+
+    /// The same, of rows, which are not copied.
+    #[must_use]
+    pub fn rows(&self, at: u32) -> Option<RowList> {
+        self.0.get(at).dyn_into().ok().map(RowList)
+    }
+}
+
+/// Rows in some order. They stay in the browser's memory, since a page shows a few of millions at a time.
+#[derive(Clone, Debug, Default)]
+pub struct RowList(Uint32Array);
+
+impl RowList {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.length() as usize
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row at a place.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<u32> {
+        (place < self.len()).then(|| self.0.get_index(place as u32))
+    }
+
+    /// The rows at some places; those beyond the end are left out.
+    #[must_use]
+    pub fn window(&self, places: Range<usize>) -> Vec<u32> {
+        let end = places.end.min(self.len());
+        self.0.subarray(places.start.min(end) as u32, end as u32).to_vec()
+    }
+}
+
+/// The same list, and not one of the same rows.
+impl PartialEq for RowList {
+    fn eq(&self, other: &Self) -> bool {
+        AsRef::<JsValue>::as_ref(&self.0) == AsRef::<JsValue>::as_ref(&other.0)
     }
 }
 

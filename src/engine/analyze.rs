@@ -3,7 +3,7 @@
 use super::choose::Choice;
 use super::crew::{Briefing, Message, Origin, Own, Ready, Task};
 use super::reference::{Normal, Search};
-use super::sweep::{Found, Sweep, Swept};
+use super::sweep::{Effort, Found, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work, flood};
 use crate::bundle::Pack;
 use crate::domain::FitReport;
@@ -114,7 +114,7 @@ impl Analyze {
         let ready = Rc::new(Ready::new(detector, schema, background));
         engine.brief_everywhere(&ready, chosen.as_deref())?;
         Ok(Scoring {
-            sweep: dataset.sweep(engine),
+            sweep: dataset.sweep(engine, Effort::Much),
             ready,
             explanation,
             warnings,

@@ -2,11 +2,12 @@
 
 use super::crew::{self, Ready, Records};
 use super::lens::{Reasons, Sight, look};
-use super::sweep::{Sweep, Swept};
+use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
 use crate::evaluate::best_order;
 use crate::protocol::{Bulk, Lens, Progress, Reply, SortKey, Stage};
+use crate::radix::sort_by_bits;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +147,7 @@ impl Work for Arrange {
                     State::Filtered
                 } else {
                     let sight = Box::new(engine.run()?.sight(&self.lens));
-                    State::Filtering(sight, dataset.sweep(engine), Vec::new())
+                    State::Filtering(sight, dataset.sweep(engine, Effort::Little), Vec::new())
                 };
             }
             State::Filtering(sight, sweep, passing) => {
@@ -184,8 +185,9 @@ impl Work for Arrange {
                         if column as usize >= dataset.sample.columns.len() {
                             return Err(Error::new("There is no such column to sort by"));
                         }
+                        let keyed = Keyed { expected: rows.len(), ..Keyed::default() };
                         let reading =
-                            Reading { column, sweep: dataset.sweep(engine), rows, next: 0, keyed: Keyed::default() };
+                            Reading { column, sweep: dataset.sweep(engine, Effort::Little), rows, next: 0, keyed };
                         self.state = State::Reading(Box::new(reading));
                         return self.step(engine);
                     }
@@ -273,8 +275,11 @@ impl Reading {
 /// Rows with what they are sorted by: numbers before texts, and those with neither last, whatever the direction.
 #[derive(Default)]
 struct Keyed {
-    /// By the bits of the number, made so that they rise with it.
-    numbers: Vec<(u64, u32)>,
+    /// How many there may be.
+    expected: usize,
+    /// Numbers, as bits that rise with them, and their rows.
+    numbers: Vec<u64>,
+    numbered: Vec<u32>,
     /// By the text's number, in the order of appearance.
     texts: Vec<(u32, u32)>,
     neither: Vec<u32>,
@@ -288,10 +293,16 @@ impl Keyed {
             self.neither.push(row);
             return;
         }
+        if self.numbers.is_empty() {
+            // Numbers are seldom the exception in a column, and to grow a little at a time takes longer than to sort.
+            self.numbers.reserve(self.expected);
+            self.numbered.reserve(self.expected);
+        }
         // −0 is 0. Of negative numbers all bits are turned over, of others the sign.
         let bits = (x + 0.0).to_bits();
         let mask = if bits >> 63 == 1 { u64::MAX } else { 1 << 63 };
-        self.numbers.push((bits ^ mask, row));
+        self.numbers.push(bits ^ mask);
+        self.numbered.push(row);
     }
 
     fn text(&mut self, row: u32, text: u32) {
@@ -323,12 +334,12 @@ impl Keyed {
         let mut texts: Vec<(u32, u32)> =
             self.texts.into_iter().map(|(text, row)| (ranks[text as usize], row)).collect();
         if descending {
-            self.numbers.iter_mut().for_each(|(key, _)| *key = !*key);
+            self.numbers.iter_mut().for_each(|key| *key = !*key);
             texts.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         } else {
             texts.sort_unstable();
         }
-        let numbers = sort_by_key(self.numbers).into_iter().map(|(_, row)| row);
+        let numbers = sorted_by_key(&self.numbers, self.numbered).into_iter();
         let texts = texts.into_iter().map(|(_, row)| row);
         if descending {
             texts.chain(numbers).chain(self.neither).collect()
@@ -338,37 +349,28 @@ impl Keyed {
     }
 }
 
-/// Sorts by the first of each pair; pairs of equal keys stay in their order.
-fn sort_by_key(mut pairs: Vec<(u64, u32)>) -> Vec<(u64, u32)> {
-    const DIGIT: u32 = 11;
-    // Below this, and where a second copy would take too much memory, a comparison sort does as well.
-    if !(1 << 12..1 << 23).contains(&pairs.len()) {
-        pairs.sort_by_key(|&(key, _)| key);
-        return pairs;
+/// The rows by rising key; rows of equal keys stay in their order.
+fn sorted_by_key(keys: &[u64], rows: Vec<u32>) -> Vec<u32> {
+    let all = keys.iter().fold(u64::MAX, |all, key| all & key);
+    let any = keys.iter().fold(0, |any, key| any | key);
+    // The bits in which keys differ: whole numbers have many zeros at the end.
+    let differing = all ^ any;
+    if keys.is_empty() || differing == 0 {
+        return rows;
     }
-    let all = pairs.iter().fold(u64::MAX, |all, &(key, _)| all & key);
-    let any = pairs.iter().fold(0, |any, &(key, _)| any | key);
-    let mut other = vec![(0, 0); pairs.len()];
-    for shift in (0..u64::BITS).step_by(DIGIT as usize) {
-        let digit = |key: u64| (key >> shift) as usize & ((1 << DIGIT) - 1);
-        // Where all keys have the same digit, nothing moves: whole numbers have many zeros at the end.
-        if digit(all) == digit(any) {
-            continue;
-        }
-        let mut starts = vec![0_usize; 1 << DIGIT];
-        pairs.iter().for_each(|&(key, _)| starts[digit(key)] += 1);
-        let mut sum = 0;
-        for start in &mut starts {
-            sum += std::mem::replace(start, sum);
-        }
-        for &pair in &pairs {
-            let place = &mut starts[digit(pair.0)];
-            other[*place] = pair;
-            *place += 1;
-        }
-        std::mem::swap(&mut pairs, &mut other);
+    let (low, high) = (differing.trailing_zeros(), u64::BITS - differing.leading_zeros());
+    let row_bits = u32::BITS - rows.iter().fold(0, |any, row| any | row).leading_zeros();
+    if high - low + row_bits > u64::BITS {
+        let mut pairs: Vec<(u64, u32)> = (0..keys.len()).map(|at| (keys[at], rows[at])).collect();
+        sort_by_bits(&mut pairs, low..high, |&(key, _)| key);
+        return pairs.into_iter().map(|(_, row)| row).collect();
     }
-    pairs
+    // What differs and the row go into one word: half as much is moved about.
+    let kept = u64::MAX >> (u64::BITS - (high - low));
+    let words = keys.iter().zip(&rows).map(|(key, &row)| ((key >> low & kept) << row_bits) | u64::from(row));
+    let mut words: Vec<u64> = words.collect();
+    sort_by_bits(&mut words, row_bits..row_bits + high - low, |&word| word);
+    words.into_iter().map(|word| (word & ((1 << row_bits) - 1)) as u32).collect()
 }
 
 #[cfg(test)]
@@ -377,15 +379,21 @@ mod tests {
     use crate::rng::Rng;
 
     #[test]
-    fn many_pairs_are_sorted_as_few_are() {
+    fn many_rows_are_sorted_as_few_are() {
         let mut rng = Rng::new(3);
-        for bound in [2, 1 << 20] {
-            let pairs: Vec<(u64, u32)> =
-                (0..5000).map(|row| (f64::from(rng.below(bound)).to_bits() ^ (1 << 63), row)).collect();
-            let mut expected = pairs.clone();
-            expected.sort_by_key(|&(key, _)| key);
-            assert_eq!(sort_by_key(pairs), expected, "{bound}");
+        // Keys that are all the same, of which few bits differ, that fit beside a row, and that do not.
+        for bound in [1, 2, 1 << 20, u32::MAX] {
+            for scale in [1.0, 1.0 / 3.0] {
+                let mut key = || (scale * f64::from(rng.below(bound))).to_bits() ^ (1 << 63);
+                let pairs: Vec<(u64, u32)> = (0..5000).map(|at| (key(), 7 * at)).collect();
+                let (keys, rows): (Vec<u64>, Vec<u32>) = pairs.iter().copied().unzip();
+                let mut expected = pairs;
+                expected.sort_by_key(|&(key, _)| key);
+                let expected: Vec<u32> = expected.into_iter().map(|(_, row)| row).collect();
+                assert_eq!(sorted_by_key(&keys, rows), expected, "{bound} {scale}");
+            }
         }
+        assert!(sorted_by_key(&[], Vec::new()).is_empty());
     }
 
     #[test]
@@ -415,7 +423,9 @@ mod tests {
         let texts = keyed.texts(vec!["icmp".into()]).unwrap();
         keyed.text(10, texts[0]);
         let again = Keyed {
+            expected: 0,
             numbers: keyed.numbers.clone(),
+            numbered: keyed.numbered.clone(),
             texts: keyed.texts.clone(),
             neither: keyed.neither.clone(),
             known: keyed.known.clone(),

@@ -5,7 +5,7 @@
 
 use super::crew::{self, Ready, Records};
 use super::lens::{Reasons, Sight, look};
-use super::sweep::{Sweep, Swept};
+use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
 use crate::ingest::Dialect;
@@ -100,7 +100,7 @@ impl Export {
         write_fields(dataset.dialect(), &names, &mut header);
         header.extend_from_slice(dataset.dialect().line_end.bytes());
         self.spool.as_mut().expect("a finished job is not stepped again").append(&header)?;
-        Ok(dataset.sweep(engine))
+        Ok(dataset.sweep(engine, Effort::Much))
     }
 }
 

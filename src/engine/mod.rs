@@ -44,7 +44,7 @@ use crew::{Crew, FileId, Message, Ready};
 use lens::Sight;
 use places::{Chunk, Places};
 use std::rc::Rc;
-use sweep::{Crews, Owner, Sweep};
+use sweep::{Crews, Effort, Owner, Sweep};
 
 pub use crew::Hand;
 pub use export::APPENDED_COLUMNS;
@@ -53,8 +53,13 @@ pub use sweep::Pool;
 
 /// Rows that one step works on.
 const ROWS_PER_STEP: usize = 8192;
-/// Bytes that the columns of all crews may take, if nobody says otherwise. What does not fit is read again when needed.
+/// Bytes that an open file may take in all crews, if nobody says otherwise. Columns that do not fit are read again when needed.
 pub const MEMORY_LIMIT: u64 = 1 << 30;
+/// Bytes that a record takes whatever its columns: its place, three scores, its label and its rank; and, while the records are
+/// ranked, a key and half another.
+const RECORD_BYTES: u64 = 32;
+/// The part of the limit that columns have in any case: with less, every sweep would read all of the file.
+const LEAST_FOR_COLUMNS: u64 = 8;
 
 /// An open file.
 struct Dataset {
@@ -66,7 +71,7 @@ struct Dataset {
     facts: FileFacts,
     schema: Schema,
     chunks: Rc<[Chunk]>,
-    owners: Rc<[Owner]>,
+    owners: Rc<[Option<Owner>]>,
     places: Places,
     n_bad: u64,
     /// The first of the bad records.
@@ -119,8 +124,8 @@ impl Dataset {
     }
 
     /// Begins to have something done for every chunk.
-    fn sweep(&self, engine: &mut Engine) -> Sweep {
-        Sweep::new(engine, self.file, self.chunks.clone(), self.owners.clone())
+    fn sweep(&self, engine: &mut Engine, effort: Effort) -> Sweep {
+        Sweep::new(engine, self.file, self.chunks.clone(), self.owners.clone(), effort)
     }
 
     /// The schema as the person has changed it.
@@ -211,6 +216,8 @@ pub struct Engine {
     crew: Crew,
     /// The crews elsewhere, if there are any.
     crews: Option<Crews>,
+    /// Bytes, see [`Self::set_memory_limit`].
+    memory_limit: u64,
     last_file: FileId,
     last_sweep: u32,
 }
@@ -278,6 +285,7 @@ impl Engine {
             filtered: None,
             crew: Crew::default(),
             crews: None,
+            memory_limit: MEMORY_LIMIT,
             last_file: 0,
             last_sweep: 0,
         }
@@ -295,15 +303,24 @@ impl Engine {
         self.set_memory_limit(MEMORY_LIMIT)
     }
 
-    /// Bytes that the columns of the open file may take in all crews together.
+    /// Bytes that the open file may take in all crews together.
     ///
     /// # Errors
     /// If a crew is gone.
     pub fn set_memory_limit(&mut self, bytes: u64) -> Result<()> {
+        self.memory_limit = bytes;
+        let n_records = self.dataset.as_ref().map_or(0, |dataset| dataset.n_rows());
+        self.leave_room(n_records as u64)
+    }
+
+    /// Gives the columns what so many records leave of the memory.
+    fn leave_room(&mut self, n_records: u64) -> Result<()> {
+        let rest = self.memory_limit.saturating_sub(n_records.saturating_mul(RECORD_BYTES));
         let n = self.crews.as_ref().map_or(0, Crews::n) as u64 + 1;
-        self.crew.limit(bytes / n);
+        let bytes = rest.max(self.memory_limit / LEAST_FOR_COLUMNS) / n;
+        self.crew.limit(bytes);
         match &mut self.crews {
-            Some(crews) => crews.tell(&Message::Limit { bytes: bytes / n }, &[], None),
+            Some(crews) => crews.tell(&Message::Limit { bytes }, &[], None),
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@
 use super::crew::{FileId, Finding, Order, ReadFinding, Task};
 use super::places::{CHUNK_BYTES, Chunk, Places};
 use super::sample::Sample;
-use super::sweep::{Found, Owner, Sweep, Swept};
+use super::sweep::{Effort, Found, Owner, Sweep, Swept};
 use super::{Dataset, Engine, ROWS_PER_STEP, Step, Work};
 use crate::error::{Error, Result};
 use crate::generate::Generator;
@@ -60,7 +60,7 @@ struct Reading {
     chunks: Rc<[Chunk]>,
     sweep: Sweep,
     places: Places,
-    owners: Vec<Owner>,
+    owners: Vec<Option<Owner>>,
     sample: Sample,
     summaries: Vec<Summary>,
     tally: Tally,
@@ -124,12 +124,15 @@ impl Decoding {
         store.read(0, store.size().min(Plan::HEAD as u64) as usize, &mut head)?;
         let plan = Rc::new(Plan::new(&head)?);
         let file = engine.open_everywhere(&store, &plan)?;
+        // wasm memory never shrinks, so what records will take cannot be taken from the columns later.
+        let lines = memchr::memchr_iter(b'\n', &head).count() as u64;
+        engine.leave_room(lines * (store.size() / head.len().max(1) as u64 + 1))?;
         let Part { table, tally, start, .. } = plan.begin();
         let sample = Sample::new(table.columns);
         let chunks: Rc<[Chunk]> = chunks(start.offset, store.size()).into();
         Ok(Reading {
             file,
-            sweep: Sweep::new(engine, file, chunks.clone(), [].into()),
+            sweep: Sweep::new(engine, file, chunks.clone(), [].into(), Effort::Much),
             chunks,
             store,
             identity,
@@ -192,7 +195,7 @@ impl Reading {
         let [Bulk::U32(starts), Bulk::U32(lens), Bulk::U8(cells)] = &bulk[..] else {
             return Err(Error::new("A worker's answer is incomplete"));
         };
-        let ReadFinding { start, end, tally, bad, summaries, texts, picked } = *read;
+        let ReadFinding { start, end, tally, bad, summaries, texts, picked, is_kept } = *read;
         let (first_row, n_rows) = (self.places.n_rows() as u32, tally.rows as u32);
         if first_row.checked_add(n_rows).is_none() {
             return Err(
@@ -202,7 +205,7 @@ impl Reading {
         let chunk = Chunk { start, end: end.offset, first_row, n_rows, first_line: self.tally.lines + 1 };
         let spans = starts.iter().zip(lens).map(|(&at, &len)| Span { start: start.offset + u64::from(at), len });
         self.places.push(chunk, &spans.collect::<Vec<_>>());
-        self.owners.push(by);
+        self.owners.push(is_kept.then_some(by));
         let bad = bad.into_iter().take(BAD_SHOWN - self.bad.len());
         let lines = self.tally.lines;
         self.bad.extend(bad.map(|bad| BadRecord { row: first_row + bad.row, line: lines + bad.line, ..bad }));

@@ -3,7 +3,7 @@
 use super::arrange::Contains;
 use super::crew::{Finding, Records, Task};
 use super::sample::Sample;
-use super::sweep::{Sweep, Swept};
+use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Step};
 use crate::error::{Error, Result};
 use crate::protocol::{Bulk, Progress, Reference, Stage};
@@ -133,7 +133,7 @@ impl Search {
             let blank =
                 |column: &Column| Column { name: column.name.clone(), notation: column.notation, ..Column::default() };
             let sample = Sample::new(dataset.sample.columns.iter().map(blank).collect());
-            let sweep = dataset.sweep(engine);
+            let sweep = dataset.sweep(engine, Effort::Much);
             Looking { sweep, test, sample, is_comparable: false }
         });
         let normal = Normal { table: Table::default(), schema, words };

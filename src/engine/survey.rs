@@ -6,7 +6,7 @@
 
 use super::crew::{self, Ready, Records};
 use super::lens::{Reasons, Sight, look};
-use super::sweep::{Sweep, Swept};
+use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work};
 use crate::error::{Error, Result};
 use crate::flow::Parts;
@@ -273,7 +273,7 @@ impl Surveying {
                 let scales = Scales { cuts: run.cuts(), edges: run.analysis.histogram.inner_edges() };
                 let counting = Counting {
                     sight: Rc::new(run.sight(&self.lens)),
-                    sweep: dataset.sweep(engine),
+                    sweep: dataset.sweep(engine, Effort::Much),
                     scales: Rc::new(scales),
                     found: Counts::default(),
                     survey: None,
@@ -360,7 +360,7 @@ impl Surveying {
         if let Some(wide) = wide {
             let counting = Counting {
                 sight: Rc::new(run.sight(&wide)),
-                sweep: dataset.sweep(engine),
+                sweep: dataset.sweep(engine, Effort::Much),
                 scales,
                 found: Counts::default(),
                 survey: Some(survey),
@@ -371,7 +371,7 @@ impl Surveying {
         match lanes {
             Some(lanes) => {
                 let task = LaneTask { kind: lanes.kind, lanes: lanes.lanes.clone() };
-                let timing = Timing { survey, sight, sweep: dataset.sweep(engine), task, lanes };
+                let timing = Timing { survey, sight, sweep: dataset.sweep(engine, Effort::Little), task, lanes };
                 self.state = State::Lanes(Box::new(timing));
                 Advance::Working(progress(dataset, 0))
             }

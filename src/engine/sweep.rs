@@ -67,9 +67,9 @@ impl Crews {
         self.pool.send(to, &pack(&Message::Order(order))?, bulk, None)
     }
 
-    /// Those that have room for an order, the least busy first.
-    fn idle(&self) -> Option<usize> {
-        (0..self.n()).filter(|&at| self.load[at] < AHEAD && self.pool.is_ready(at)).min_by_key(|&at| self.load[at])
+    /// Whether it has that many orders to do and room for one more.
+    fn has_room(&self, at: usize, load: usize) -> bool {
+        self.load[at] == load && self.pool.is_ready(at)
     }
 
     /// Takes in what has come; answers to sweeps that were given up are of no use.
@@ -107,16 +107,29 @@ pub(super) enum Swept {
     Done,
 }
 
-/// Who read a chunk, and may have its columns still: 0 the engine's own crew, else the number of another, from 1.
+/// Who has the columns of a chunk: 0 the engine's own crew, else the number of another, from 1.
 pub(super) type Owner = u32;
+
+/// What there is to do with a chunk, once its columns are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// Far less than to read it: only who has its columns does it.
+    Little,
+    /// More than that: a crew with nothing to do takes over what others have not come to.
+    Much,
+}
+
+/// Chunks that a crew must have left before another takes one of them over.
+const WORTH_TAKING: usize = 2;
 
 /// See above.
 pub(super) struct Sweep {
     id: u32,
     file: FileId,
     chunks: Rc<[Chunk]>,
-    /// Of each chunk, who had better do it; empty where it is all the same.
-    owners: Rc<[Owner]>,
+    /// Of each chunk, who has its columns, if anybody does; empty where nobody has any.
+    owners: Rc<[Option<Owner>]>,
+    effort: Effort,
     /// Chunks that have been given out.
     given: Vec<bool>,
     /// All before this one have been.
@@ -135,13 +148,20 @@ pub(super) struct Found {
 }
 
 impl Sweep {
-    pub fn new(engine: &mut Engine, file: FileId, chunks: Rc<[Chunk]>, owners: Rc<[Owner]>) -> Self {
+    pub fn new(
+        engine: &mut Engine,
+        file: FileId,
+        chunks: Rc<[Chunk]>,
+        owners: Rc<[Option<Owner>]>,
+        effort: Effort,
+    ) -> Self {
         engine.last_sweep += 1;
         if let Some(crews) = &mut engine.crews {
             crews.inbox.clear();
         }
         let given = vec![false; chunks.len()];
-        Self { id: engine.last_sweep, file, chunks, owners, given, first_left: 0, taken: 0, found: BTreeMap::new() }
+        let (id, found) = (engine.last_sweep, BTreeMap::new());
+        Self { id, file, chunks, owners, effort, given, first_left: 0, taken: 0, found }
     }
 
     /// Of how many chunks the findings have been handed over, and how many there are.
@@ -161,10 +181,14 @@ impl Sweep {
             for (number, by, finding, bulk) in std::mem::take(&mut crews.inbox) {
                 self.hear(Found { number, by, finding: finding?, bulk });
             }
-            while let Some(to) = crews.idle()
-                && let Some((order, bulk)) = self.next(to as Owner + 1, &mut task)
-            {
-                crews.order(to, order, bulk)?;
+            for load in 0..AHEAD {
+                for to in 0..crews.n() {
+                    if crews.has_room(to, load)
+                        && let Some((order, bulk)) = self.next(to as Owner + 1, &mut task)
+                    {
+                        crews.order(to, order, bulk)?;
+                    }
+                }
             }
         }
         if let Some(found) = self.found.remove(&self.taken) {
@@ -189,7 +213,8 @@ impl Sweep {
         }
     }
 
-    /// The next order for a crew: first the chunks that it may have still, then those that nobody has, then any.
+    /// The next order for a crew: first the chunks that it has, then those that nobody has, then those of others, if that is
+    /// worth while.
     fn next(
         &mut self,
         who: Owner,
@@ -198,8 +223,16 @@ impl Sweep {
         while *self.given.get(self.first_left)? {
             self.first_left += 1;
         }
-        let mut left = (self.first_left..self.chunks.len()).filter(|&at| !self.given[at]);
-        let at = left.find(|&at| self.owners.get(at).is_none_or(|&owner| owner == who)).unwrap_or(self.first_left);
+        let left = || (self.first_left..self.chunks.len()).filter(|&at| !self.given[at]);
+        let owner = |at: usize| self.owners.get(at).copied().flatten();
+        let of = |whose: Option<Owner>| left().find(|&at| owner(at) == whose);
+        let of_others = || {
+            let whose = owner(left().next()?);
+            let is_worth =
+                self.effort == Effort::Much && left().filter(|&at| owner(at) == whose).count() >= WORTH_TAKING;
+            is_worth.then(|| of(whose)).flatten()
+        };
+        let at = of(Some(who)).or_else(|| of(None)).or_else(of_others)?;
         self.given[at] = true;
         let (number, chunk) = (at as u32, self.chunks[at]);
         let (task, bulk) = task(number, &chunk);

@@ -72,6 +72,8 @@ struct Cells {
     /// By code of the column's dictionary.
     texts: Vec<bool>,
     values: Vec<Value>,
+    /// Whether a number has to be looked at as text, too: ranges hold for the number itself.
+    by_text: bool,
 }
 
 impl Query {
@@ -194,14 +196,19 @@ impl Cells {
     fn new(table: &Table, column: usize, values: &[Value]) -> Self {
         let texts = table.columns[column].dictionary.iter();
         let texts = texts.map(|text| values.iter().any(|value| is_text(value, text))).collect();
-        Self { column, texts, values: values.to_vec() }
+        let by_text = values.iter().any(|value| !matches!(value, Value::Range { .. }));
+        Self { column, texts, values: values.to_vec(), by_text }
     }
 
     fn hold(&self, table: &Table, row: u32, facts: &RowFacts<'_>) -> bool {
         match table.columns[self.column].cells[row as usize].value() {
             table::Value::Text(code) => self.texts[code as usize],
             table::Value::Number(x) => {
-                self.values.iter().any(|value| is_number(value, x) || is_text(value, &x.to_string()))
+                let is_text = || {
+                    let text = x.to_string();
+                    self.values.iter().any(|value| is_text(value, &text))
+                };
+                self.values.iter().any(|value| is_number(value, x)) || self.by_text && is_text()
             }
             table::Value::Missing => self.values.contains(&Value::Missing),
             table::Value::UnkeptText => (facts.field)(self.column)

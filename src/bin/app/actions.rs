@@ -17,11 +17,11 @@ use leptos::task::spawn_local;
 use oddflow::error::Error;
 use oddflow::groups::GroupKind;
 use oddflow::protocol::{
-    Analysis, Bulk, JobId, Lens, Opened, Reference, Reply, ReportFormat, Request, RowView, annotated_name,
+    Analysis, JobId, Lens, Opened, Reference, Reply, ReportFormat, Request, RowView, annotated_name,
 };
 use oddflow::report::{Budget, Columns, Ranking};
 use oddflow::schema::Schema;
-use oddflow::web::{Incoming, Place, ask_where};
+use oddflow::web::{Arrived, Incoming, Place, RowList, ask_where};
 use std::sync::Arc;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -372,11 +372,11 @@ impl App {
             (Purpose::Open, Reply::Opened(opened)) if is_current => self.opened(*opened),
             (Purpose::Analyze, Reply::Analyzed(analysis)) if is_current => {
                 spawn_local(async move {
-                    let bulk = incoming.bulk.take_slowly().await;
+                    let ranked = ranked(&incoming.bulk).await;
                     // Meanwhile another file may have been dropped.
                     if state.activity.with_untracked(|a| a.as_ref().is_some_and(|a| a.job == job)) {
                         state.activity.set(None);
-                        self.analyzed(*analysis, bulk.unwrap_or_default());
+                        self.analyzed(*analysis, ranked);
                     }
                 });
             }
@@ -437,15 +437,10 @@ impl App {
                 state.file_open.update(|open| *open |= state.outcome.with_untracked(Option::is_none));
             }
             (Purpose::Arrange, Reply::Arranged) if job == self.arrange_job.get_value() => {
-                spawn_local(async move {
-                    let bulk = incoming.bulk.take_slowly().await;
-                    if job == self.arrange_job.get_value() {
-                        state.arranging.set(false);
-                        if let Some(Bulk::U32(rows)) = bulk.and_then(|bulk| bulk.into_iter().next()) {
-                            state.arranged.set(Some(Arc::new(rows)));
-                        }
-                    }
-                });
+                state.arranging.set(false);
+                if let Some(rows) = incoming.bulk.rows(0) {
+                    state.arranged.set(Some(rows));
+                }
             }
             (Purpose::Arrange, Reply::Failed(error)) if job == self.arrange_job.get_value() => {
                 state.arranging.set(false);
@@ -516,10 +511,10 @@ impl App {
         self.send_analyze(&opened);
     }
 
-    fn analyzed(self, analysis: Analysis, bulk: Vec<Bulk>) {
+    fn analyzed(self, analysis: Analysis, ranked: Option<(Ranking, RowList)>) {
         let state = self.state;
         let Some(opened) = state.opened.get_untracked() else { return };
-        let Some((ranking, order)) = ranked(bulk) else {
+        let Some((ranking, order)) = ranked else {
             self.problem(Error::new("The detector's answer is incomplete").advice("Reload the page and try again"));
             return;
         };
@@ -544,7 +539,6 @@ impl App {
         // The answer of another run.
         state.checked.set(None);
         state.file_open.set(false);
-        let order = Arc::new(order);
         state.outcome.set(Some(Arc::new(Outcome {
             has_network: analysis.pack.is_some(),
             analysis,
@@ -645,11 +639,10 @@ impl App {
 }
 
 /// The bulk of an [`Analysis`], if its parts fit each other.
-fn ranked(bulk: Vec<Bulk>) -> Option<(Ranking, Vec<u32>)> {
-    let [Bulk::F32(sorted), Bulk::U8(labels), Bulk::U32(order)] = <[Bulk; 3]>::try_from(bulk).ok()? else {
-        return None;
-    };
-    let ranking = Ranking::from_parts(sorted, labels)?;
+async fn ranked(bulk: &Arrived) -> Option<(Ranking, RowList)> {
+    let sorted = bulk.numbers_slowly(0).await?;
+    let ranking = Ranking::from_parts(sorted, bulk.bytes_slowly(1).await?)?;
+    let order = bulk.rows(2)?;
     (ranking.n_scored() <= order.len()).then_some((ranking, order))
 }
 

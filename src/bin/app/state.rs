@@ -13,6 +13,7 @@ use oddflow::report::{Brush, Budget, Columns, Cut, Ranking, Scale};
 use oddflow::schema::Role;
 use oddflow::session::{Session, Setup};
 use oddflow::verdicts::Verdicts;
+use oddflow::web::RowList;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ pub struct State {
     /// What waits for a file to be opened.
     pub waiting: RwSignal<Option<Waiting>>,
     /// The worker's answer to sort and lens; `None` while the run's own order serves.
-    pub arranged: RwSignal<Option<Arc<Vec<u32>>>>,
+    pub arranged: RwSignal<Option<RowList>>,
     /// Whether such an answer is on its way.
     pub arranging: RwSignal<bool>,
     /// Cells that were fetched for the table, and a number that rises as they come.
@@ -184,7 +185,7 @@ pub struct Outcome {
     /// Whether a network has spoken.
     pub has_network: bool,
     /// Rows by falling score, the unscored last.
-    pub order: Arc<Vec<u32>>,
+    pub order: RowList,
     pub ranking: Ranking,
     /// The table's columns in pixels.
     pub columns: Columns,
@@ -220,6 +221,11 @@ pub struct CachedRow {
 }
 
 impl CellCache {
+    /// Whether the cells of some rows are on their way, and not just their reasons.
+    pub fn awaits_cells(&self) -> bool {
+        self.pending.iter().any(|row| !self.rows.contains_key(row))
+    }
+
     /// Whether a row is not here, or lacks a reason that it should have, and is not on its way.
     pub fn lacks(&self, row: u32, reasons_from: f32) -> bool {
         let has_all = |cached: &CachedRow| {

@@ -138,7 +138,7 @@ struct RunArgs {
     /// Threads; as many as there are processors if not given. The result does not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(threads::MOST)))]
     threads: Option<u32>,
-    /// Megabytes that the file's columns may take in memory, 1024 if not given; what does not fit is read again.
+    /// Megabytes that the file may take in memory, 1024 if not given; columns that do not fit are read again.
     #[arg(long)]
     memory: Option<NonZeroU32>,
     #[command(flatten)]

@@ -4,12 +4,13 @@ use super::filter::{Chips, FilterBox, shown_words};
 use super::size::size_of;
 use crate::actions::{App, RECORDS_GRID, RECORDS_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
-use crate::state::{Outcome, Side, Sort};
+use crate::state::{CellCache, Outcome, Side, Sort};
 use gloo::timers::callback::Timeout;
 use leptos::{html, prelude::*};
 use oddflow::protocol::{Lens, SortKey};
 use oddflow::report::{RowScroll, count, score};
 use oddflow::schema::{Kind, Role};
+use oddflow::web::RowList;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,8 +24,6 @@ const WHY_WIDTH: f64 = 440.0;
 /// Rows and columns that are ready beyond the edges of the window.
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
-/// Milliseconds without scrolling before cells are fetched.
-const FETCH_PAUSE: u32 = 24;
 /// Milliseconds without a change of threshold, rules or verdicts before the worker is asked again.
 const SETTLE_PAUSE: u32 = 150;
 /// Milliseconds without scrolling before the track is put back to where the rows are.
@@ -33,7 +32,7 @@ const TRACK_PAUSE: u32 = 150;
 /// What the table lists: rows in order, of which the first `n` are shown.
 #[derive(Clone, Debug, PartialEq)]
 struct Listing {
-    order: Arc<Vec<u32>>,
+    order: RowList,
     n: usize,
 }
 
@@ -77,7 +76,7 @@ pub fn Records(outcome: RwSignal<Option<Arc<Outcome>>>) -> impl IntoView {
 /// In the run's own order the odd rows are simply the first ones.
 fn listing(app: App) -> Listing {
     let state = app.state;
-    let Some(outcome) = state.outcome.get() else { return Listing { order: Arc::default(), n: 0 } };
+    let Some(outcome) = state.outcome.get() else { return Listing { order: RowList::default(), n: 0 } };
     match state.arranged.get() {
         Some(order) if !state.in_natural_order() => Listing { n: order.len(), order },
         _ => {
@@ -226,7 +225,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
     fetch_visible(app, window, listing);
 
     let select = move |place: usize| {
-        if let Some(row) = listing.with_untracked(|listing| listing.order.get(place).copied()) {
+        if let Some(row) = listing.with_untracked(|listing| listing.order.get(place)) {
             cursor.set(Some(place));
             app.select(row);
         }
@@ -250,7 +249,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             "Enter" | " " => {
                 event.prevent_default();
                 let place = here.unwrap_or(0);
-                let row = listing.with_untracked(|listing| listing.order.get(place).copied());
+                let row = listing.with_untracked(|listing| listing.order.get(place));
                 let is_open = state.side.get_untracked() == Side::Record && state.selected.get_untracked() == row;
                 return if is_open { app.enter_side() } else { select(place) };
             }
@@ -273,10 +272,8 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
     // Only the part of the listing that is in view, each with its place.
     let visible = move || {
         let window = window.get();
-        listing.with(|listing| {
-            let rows = listing.order.get(window.clone()).unwrap_or_default();
-            window.zip(rows.iter().copied()).collect::<Vec<_>>()
-        })
+        let rows = listing.with(|listing| listing.order.window(window.clone()));
+        window.zip(rows).collect::<Vec<_>>()
     };
     let shift = move || {
         let first = window.get().start as f64 * ROW_HEIGHT;
@@ -372,27 +369,18 @@ fn head(app: App, class: &'static str, key: Option<SortKey>, name: String, at: u
     .into_any()
 }
 
-/// Asks for the cells in view: at once where other records are there, else when scrolling rests.
+/// Asks for the cells in view: at once, unless others are on their way. Then it does when these have come, so that fast scrolling
+/// asks for what is in view by then.
 fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
-    let pause = StoredValue::new_local(None::<Timeout>);
     Effect::new(move |before: Option<Listing>| {
-        window.track();
-        let now = listing.get();
+        let (window, now) = (window.get(), listing.get());
         app.state.engine_has_file.track();
         // What is odd has a reason, which is asked for when the rest is there.
         app.state.threshold.track();
         app.state.cells_version.track();
-        let fetch = move || {
-            let window = window.get_untracked();
-            listing.with_untracked(|listing| {
-                app.want_rows(listing.order.get(window).unwrap_or_default().iter().copied());
-            });
-        };
-        if before.is_some_and(|before| before != now) {
-            pause.set_value(None);
-            fetch();
-        } else {
-            pause.set_value(Some(Timeout::new(FETCH_PAUSE, fetch)));
+        let is_new = before.is_none_or(|before| before != now);
+        if is_new || !app.state.cells.with_value(CellCache::awaits_cells) {
+            app.want_rows(now.order.window(window).into_iter());
         }
         now
     });
@@ -457,18 +445,21 @@ fn RecordRow(
                         (false, _) => "cell unused",
                     };
                     let at = (first_column + column).to_string();
-                    match texts {
-                        Some(texts) => {
-                            let text = texts.get(column).cloned().unwrap_or_default();
-                            view! { <div class=class role="gridcell" aria-colindex=at>{text}</div> }.into_any()
-                        }
-                        None => {
-                            view! { <div class="cell waiting" role="gridcell" aria-colindex=at><span></span></div> }
-                                .into_any()
-                        }
-                    }
+                    let text = texts.as_ref().and_then(|texts| texts.get(column).cloned()).unwrap_or_default();
+                    view! { <div class=class role="gridcell" aria-colindex=at>{text}</div> }
                 };
-                columns.map(cell).collect_view()
+                match texts {
+                    Some(_) => columns.map(cell).collect_view().into_any(),
+                    // One for all of them: a jump through the table makes a window full of these, to be thrown away at once.
+                    None => {
+                        let (at, n) = ((first_column + columns.start).to_string(), columns.len().to_string());
+                        let span = format!("span {n}");
+                        view! {
+                            <div class="cell waiting" role="gridcell" aria-colindex=at aria-colspan=n style:grid-column=span><span></span></div>
+                        }
+                        .into_any()
+                    }
+                }
             })
         })
     };

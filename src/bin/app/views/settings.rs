@@ -106,8 +106,8 @@ fn MachineFields() -> impl IntoView {
                     set=move |n| app.state.most_reasoned.set(n as u32)/>
             </div>
             <p class="hint">
-                "Another number of workers starts the page afresh. The memory is for the columns of the open file; what
-                 does not fit is read again when it is needed. Reasons are found for so many of the oddest records, for
+                "Another number of workers starts the page afresh. The memory is for the open file: what its records
+                 need, and as many columns as fit beside that; the others are read again when they are needed. Reasons are found for so many of the oddest records, for
                  groups and the annotated file; any record that you open has its own."
             </p>
         </details>
