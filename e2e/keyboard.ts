@@ -62,7 +62,10 @@ export async function passedOver(page: Page): Promise<string[]> {
   // Once round; columns that come into view on the way are there, too.
   for (let step = 0; step < wanted.length + 40; step++) {
     await page.keyboard.press("Tab");
-    visited.add(await page.evaluate(() => document.activeElement?.outerHTML ?? ""));
+    // The head of the next column is there after the next frame; nobody is faster.
+    visited.add(await page.evaluate(() => new Promise<string>((then) => {
+      requestAnimationFrame(() => requestAnimationFrame(() => then(document.activeElement?.outerHTML ?? "")));
+    })));
   }
   return wanted.filter((written) => !visited.has(written)).map((written) => written.slice(0, 120));
 }

@@ -689,9 +689,14 @@ impl FileSink {
     }
 }
 
-/// Gives up what was written, and takes away the empty file that choosing it has made.
+/// Gives up what was written.
 async fn discard(stream: FileSystemWritableFileStream, file: FileSystemFileHandle) {
     let _ = JsFuture::from(stream.abort()).await;
+    give_back(file).await;
+}
+
+/// Takes away the empty file that choosing a place has made, where nothing comes of it.
+pub async fn give_back(file: FileSystemFileHandle) {
     let is_empty = JsFuture::from(file.get_file()).await.is_ok_and(|file| file.unchecked_ref::<Blob>().size() == 0.0);
     let remove = Reflect::get(&file, &"remove".into()).ok().and_then(|remove| remove.dyn_into::<Function>().ok());
     if let (true, Some(remove)) = (is_empty, remove)

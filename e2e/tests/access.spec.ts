@@ -191,6 +191,9 @@ test("from a file to the download by keyboard alone", async ({ page }) => {
 async function judge(page: Page, view: string) {
   for (const colorScheme of schemes) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    // The page hears of it a little later, and is painted anew with the next frame.
+    await page.waitForFunction((scheme) => matchMedia(`(prefers-color-scheme: ${scheme})`).matches, colorScheme);
+    await page.evaluate(() => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then))));
     // What moves while it is looked at lies on something else the next moment, and colours that are still on their way are no
     // colours of the page.
     await expect(page.locator('[aria-busy="true"]')).toHaveCount(0);

@@ -8,7 +8,7 @@ use js_sys::futures::spawn_local;
 use oddflow::engine::{Engine, Hand, Job, Outcome, Step};
 use oddflow::protocol::{JobId, Reply, Request, media_type};
 use oddflow::store::Store;
-use oddflow::web::{BlobStore, FileSink, Hands, Incoming, PagePort, Word, serve};
+use oddflow::web::{BlobStore, FileSink, Hands, Incoming, PagePort, Word, give_back, serve};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -39,11 +39,14 @@ struct Shell {
 impl Shell {
     fn hear(&mut self, incoming: Incoming<Request>) {
         if let Request::Cancel { job } = incoming.message {
-            let waited = self.waiting.len();
-            self.waiting.retain(|waiting| waiting.job != job);
+            let waited = self.waiting.iter().position(|waiting| waiting.job == job);
+            let waited = waited.and_then(|at| self.waiting.remove(at));
             let was_running = self.running.take_if(|(running, _)| *running == job).is_some();
-            if was_running || self.waiting.len() < waited {
+            if was_running || waited.is_some() {
                 self.port.send(job, &Reply::Cancelled, &[], None);
+            }
+            if let Some(file) = waited.and_then(|waited| waited.file) {
+                spawn_local(give_back(file));
             }
         } else {
             self.waiting.push_back(incoming);

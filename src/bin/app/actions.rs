@@ -21,7 +21,7 @@ use oddflow::protocol::{
 };
 use oddflow::report::{Budget, Columns, Ranking};
 use oddflow::schema::Schema;
-use oddflow::web::{Arrived, Incoming, Place, RowList, ask_where};
+use oddflow::web::{Arrived, Incoming, Place, RowList, ask_where, give_back};
 use std::sync::Arc;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -280,6 +280,9 @@ impl App {
             let is_open =
                 self.state.opened.with_untracked(|now| now.as_ref().is_some_and(|now| now.identity == opened.identity));
             if !is_open || self.state.activity.with_untracked(Option::is_some) {
+                if let Ok(Place::File(file)) = place {
+                    give_back(file).await;
+                }
                 return;
             }
             let file = match place {
