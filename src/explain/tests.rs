@@ -189,6 +189,20 @@ fn texts_of_the_file_cannot_break_out_of_their_place() {
 }
 
 #[test]
+fn what_is_nearly_all_is_said_once() {
+    let mut values: Vec<f64> = (0..60_000).map(|at| f64::from(at % 100)).collect();
+    // The highest but one: no other is the highest of all.
+    (values[7], values[8]) = (5e6, 9e6);
+    let (table, schema) = number_table(vec![values]);
+    let rows = table.good_rows();
+    let detector = Detector::fit_to_file(&table, &schema, &rows, FIT).unwrap();
+    let background = Background::fit(&table, &schema, &rows, rows.len());
+    let explainer = Explainer::new(Rc::new(detector), Rc::new(background)).unwrap();
+    let reasons = explainer.bind(&table, &schema).unwrap().reasons(7).unwrap().0;
+    assert!(reasons[0].text.contains("higher than 99.99"), "{}", reasons[0].text);
+}
+
+#[test]
 fn shares_and_spans_in_words() {
     for (seconds, expected) in [
         (0.0, "0 s"),

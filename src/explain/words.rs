@@ -148,9 +148,9 @@ impl Wording {
         } else if first.is_some_and(|first| x < first) || complete && up_to < 0.01 && first == Some(x) {
             format!("{least} {records} here")
         } else if below >= 0.5 {
-            format!("{more} {} of {records} here", percent(below))
+            format!("{more} {} of {records} here", at_least(below))
         } else if up_to <= 0.5 {
-            format!("{less} {} of {records} here", percent(1.0 - up_to))
+            format!("{less} {} of {records} here", at_least(1.0 - up_to))
         } else {
             format!("as in {same} of {records} here")
         };
@@ -327,6 +327,11 @@ pub fn span(seconds: f64) -> String {
         3600..86_400 => two(whole / 3600, "h", whole % 3600 / 60, "min"),
         _ => two(whole / 86_400, "d", whole % 86_400 / 3600, "h"),
     }
+}
+
+/// A share behind words that say already that it is more.
+fn at_least(share: f64) -> String {
+    share_of_one(share).replace(">\u{2009}", "")
 }
 
 /// A share that no reader takes for all or none.
