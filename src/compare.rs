@@ -11,7 +11,6 @@ mod profile;
 pub use profile::{Amounts, Bucket, ColumnProfile, MAX_VALUES, Named, Profile, Tally, Values};
 
 use crate::domain::psi;
-use crate::query::quote;
 use crate::report::{
     Axis, Chart, Histogram, Ranking, ReportCompared, ReportTable, Series, bytes, count, drift, plural, score,
     share_of_one,
@@ -214,7 +213,7 @@ impl Comparison {
                 .into(),
             columns: texts(&["Column", "Drift", "In words"]),
             rows: self.columns.iter().map(row).collect(),
-            queries: Vec::new(),
+            is_of_values: false,
         };
         let mut new: Vec<(&str, &ChangedValue)> = Vec::new();
         for (column, appeared) in self.columns.iter().filter_map(|column| Some((column, column.appeared.as_ref()?))) {
@@ -227,13 +226,12 @@ impl Comparison {
             let best = new.best.map_or_else(|| "–".into(), score);
             vec![column.to_owned(), new.value.clone(), count(new.rows), best]
         };
-        let query = |&(column, new): &(&str, &ChangedValue)| format!("{}:{}", quote(column), quote(&new.value));
         let new = ReportTable {
             title: format!("New since {}", self.base.name),
             note: "The highest scores first.".into(),
             columns: texts(&["Column", "Value", "Records", "Highest score"]),
             rows: new.iter().take(LISTED).map(row).collect(),
-            queries: new.iter().take(LISTED).map(query).collect(),
+            is_of_values: true,
         };
         let tables = [columns, new].into_iter().filter(|table| !table.rows.is_empty());
         ReportCompared {

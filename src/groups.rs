@@ -19,7 +19,7 @@ mod leads;
 pub use leads::{Lead, leads};
 
 use crate::flow::{Part, Parts, cell_text};
-use crate::query::{Field, quote, without_fields};
+use crate::query::{Condition, Field, Term, Value, quote, without_terms};
 use crate::schema::{Kind, Role, Schema};
 use crate::table::{Cell, Table};
 use rustc_hash::{FxHashMap, FxHasher};
@@ -94,17 +94,25 @@ impl GroupKind {
     }
 }
 
-/// A filter without what it says of times and of the entities of swimlanes, so that others can be chosen there; `None` if it
-/// says nothing of either.
+/// A filter without what a cell of swimlanes writes into it, one entity and a stretch of time, so that others can be chosen there;
+/// `None` if it has nothing of that. What is excluded, or a network of entities, is no such choice.
 #[must_use]
 pub fn without_lane_terms(filter: &str, lanes: GroupKind, schema: &Schema) -> Option<String> {
     let entities = lanes.column(&Parts::of(schema));
-    let is_own = |field: &Field| match field {
-        Field::Time => true,
-        Field::Column(at) => Some(*at) == entities,
+    let is_one = |value: &Value| match value {
+        Value::Text(_) => true,
+        Value::Addresses { low, high, .. } => low == high,
+        Value::Range { low, high, .. } => low == high,
         _ => false,
     };
-    without_fields(filter, schema, is_own)
+    let is_own = |term: &Term| match &term.condition {
+        Condition::Is(Field::Time, values) => !term.negated && matches!(values[..], [Value::Range { .. }]),
+        Condition::Is(Field::Column(at), values) => {
+            !term.negated && Some(*at) == entities && matches!(&values[..], [value] if is_one(value))
+        }
+        _ => false,
+    };
+    without_terms(filter, schema, is_own)
 }
 
 /// Rows that have something in common.

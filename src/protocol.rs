@@ -233,7 +233,7 @@ pub enum Request {
     Compare,
     /// Writes a report of what a lens shows; `made` is when, in words. → [`Reply::Exported`]
     Report { lens: Lens, format: ReportFormat, made: Option<String> },
-    /// Bytes that the columns of the open file may take in memory. → [`Reply::Limited`]
+    /// Bytes that the open file may take in memory. → [`Reply::Limited`]
     Limit { bytes: u64 },
     /// The cells of these rows, and the first reason of those that score at least `reasons_from`. → [`Reply::Rows`]
     Rows { rows: Vec<u32>, reasons_from: f32 },

@@ -21,7 +21,7 @@ mod matching;
 mod values;
 
 pub use complete::{Completion, complete};
-pub use edit::{has_terms, toggle_terms, without, without_fields};
+pub use edit::{has_terms, toggle_terms, without, without_terms};
 pub use matching::{BoundQuery, RowFacts};
 pub use values::Value;
 
@@ -76,6 +76,20 @@ pub enum Field {
     Label,
     /// Counted from 1, as people do.
     Row,
+}
+
+/// The filter for the records of which a column of this name has a value; `None` where the name means something else here.
+#[must_use]
+pub fn of_value(name: &str, value: &str, schema: &Schema) -> Option<String> {
+    let at = schema.columns.iter().position(|column| column.name == name || column.canonical == name)?;
+    if schema.attack_column() == Some(at) {
+        return Some(format!("attack:{}", quote(value)));
+    }
+    let query = format!("{name}:{}", quote(value));
+    let read = parse(&query, schema).ok()?;
+    let is_it =
+        |term: &Term| !term.negated && matches!(term.condition, Condition::Is(Field::Column(of), _) if of == at);
+    matches!(&read.terms[..], [term] if is_it(term)).then_some(query)
 }
 
 /// What is wrong with a query, where, and what to do.

@@ -188,7 +188,7 @@ fn survey(engine: &mut Engine, lens: Lens, lanes: Option<GroupKind>) -> Survey {
 }
 
 #[test]
-fn a_view_is_narrowed_by_all_but_itself() {
+fn lanes_are_narrowed_by_all_but_themselves() {
     let mut engine = engine();
     open(&mut engine, sample(3000, 2, |x| x)).unwrap();
     let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
@@ -211,7 +211,19 @@ fn a_view_is_narrowed_by_all_but_itself() {
     let destinations = look(&lanes.queries[0], Some(GroupKind::Destination)).lanes.unwrap();
     assert_eq!(destinations.kind, GroupKind::Destination);
     assert!(destinations.lanes.rows.iter().map(|&n| u64::from(n)).sum::<u64>() < all.shown);
+    // What a person has excluded stays out.
+    let without = look("-src:10.0.0.4", None).lanes;
+    assert_eq!(look(&format!("-src:10.0.0.4 time:{from}..{to}"), None).lanes, without);
+    // A report is about what it says it is about.
+    let report = report(&mut engine, Lens { filter: format!("time:{from}..{to}"), ..Lens::new(0.5) });
+    let end =
+        report["lanes"]["lanes"]["start"].as_f64().unwrap() + 96.0 * report["lanes"]["lanes"]["step"].as_f64().unwrap();
+    assert!(end < from + 2.0 * (to - from), "{end}");
+}
 
+#[cfg(feature = "onnx")]
+#[test]
+fn the_plot_is_narrowed_by_all_but_its_own_part() {
     let (mut engine, text) = engine_with_a_pack();
     open(&mut engine, text).unwrap();
     analyze(&mut engine, Settings::default()).unwrap();
@@ -268,8 +280,8 @@ fn labels_are_for_evaluation_and_never_a_feature() {
     assert!(quick.hybrid.confidence_intervals.is_none());
 }
 
-#[cfg(feature = "onnx")]
 /// The engine with the pack for NSL-KDD, and a few such records.
+#[cfg(feature = "onnx")]
 fn engine_with_a_pack() -> (Engine, String) {
     let mut engine = engine();
     let [manifest, forest, dnn] = oddflow::bundle::FILES
@@ -291,6 +303,7 @@ fn engine_with_a_pack() -> (Engine, String) {
     (engine, text)
 }
 
+#[cfg(feature = "onnx")]
 #[test]
 fn attacks_that_the_pack_has_not_met_are_told_apart() {
     let (mut engine, text) = engine_with_a_pack();

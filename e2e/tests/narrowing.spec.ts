@@ -1,4 +1,4 @@
-// What is chosen in one view narrows all others and the table, and never the view itself.
+// What is chosen in one view narrows all others and the table; plot and lanes show all the same what else could be chosen there.
 import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { aBeacon, analyse, filter, give, headline, leads, likePack, panel, records, start, text } from "../journeys.ts";

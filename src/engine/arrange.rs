@@ -293,8 +293,8 @@ impl Keyed {
             self.neither.push(row);
             return;
         }
-        if self.numbers.is_empty() {
-            // Numbers are seldom the exception in a column, and to grow a little at a time takes longer than to sort.
+        if self.numbers.is_empty() && self.texts.is_empty() {
+            // The column is one of numbers, most likely, and to grow a little at a time takes longer than to sort.
             self.numbers.reserve(self.expected);
             self.numbered.reserve(self.expected);
         }
@@ -339,7 +339,7 @@ impl Keyed {
         } else {
             texts.sort_unstable();
         }
-        let numbers = sorted_by_key(&self.numbers, self.numbered).into_iter();
+        let numbers = sorted_by_key(self.numbers, self.numbered).into_iter();
         let texts = texts.into_iter().map(|(_, row)| row);
         if descending {
             texts.chain(numbers).chain(self.neither).collect()
@@ -350,7 +350,7 @@ impl Keyed {
 }
 
 /// The rows by rising key; rows of equal keys stay in their order.
-fn sorted_by_key(keys: &[u64], rows: Vec<u32>) -> Vec<u32> {
+fn sorted_by_key(keys: Vec<u64>, rows: Vec<u32>) -> Vec<u32> {
     let all = keys.iter().fold(u64::MAX, |all, key| all & key);
     let any = keys.iter().fold(0, |any, key| any | key);
     // The bits in which keys differ: whole numbers have many zeros at the end.
@@ -361,13 +361,13 @@ fn sorted_by_key(keys: &[u64], rows: Vec<u32>) -> Vec<u32> {
     let (low, high) = (differing.trailing_zeros(), u64::BITS - differing.leading_zeros());
     let row_bits = u32::BITS - rows.iter().fold(0, |any, row| any | row).leading_zeros();
     if high - low + row_bits > u64::BITS {
-        let mut pairs: Vec<(u64, u32)> = (0..keys.len()).map(|at| (keys[at], rows[at])).collect();
+        let mut pairs: Vec<(u64, u32)> = keys.into_iter().zip(rows).collect();
         sort_by_bits(&mut pairs, low..high, |&(key, _)| key);
         return pairs.into_iter().map(|(_, row)| row).collect();
     }
     // What differs and the row go into one word: half as much is moved about.
     let kept = u64::MAX >> (u64::BITS - (high - low));
-    let words = keys.iter().zip(&rows).map(|(key, &row)| ((key >> low & kept) << row_bits) | u64::from(row));
+    let words = keys.into_iter().zip(rows).map(|(key, row)| ((key >> low & kept) << row_bits) | u64::from(row));
     let mut words: Vec<u64> = words.collect();
     sort_by_bits(&mut words, row_bits..row_bits + high - low, |&word| word);
     words.into_iter().map(|word| (word & ((1 << row_bits) - 1)) as u32).collect()
@@ -390,10 +390,10 @@ mod tests {
                 let mut expected = pairs;
                 expected.sort_by_key(|&(key, _)| key);
                 let expected: Vec<u32> = expected.into_iter().map(|(_, row)| row).collect();
-                assert_eq!(sorted_by_key(&keys, rows), expected, "{bound} {scale}");
+                assert_eq!(sorted_by_key(keys, rows), expected, "{bound} {scale}");
             }
         }
-        assert!(sorted_by_key(&[], Vec::new()).is_empty());
+        assert!(sorted_by_key(Vec::new(), Vec::new()).is_empty());
     }
 
     #[test]

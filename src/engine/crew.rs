@@ -116,8 +116,6 @@ pub(super) struct ReadFinding {
     /// Of each column that is not full, all texts in the order of their appearance.
     pub texts: Vec<Vec<String>>,
     pub picked: Picked,
-    /// Whether the crew has room to keep the columns.
-    pub is_kept: bool,
 }
 
 const AGAIN: (Finding, Vec<Bulk>) = (Finding::Again, Vec::new());
@@ -375,18 +373,8 @@ impl Crew {
         });
         let summaries = table.columns.iter().map(|column| Summary::of(column, table.bad.len())).collect();
         let (texts, bad) = (texts.collect(), table.bad.iter().take(BAD_NAMED).cloned().collect());
-        let range = start.offset..end.offset;
-        self.cache.put(file, range.clone(), table, bytes);
-        let finding = ReadFinding {
-            start,
-            end,
-            tally,
-            bad,
-            summaries,
-            texts,
-            picked,
-            is_kept: self.cache.get(file, range).is_some(),
-        };
+        self.cache.put(file, start.offset..end.offset, table, bytes);
+        let finding = ReadFinding { start, end, tally, bad, summaries, texts, picked };
         Ok((Finding::Read(Box::new(finding)), vec![Bulk::U32(starts), Bulk::U32(lens), Bulk::U8(cells)]))
     }
 

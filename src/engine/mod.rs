@@ -71,7 +71,7 @@ struct Dataset {
     facts: FileFacts,
     schema: Schema,
     chunks: Rc<[Chunk]>,
-    owners: Rc<[Option<Owner>]>,
+    owners: Rc<[Owner]>,
     places: Places,
     n_bad: u64,
     /// The first of the bad records.
@@ -218,6 +218,8 @@ pub struct Engine {
     crews: Option<Crews>,
     /// Bytes, see [`Self::set_memory_limit`].
     memory_limit: u64,
+    /// About how many records the file has that is being opened, or was last given up.
+    opening: u64,
     last_file: FileId,
     last_sweep: u32,
 }
@@ -286,6 +288,7 @@ impl Engine {
             crew: Crew::default(),
             crews: None,
             memory_limit: MEMORY_LIMIT,
+            opening: 0,
             last_file: 0,
             last_sweep: 0,
         }
@@ -309,12 +312,13 @@ impl Engine {
     /// If a crew is gone.
     pub fn set_memory_limit(&mut self, bytes: u64) -> Result<()> {
         self.memory_limit = bytes;
-        let n_records = self.dataset.as_ref().map_or(0, |dataset| dataset.n_rows());
-        self.leave_room(n_records as u64)
+        self.leave_room()
     }
 
-    /// Gives the columns what so many records leave of the memory.
-    fn leave_room(&mut self, n_records: u64) -> Result<()> {
+    /// Gives the columns what the records of all files leave of the memory.
+    fn leave_room(&mut self) -> Result<()> {
+        let open = [&self.dataset, &self.reference].into_iter().flatten().map(|dataset| dataset.n_rows() as u64);
+        let n_records = open.sum::<u64>() + self.opening;
         let rest = self.memory_limit.saturating_sub(n_records.saturating_mul(RECORD_BYTES));
         let n = self.crews.as_ref().map_or(0, Crews::n) as u64 + 1;
         let bytes = rest.max(self.memory_limit / LEAST_FOR_COLUMNS) / n;

@@ -60,7 +60,7 @@ struct Reading {
     chunks: Rc<[Chunk]>,
     sweep: Sweep,
     places: Places,
-    owners: Vec<Option<Owner>>,
+    owners: Vec<Owner>,
     sample: Sample,
     summaries: Vec<Summary>,
     tally: Tally,
@@ -125,8 +125,9 @@ impl Decoding {
         let plan = Rc::new(Plan::new(&head)?);
         let file = engine.open_everywhere(&store, &plan)?;
         // wasm memory never shrinks, so what records will take cannot be taken from the columns later.
-        let lines = memchr::memchr_iter(b'\n', &head).count() as u64;
-        engine.leave_room(lines * (store.size() / head.len().max(1) as u64 + 1))?;
+        let lines = [b'\n', b'\r'].map(|end| memchr::memchr_iter(end, &head).count() as u64).into_iter().max();
+        engine.opening = lines.unwrap_or(0) * (store.size() / head.len().max(1) as u64 + 1);
+        engine.leave_room()?;
         let Part { table, tally, start, .. } = plan.begin();
         let sample = Sample::new(table.columns);
         let chunks: Rc<[Chunk]> = chunks(start.offset, store.size()).into();
@@ -195,7 +196,7 @@ impl Reading {
         let [Bulk::U32(starts), Bulk::U32(lens), Bulk::U8(cells)] = &bulk[..] else {
             return Err(Error::new("A worker's answer is incomplete"));
         };
-        let ReadFinding { start, end, tally, bad, summaries, texts, picked, is_kept } = *read;
+        let ReadFinding { start, end, tally, bad, summaries, texts, picked } = *read;
         let (first_row, n_rows) = (self.places.n_rows() as u32, tally.rows as u32);
         if first_row.checked_add(n_rows).is_none() {
             return Err(
@@ -205,7 +206,7 @@ impl Reading {
         let chunk = Chunk { start, end: end.offset, first_row, n_rows, first_line: self.tally.lines + 1 };
         let spans = starts.iter().zip(lens).map(|(&at, &len)| Span { start: start.offset + u64::from(at), len });
         self.places.push(chunk, &spans.collect::<Vec<_>>());
-        self.owners.push(is_kept.then_some(by));
+        self.owners.push(by);
         let bad = bad.into_iter().take(BAD_SHOWN - self.bad.len());
         let lines = self.tally.lines;
         self.bad.extend(bad.map(|bad| BadRecord { row: first_row + bad.row, line: lines + bad.line, ..bad }));
@@ -298,17 +299,20 @@ impl Work for Open {
                 };
                 let identity = std::mem::take(&mut reading.identity);
                 let dataset = reading.finish(identity.name.clone())?;
+                engine.opening = 0;
                 if self.is_reference {
                     let (name, rows) = (dataset.name.clone(), dataset.n_rows() as u64);
                     if let Some(old) = engine.reference.replace(Rc::new(dataset)) {
                         engine.close_everywhere(old.file);
                     }
+                    engine.leave_room()?;
                     return Ok(Step::Done(Reply::ReferenceOpened { name, rows }.into()));
                 }
                 let opened = describe(engine, &dataset, identity)?;
                 if let Some(old) = engine.dataset.replace(Rc::new(dataset)) {
                     engine.close_everywhere(old.file);
                 }
+                engine.leave_room()?;
                 engine.run = None;
                 engine.filtered = None;
                 Ok(Step::Done(Reply::Opened(Box::new(opened)).into()))

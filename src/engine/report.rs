@@ -41,7 +41,7 @@ impl Reporting {
     pub(super) fn new(lens: Lens, format: ReportFormat, made: Option<String>, spool: Box<dyn Spool>) -> Self {
         let flagged = Lens { flagged_only: true, ..lens.clone() };
         Self {
-            surveying: Some(Surveying::new(lens.clone(), None)),
+            surveying: Some(Surveying::narrow(lens.clone())),
             arrange: Some(Arrange::new(SortKey::Score, true, flagged)),
             lens,
             format,

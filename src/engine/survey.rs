@@ -1,7 +1,7 @@
 //! What the records that a lens shows have in common: groups, pairs that call like clockwork, what to look at first, and when
 //! which of the first entities was odd. Two sweeps, since the lanes of time are those of the first groups.
 //!
-//! A view does not narrow itself: the plot counts records outside its chosen part, too, and the lanes those of other times and
+//! On the page, plot and lanes do not narrow themselves: the plot counts records outside its chosen part, too, and the lanes those of other times and
 //! entities than the filter asks for, which takes a sweep more.
 
 use super::crew::{self, Ready, Records};
@@ -31,6 +31,8 @@ pub(super) struct Surveying {
     lens: Lens,
     /// What lanes are wished for.
     lanes: Option<GroupKind>,
+    /// Whether plot and lanes show what else could be chosen there.
+    is_wide: bool,
     state: State,
 }
 
@@ -72,6 +74,8 @@ pub(super) struct Scales {
     cuts: Cuts,
     /// [`crate::report::Histogram::inner_edges`]
     edges: Vec<f32>,
+    /// Whether the plot counts records outside its chosen part, too.
+    has_wide_plot: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -171,9 +175,8 @@ fn count(
         if let Some(count) = seen.allowed.and_then(|rule| counts.allowed.get_mut(rule)) {
             *count += 1;
         }
-        if seen.is_shown_but_for_brush
-            && let Some(grid) = &mut counts.grid
-        {
+        let is_in_plot = if scales.has_wide_plot { seen.is_shown_but_for_brush } else { seen.is_shown };
+        if is_in_plot && let Some(grid) = &mut counts.grid {
             grid.add(&[seen.forest], &[seen.probability]);
             counts.quadrants.add(&[seen.forest], &[seen.probability], scales.cuts);
         }
@@ -262,7 +265,12 @@ const LANE_KINDS: [GroupKind; 4] =
 impl Surveying {
     /// With lanes of this kind, if they can be had.
     pub(super) fn new(lens: Lens, lanes: Option<GroupKind>) -> Self {
-        Self { lens, lanes, state: State::Begun }
+        Self { lens, lanes, is_wide: true, state: State::Begun }
+    }
+
+    /// Of nothing but what the lens shows.
+    pub(super) fn narrow(lens: Lens) -> Self {
+        Self { is_wide: false, ..Self::new(lens, None) }
     }
 
     /// Does some more; the survey when it is done.
@@ -270,7 +278,11 @@ impl Surveying {
         let (dataset, run) = (engine.dataset()?, engine.run()?.clone());
         match &mut self.state {
             State::Begun => {
-                let scales = Scales { cuts: run.cuts(), edges: run.analysis.histogram.inner_edges() };
+                let scales = Scales {
+                    cuts: run.cuts(),
+                    edges: run.analysis.histogram.inner_edges(),
+                    has_wide_plot: self.is_wide,
+                };
                 let counting = Counting {
                     sight: Rc::new(run.sight(&self.lens)),
                     sweep: dataset.sweep(engine, Effort::Much),
@@ -341,10 +353,13 @@ impl Surveying {
         let list_of = |kind: GroupKind| groups.iter().find(|list| list.kind == kind);
         let schema = &run.ready.schema;
         let parts = Parts::of(schema);
-        let kinds: Vec<GroupKind> = LANE_KINDS.into_iter().filter(|kind| kind.column(&parts).is_some()).collect();
-        let kind = self.lanes.filter(|kind| kinds.contains(kind)).or(kinds.first().copied());
+        let has_column = |kind: &GroupKind| kind.column(&parts).is_some();
+        let wished = self.lanes.filter(has_column);
+        let kinds: Vec<GroupKind> =
+            LANE_KINDS.into_iter().filter(|kind| has_column(kind) && list_of(*kind).is_some()).collect();
+        let kind = wished.filter(|kind| kinds.contains(kind)).or(kinds.first().copied()).or(wished);
         let clock = clock_of(schema, dataset).map(|(_, clock)| clock);
-        let wide = kind.filter(|_| !is_second && clock.is_some()).and_then(|kind| {
+        let wide = kind.filter(|_| self.is_wide && !is_second && clock.is_some()).and_then(|kind| {
             let filter = without_lane_terms(&self.lens.filter, kind, schema)?;
             Some(Lens { filter, ..self.lens.clone() })
         });

@@ -107,13 +107,13 @@ pub(super) enum Swept {
     Done,
 }
 
-/// Who has the columns of a chunk: 0 the engine's own crew, else the number of another, from 1.
+/// Who has read a chunk, and has its columns if there was room: 0 the engine's own crew, else the number of another, from 1.
 pub(super) type Owner = u32;
 
 /// What there is to do with a chunk, once its columns are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// Far less than to read it: only who has its columns does it.
+    /// Far less than to read it: only its owner does it.
     Little,
     /// More than that: a crew with nothing to do takes over what others have not come to.
     Much,
@@ -127,8 +127,8 @@ pub(super) struct Sweep {
     id: u32,
     file: FileId,
     chunks: Rc<[Chunk]>,
-    /// Of each chunk, who has its columns, if anybody does; empty where nobody has any.
-    owners: Rc<[Option<Owner>]>,
+    /// Of each chunk; empty where nobody has read any.
+    owners: Rc<[Owner]>,
     effort: Effort,
     /// Chunks that have been given out.
     given: Vec<bool>,
@@ -148,13 +148,7 @@ pub(super) struct Found {
 }
 
 impl Sweep {
-    pub fn new(
-        engine: &mut Engine,
-        file: FileId,
-        chunks: Rc<[Chunk]>,
-        owners: Rc<[Option<Owner>]>,
-        effort: Effort,
-    ) -> Self {
+    pub fn new(engine: &mut Engine, file: FileId, chunks: Rc<[Chunk]>, owners: Rc<[Owner]>, effort: Effort) -> Self {
         engine.last_sweep += 1;
         if let Some(crews) = &mut engine.crews {
             crews.inbox.clear();
@@ -213,8 +207,7 @@ impl Sweep {
         }
     }
 
-    /// The next order for a crew: first the chunks that it has, then those that nobody has, then those of others, if that is
-    /// worth while.
+    /// The next order for a crew: first the chunks that it owns or nobody does, then those of others, if that is worth while.
     fn next(
         &mut self,
         who: Owner,
@@ -224,15 +217,10 @@ impl Sweep {
             self.first_left += 1;
         }
         let left = || (self.first_left..self.chunks.len()).filter(|&at| !self.given[at]);
-        let owner = |at: usize| self.owners.get(at).copied().flatten();
-        let of = |whose: Option<Owner>| left().find(|&at| owner(at) == whose);
-        let of_others = || {
-            let whose = owner(left().next()?);
-            let is_worth =
-                self.effort == Effort::Much && left().filter(|&at| owner(at) == whose).count() >= WORTH_TAKING;
-            is_worth.then(|| of(whose)).flatten()
-        };
-        let at = of(Some(who)).or_else(|| of(None)).or_else(of_others)?;
+        let owner = |at: usize| self.owners.get(at).copied();
+        let is_worth = |at: &usize| left().filter(|&other| owner(other) == owner(*at)).count() >= WORTH_TAKING;
+        let of_others = || left().find(is_worth).filter(|_| self.effort == Effort::Much);
+        let at = left().find(|&at| owner(at).is_none_or(|owner| owner == who)).or_else(of_others)?;
         self.given[at] = true;
         let (number, chunk) = (at as u32, self.chunks[at]);
         let (task, bulk) = task(number, &chunk);

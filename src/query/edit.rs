@@ -1,7 +1,7 @@
 //! Terms put into a filter and taken out again, as a click on a group or on a chip does. Texts only: what they find is none of its
 //! business.
 
-use super::{Condition, Field, parse, quote};
+use super::{Term, parse, quote};
 use crate::schema::Schema;
 
 /// Whether the filter has these terms, one after the other, as they are written.
@@ -32,12 +32,11 @@ pub fn without(filter: &str, start: usize, end: usize) -> String {
     joined(&filter[..byte(start)], &filter[byte(end.max(start))..])
 }
 
-/// The filter without the terms about some fields; `None` if it has none of them.
+/// The filter without some terms; `None` if it has none of them.
 #[must_use]
-pub fn without_fields(filter: &str, schema: &Schema, is_out: impl Fn(&Field) -> bool) -> Option<String> {
+pub fn without_terms(filter: &str, schema: &Schema, is_out: impl Fn(&Term) -> bool) -> Option<String> {
     let query = parse(filter, schema).ok()?;
-    let is_about = |condition: &Condition| matches!(condition, Condition::Is(field, _) if is_out(field));
-    let out: Vec<_> = query.terms.iter().filter(|term| is_about(&term.condition)).collect();
+    let out: Vec<_> = query.terms.iter().filter(|term| is_out(term)).collect();
     // From the last on, so that the places of those before stay.
     (!out.is_empty())
         .then(|| out.iter().rev().fold(filter.to_owned(), |left, term| without(&left, term.start, term.end)))
@@ -62,6 +61,7 @@ fn place(filter: &str, terms: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Condition, Field};
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn terms_about_a_field_are_taken_out() {
-        let out = |filter: &str| without_fields(filter, &Schema::default(), |field| *field == Field::Score);
+        let is_score = |term: &Term| matches!(term.condition, Condition::Is(Field::Score, _));
+        let out = |filter: &str| without_terms(filter, &Schema::default(), is_score);
         assert_eq!(out("score:>0.5 row:3 -score:1 \"a  b\"").as_deref(), Some("row:3 \"a  b\""));
         assert_eq!(out("score:>0.5").as_deref(), Some(""));
         for other in ["", "row:3", "score", "two words", "scr:>1"] {

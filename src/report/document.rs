@@ -158,8 +158,9 @@ pub struct ReportTable {
     pub columns: Vec<String>,
     /// A cell for each column.
     pub rows: Vec<Vec<String>>,
-    /// For each row the filter that finds the records of its second cell; or none at all.
-    pub queries: Vec<String>,
+    /// Whether the first two cells of each row are a column and a value of it. For the page; no part of the report.
+    #[serde(skip)]
+    pub is_of_values: bool,
 }
 
 impl ReportTable {

@@ -347,7 +347,7 @@ mod tests {
                 note: "At this threshold.".into(),
                 columns: texts(&["Attack", "Recall"]),
                 rows: vec![texts(&["scan", "0.9"]), texts(&["dos", "0.4"])],
-                queries: Vec::new(),
+                is_of_values: false,
             }],
             compared: Some(ReportCompared {
                 title: "Against monday.csv".into(),
@@ -358,7 +358,7 @@ mod tests {
                     note: "The most different first.".into(),
                     columns: texts(&["Column", "Drift"]),
                     rows: vec![texts(&["bytes", "0.31"])],
-                    queries: Vec::new(),
+                    is_of_values: false,
                 }],
             }),
             rows: vec![ReportRow {

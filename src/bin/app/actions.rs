@@ -134,7 +134,7 @@ impl App {
         self.begin(ActivityKind::Compare, opened.identity.name.clone(), job);
     }
 
-    /// Sets how much memory the columns of a file may take, from the next file on.
+    /// Sets how much memory a file may take.
     pub fn limit_memory(self, bytes: u64) {
         self.state.limit.set(Some(bytes));
         self.send(Purpose::Limit, Request::Limit { bytes }, None);
@@ -536,6 +536,9 @@ impl App {
             }
         });
         state.arranged.set(None);
+        // What was counted were another run's scores.
+        state.survey.set(None);
+        state.overview.set(None);
         // They hold the scores of another run.
         state.cells.set_value(Default::default());
         state.cells_version.update(|version| *version += 1);

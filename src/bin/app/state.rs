@@ -92,7 +92,7 @@ pub struct State {
     pub file_open: RwSignal<bool>,
     /// Whether the start page is shown over an open file, to choose another.
     pub choosing: RwSignal<bool>,
-    /// Bytes that the columns of a file may take in memory, if the person has said so.
+    /// Bytes that a file may take in memory, if the person has said so.
     pub limit: RwSignal<Option<u64>>,
     /// [`Lens::most_reasoned`]
     pub most_reasoned: RwSignal<u32>,

@@ -169,9 +169,8 @@ impl App {
         let outcome = self.state.outcome.get_untracked();
         let Some(schema) = outcome.as_ref().map(|outcome| &outcome.analysis.schema) else { return };
         let filter = self.state.filter.get_untracked();
-        let others = without_lane_terms(&filter, lanes, schema).unwrap_or_else(|| filter.clone());
-        let narrowed = toggle_terms(&others, terms, schema);
-        self.state.filter.set(if narrowed == filter.trim() { others } else { narrowed });
+        let others = if has_terms(&filter, terms) { None } else { without_lane_terms(&filter, lanes, schema) };
+        self.state.filter.set(toggle_terms(&others.unwrap_or(filter), terms, schema));
     }
 
     /// Narrows what is shown to the records that a query finds, or widens it again if it is narrowed so already.

@@ -2,10 +2,11 @@
 
 use super::chart::LineChart;
 use crate::actions::use_app;
-use crate::state::Comparing;
+use crate::state::{Comparing, Outcome};
 use leptos::html;
 use leptos::prelude::*;
 use oddflow::compare::{Comparison, ScoreChange};
+use oddflow::query::of_value;
 use oddflow::report::{ReportTable, count};
 use std::sync::Arc;
 
@@ -90,14 +91,20 @@ fn Table(table: ReportTable) -> impl IntoView {
     let classes = class.clone();
     let shown = RwSignal::new(n.min(FIRST));
     let app = use_app();
-    let (rows, queries) = (table.rows, table.queries);
-    let cell = move |row: usize, at: usize, text: &str| match queries.get(row).filter(|_| at == 1) {
-        Some(query) => {
-            let (query, text) = (query.clone(), text.to_owned());
-            view! { <button type="button" class="group-button" on:click=move |_| app.show(&query)>{text}</button> }
-                .into_any()
+    let (rows, is_of_values) = (table.rows, table.is_of_values);
+    let query = move |column: &str, value: &str| {
+        let schema = |outcome: &Option<Arc<Outcome>>| Some(outcome.as_ref()?.analysis.schema.clone());
+        of_value(column, value, &app.state.outcome.with_untracked(schema)?)
+    };
+    let cell = move |texts: &[String], at: usize| {
+        let text = texts[at].clone();
+        match (is_of_values && at == 1).then(|| query(&texts[0], &text)).flatten() {
+            Some(query) => {
+                view! { <button type="button" class="group-button" on:click=move |_| app.show(&query)>{text}</button> }
+                    .into_any()
+            }
+            None => text.into_any(),
         }
-        None => text.to_owned().into_any(),
     };
     view! {
         <div class="compare-table">
@@ -107,9 +114,8 @@ fn Table(table: ReportTable) -> impl IntoView {
                 <table class="list">
                     <thead><tr>{table.columns.into_iter().zip(class).map(|(column, class)| view! { <th scope="col" class=class>{column}</th> }).collect_view()}</tr></thead>
                     <tbody>
-                        {move || rows.iter().take(shown.get()).enumerate().map(|(row, texts)| {
-                            let cells = texts.iter().zip(&classes).enumerate();
-                            let cells = cells.map(|(at, (text, class))| view! { <td class=*class>{cell(row, at, text)}</td> });
+                        {move || rows.iter().take(shown.get()).map(|texts| {
+                            let cells = classes.iter().enumerate().map(|(at, class)| view! { <td class=*class>{cell(texts, at)}</td> });
                             view! { <tr>{cells.collect_view()}</tr> }
                         }).collect_view()}
                     </tbody>

@@ -44,8 +44,8 @@ pub fn Groups() -> impl IntoView {
         <div class="panel-head">
             <h2>"Groups"</h2>
             <p class="hint">
-                "The most surprising first, unless you sort by a column: groups of which more is odd than of the file as a whole. Choose one
-                 to see its records."
+                "The most surprising, of which more is odd than of the file as a whole; sort them by another number. Choose one to see its
+                 records."
             </p>
         </div>
         {move || match kinds.with(Vec::is_empty) {

@@ -29,6 +29,11 @@ fn Rules() -> impl IntoView {
     let rules = move || state.allow_list.get().rules;
     // The rule whose filter is being changed.
     let editing = RwSignal::new(None::<usize>);
+    // Rules are known by their places, which are others once one is gone.
+    Effect::new(move |_| {
+        state.allow_list.track();
+        editing.set(None);
+    });
     // Of each rule, the odd records that it ignores, and why it does not work on this file.
     let effect = move |at: usize| {
         state.overview.with(|survey| {
@@ -149,6 +154,14 @@ fn RuleEditor(at: usize, query: String, done: impl Fn() + Copy + 'static) -> imp
         event.prevent_default();
         match rule_of(app, &text.get_untracked()) {
             Err(wrong) => error.set(Some(wrong)),
+            Ok(new)
+                if app
+                    .state
+                    .allow_list
+                    .with_untracked(|list| list.rules.iter().any(|rule| rule.query == new.query)) =>
+            {
+                error.set(Some("There is such a rule already".into()));
+            }
             Ok(new) => {
                 done();
                 app.change_rules(move |list| {
