@@ -597,7 +597,6 @@ fn a_reference_file_outlives_the_open_one_and_a_failed_one_leaves_it() {
 }
 
 /// The built-in sample as text, with its label, perhaps with every number changed.
-#[cfg(feature = "train")]
 fn sample(rows: u32, seed: u64, change: impl Fn(f64) -> f64) -> String {
     let mut bytes = Vec::new();
     let mut generator = oddflow::generate::Generator::new(rows, seed);
