@@ -211,6 +211,16 @@ fn lanes_are_narrowed_by_all_but_themselves() {
     let destinations = look(&lanes.queries[0], Some(GroupKind::Destination)).lanes.unwrap();
     assert_eq!(destinations.kind, GroupKind::Destination);
     assert!(destinations.lanes.rows.iter().map(|&n| u64::from(n)).sum::<u64>() < all.shown);
+    // Nothing in a cell need be odd.
+    let top = survey(&mut engine, Lens::new(f32::MIN), None).groups[0]
+        .groups
+        .iter()
+        .filter_map(|g| g.top_score)
+        .fold(0.0, f32::max);
+    let mut at_top = |filter: &str| survey(&mut engine, Lens { filter: filter.into(), ..Lens::new(top) }, None).lanes;
+    let (all_at_top, other) = (at_top(""), at_top(&format!("src:10.0.1.1 time:{from}..{to}")));
+    assert!(all_at_top.is_some() && other == all_at_top);
+    let mut look = |filter: &str, lanes| survey(&mut engine, Lens { filter: filter.into(), ..Lens::new(0.5) }, lanes);
     // What a person has excluded stays out.
     let without = look("-src:10.0.0.4", None).lanes;
     assert_eq!(look(&format!("-src:10.0.0.4 time:{from}..{to}"), None).lanes, without);

@@ -353,17 +353,16 @@ impl Surveying {
         let list_of = |kind: GroupKind| groups.iter().find(|list| list.kind == kind);
         let schema = &run.ready.schema;
         let parts = Parts::of(schema);
-        let has_column = |kind: &GroupKind| kind.column(&parts).is_some();
-        let wished = self.lanes.filter(has_column);
-        let kinds: Vec<GroupKind> =
-            LANE_KINDS.into_iter().filter(|kind| has_column(kind) && list_of(*kind).is_some()).collect();
-        let kind = wished.filter(|kind| kinds.contains(kind)).or(kinds.first().copied()).or(wished);
+        let there: Vec<GroupKind> = LANE_KINDS.into_iter().filter(|kind| kind.column(&parts).is_some()).collect();
+        let choose = |kinds: &[GroupKind]| self.lanes.filter(|kind| kinds.contains(kind)).or(kinds.first().copied());
         let clock = clock_of(schema, dataset).map(|(_, clock)| clock);
-        let wide = kind.filter(|_| self.is_wide && !is_second && clock.is_some()).and_then(|kind| {
+        // Of what a cell shows, nothing need be odd: whether there are groups is seen once all is counted.
+        let wide = choose(&there).filter(|_| self.is_wide && !is_second && clock.is_some()).and_then(|kind| {
             let filter = without_lane_terms(&self.lens.filter, kind, schema)?;
             Some(Lens { filter, ..self.lens.clone() })
         });
-        let lanes = kind.zip(clock).filter(|_| wide.is_none()).and_then(|(kind, clock)| {
+        let kinds: Vec<GroupKind> = there.into_iter().filter(|kind| list_of(*kind).is_some()).collect();
+        let lanes = choose(&kinds).zip(clock).filter(|_| wide.is_none()).and_then(|(kind, clock)| {
             let first: Vec<_> = list_of(kind)?.groups.iter().take(LANES).collect();
             let names = first.iter().map(|group| group.parts[0].clone()).collect();
             let lanes = Swimlanes::new(clock, extent, names, BUCKETS)?;

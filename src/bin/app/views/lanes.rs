@@ -42,7 +42,7 @@ pub fn LanesPanel() -> impl IntoView {
         {move || match lanes.get() {
             Some(lanes) => view! { <Drawn lanes=Arc::new(lanes)/> }.into_any(),
             None if state.surveying.get() => view! { <p class="hint">"Counting…"</p> }.into_any(),
-            None => view! { <p class="hint">"None of these records has a time."</p> }.into_any(),
+            None => view! { <p class="hint">"None of these records is odd, or none has a time."</p> }.into_any(),
         }}
     }
 }
