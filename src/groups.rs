@@ -596,6 +596,31 @@ impl Groups {
         entries.into_iter().take(n).map(|entry| self.group(entry)).collect()
     }
 
+    /// The same, and those that come first by another number: so many by their odd rows, by all rows (the top talkers) and by their
+    /// highest score. The most valuable still come first.
+    #[must_use]
+    pub fn listed(&self, kind: GroupKind, n: usize) -> Vec<Group> {
+        let mut groups = self.top(kind, usize::MAX);
+        if kind == GroupKind::Time {
+            return groups;
+        }
+        let first = |key: &dyn Fn(&Group) -> f64| {
+            let mut places: Vec<usize> = (0..groups.len()).collect();
+            places.sort_by(|&a, &b| key(&groups[b]).total_cmp(&key(&groups[a])));
+            places.truncate(n);
+            places
+        };
+        let by_numbers: [&dyn Fn(&Group) -> f64; 3] =
+            [&|group| group.flagged.into(), &|group| group.rows.into(), &|group| {
+                group.top_score.map_or(f64::NEG_INFINITY, f64::from)
+            }];
+        let mut is_listed: Vec<bool> = (0..groups.len()).map(|place| place < n).collect();
+        by_numbers.into_iter().flat_map(first).for_each(|place| is_listed[place] = true);
+        let mut is_listed = is_listed.into_iter();
+        groups.retain(|_| is_listed.next().unwrap_or(false));
+        groups
+    }
+
     /// Whether there are groups of this kind.
     #[must_use]
     pub fn has(&self, kind: GroupKind) -> bool {

@@ -116,6 +116,18 @@ test("flows can be ignored, and that can be undone", async ({ page }) => {
   await expect.poll(async () => (await counts(page)).odd).toBe(odd - 1);
 });
 
+test("a group is judged, with a note that goes with its rows", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", aBeacon()));
+  const beacon = (await leads(page)).filter({ hasText: "10.0.0.99 → 203.0.113.7" });
+  await beacon.getByRole("button", { name: "True alarm" }).click();
+  const kept = await panel(page, "Ignored and judged");
+  await kept.getByLabel(/^Note on .*203\.0\.113\.7/).fill("calls home");
+  await kept.getByLabel(/^Note on .*203\.0\.113\.7/).press("Enter");
+  const csv = (await handed(page, () => page.getByRole("button", { name: "Download annotated CSV" }).click())).bytes.toString();
+  expect(csv.split("\n").filter((line) => line.includes("calls home"))).toHaveLength(280);
+});
+
 test("the threshold is a budget, and the count follows at once", async ({ page }) => {
   await start(page);
   await page.getByRole("button", { name: "Try the sample" }).click();

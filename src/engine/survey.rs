@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 /// Leads that are named; nobody reads more at a time.
 const LEADS: usize = 10;
-/// Groups of each kind that are listed.
+/// Groups of each kind that are listed by each of the numbers that they can be sorted by.
 const LISTED: usize = 50;
 /// Lanes, and columns of time: what fits on a screen.
 const LANES: usize = 12;
@@ -239,7 +239,7 @@ impl Counts {
 
     fn survey(self, cuts: Cuts) -> Survey {
         let list = |&kind: &GroupKind| {
-            let groups = self.groups.top(kind, LISTED);
+            let groups = self.groups.listed(kind, LISTED);
             (!groups.is_empty()).then(|| GroupList { kind, groups, others: self.groups.others(kind) })
         };
         Survey {

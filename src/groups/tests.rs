@@ -230,6 +230,27 @@ fn memory_is_bounded_and_what_is_left_out_is_told() {
 }
 
 #[test]
+fn the_first_by_any_number_are_listed() {
+    // Hosts with few rows that are all odd, one with very many of which few are, and one with the highest score of all.
+    let mut rows: Vec<(String, f32)> = Vec::new();
+    let line =
+        |at: usize, host: &str| format!("{}.5,{host},40000,192.0.2.1,443,tcp,ssl,0.5,100,200,SF\n", 1_700_000_000 + at);
+    for at in 0..40 {
+        rows.push((line(at, &format!("10.0.1.{}", at / 4)), 0.8));
+    }
+    (0..2000).for_each(|at| rows.push((line(100 + at, "10.0.2.1"), if at < 30 { 0.61 } else { 0.4 })));
+    (0..400).for_each(|at| rows.push((line(3000 + at, "10.0.2.2"), if at == 0 { 0.99 } else { 0.4 })));
+    let (groups, _) = folded(&rows, 2);
+    let names = |listed: Vec<Group>| listed.into_iter().map(|group| group.label).collect::<Vec<_>>();
+    let top = names(groups.top(GroupKind::Source, 3));
+    assert!(top.iter().all(|name| name.starts_with("10.0.1.")), "{top:?}");
+    let listed = names(groups.listed(GroupKind::Source, 3));
+    assert_eq!(listed[..3], top[..]);
+    assert!(["10.0.2.1", "10.0.2.2"].iter().all(|host| listed.iter().any(|name| name == host)), "{listed:?}");
+    assert_eq!(names(groups.listed(GroupKind::Source, 1)).len(), 3);
+}
+
+#[test]
 fn where_nothing_else_is_in_common_reasons_are() {
     let mut reader = Reader::new();
     reader.push(b"duration,bytes\n").unwrap();

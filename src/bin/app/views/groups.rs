@@ -44,7 +44,7 @@ pub fn Groups() -> impl IntoView {
         <div class="panel-head">
             <h2>"Groups"</h2>
             <p class="hint">
-                "The most surprising, of which more is odd than of the file as a whole; sort them by another number. Choose one to see its
+                "The most surprising, of which more is odd than of the file as a whole; sort by records for the top talkers. Choose one to see its
                  records."
             </p>
         </div>

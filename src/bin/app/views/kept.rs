@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use oddflow::allow::Rule;
 use oddflow::query::parse;
 use oddflow::report::{count, plural, share_of_one};
-use oddflow::verdicts::verdict_word;
+use oddflow::verdicts::{MAX_NOTE, verdict_word};
 
 /// Verdicts that are listed; a person gives few, a session may bring many.
 const LISTED: usize = 100;
@@ -238,12 +238,19 @@ fn Verdicts() -> impl IntoView {
         let groups = state.verdicts.get().groups.into_iter();
         groups
             .map(|verdict| {
-                let query = verdict.query.clone();
+                let (query, noted) = (verdict.query.clone(), verdict.query.clone());
+                let note = move |event| {
+                    let note = event_target_value(&event);
+                    state.verdicts.update(|verdicts| verdicts.set_group(&noted, verdict.is_true, note.trim()));
+                };
                 view! {
                     <tr>
                         <th scope="row"><code>{verdict.query.clone()}</code></th>
                         <td>{verdict_word(verdict.is_true)}</td>
-                        <td>{verdict.note}</td>
+                        <td>
+                            <input class="input" type="text" maxlength=MAX_NOTE autocomplete="off" aria-label=format!("Note on {}", verdict.query)
+                                prop:value=verdict.note on:change=note/>
+                        </td>
                         <td class="number">
                             <button type="button" class="link-button" aria-label=format!("Take back {}", verdict.query)
                                 on:click=move |_| state.verdicts.update(|verdicts| verdicts.set_group(&query, None, ""))>"Take back"</button>
