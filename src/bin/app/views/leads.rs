@@ -3,7 +3,7 @@
 use super::menu::Menu;
 use crate::actions::{App, use_app};
 use leptos::prelude::*;
-use oddflow::groups::Lead;
+use oddflow::groups::{GroupKind, Lead};
 use std::sync::Arc;
 
 /// Shown in full; the others stand below in brief.
@@ -89,10 +89,12 @@ fn card(lead: Arc<Lead>, brief: bool) -> impl IntoView {
 
 /// What was found, in a word each.
 fn kinds(lead: &Lead) -> Vec<&'static str> {
+    let is_of_reason = lead.group.as_ref().is_some_and(|group| group.kind == GroupKind::Reason);
     let found = [
         (lead.beacon.is_some(), "Calls like clockwork"),
         (lead.long.is_some(), "Open for long"),
-        (lead.group.is_some(), "Odd flows in common"),
+        (is_of_reason, "Odd for the same reason"),
+        (lead.group.is_some() && !is_of_reason, "Odd flows in common"),
     ];
     found.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()
 }
