@@ -167,15 +167,7 @@ fn of_group(group: Group, groups: &Groups) -> Lead {
         GroupKind::Service => format!("service {}", group.label),
         _ => group.label.clone(),
     };
-    Lead {
-        title,
-        why: vec![words],
-        query: group.query.clone(),
-        examples: group.examples.clone(),
-        group: Some(group),
-        beacon: None,
-        long: None,
-    }
+    about(group, title, words)
 }
 
 fn of_reason(group: Group) -> Lead {
@@ -184,8 +176,13 @@ fn of_reason(group: Group) -> Lead {
         count(u64::from(group.flagged)),
         score(group.top_score.unwrap_or(f32::NAN)),
     );
+    let title = group.label.clone();
+    about(group, title, words)
+}
+
+fn about(group: Group, title: String, words: String) -> Lead {
     Lead {
-        title: group.label.clone(),
+        title,
         why: vec![words],
         query: group.query.clone(),
         examples: group.examples.clone(),
