@@ -1,7 +1,8 @@
 // Measures what a person waits for on a finished result: from the event to the frame in which the page shows what it asked for.
 //
 // In: `{url, file, workers, pack}`, as for page.mjs. Out: milliseconds for each interaction, the median of some; the seconds of all
-// of these; the longest task of the page's own thread meanwhile, in milliseconds.
+// of these; the longest task of the page's own thread meanwhile, in milliseconds. `gliding` is what steady scrolling looks like:
+// frames a second, the milliseconds within which nineteen of twenty frames come, and the frames that show a row without its cells.
 import { join } from "node:path";
 import { drive } from "./chromium.mjs";
 
@@ -22,6 +23,9 @@ await drive(async (page, { url, file, workers, pack }) => {
   if (!(await headline.isVisible())) throw new Error(await problem.first().innerText());
   await page.getByRole("tab", { name: "Threshold" }).click();
   await page.evaluate(watch);
+  await page.waitForFunction(() => window.isIdle(), null, { timeout: HOUR });
+  // The oddest records first, each with its reason.
+  const gliding = await page.evaluate(() => window.glide());
   const ms = {};
   for (const kind of INTERACTIONS) {
     const times = [];
@@ -33,7 +37,7 @@ await drive(async (page, { url, file, workers, pack }) => {
     ms[kind] = times.sort((a, b) => a - b)[TIMES >> 1];
   }
   const longest_task_ms = Math.max(0, ...(await page.evaluate(() => window.tasks)));
-  return { ms, longest_task_ms, seconds: Object.values(ms).reduce((sum, ms) => sum + ms) / 1000 };
+  return { ms, gliding, longest_task_ms, seconds: Object.values(ms).reduce((sum, ms) => sum + ms) / 1000 };
 });
 
 /** In the page: what is done, and how it is seen that it has been. */
@@ -94,5 +98,20 @@ function watch() {
       if (performance.now() - start > 60_000) throw new Error(`${kind}: no answer within a minute`);
     } while (!isDone());
     return performance.now() - start;
+  };
+  window.glide = async () => {
+    const gaps = [];
+    let empty = 0;
+    const start = await frame();
+    for (let last = start; last - start < 5000; ) {
+      grid.scrollTop += 40;
+      const now = await frame();
+      gaps.push(now - last);
+      empty += filled() ? 0 : 1;
+      last = now;
+    }
+    const seconds = gaps.reduce((sum, gap) => sum + gap) / 1000;
+    const p95_ms = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length * 0.95)];
+    return { frames_a_second: gaps.length / seconds, p95_ms, empty };
   };
 }

@@ -98,7 +98,7 @@ test("a part of the plot narrows everything but the plot", async ({ page }) => {
   await expect(groups.getByRole("region", { name: "Groups" }).getByRole("row").nth(1)).toBeVisible();
 });
 
-test("what is new since yesterday leads to its records", async ({ page }) => {
+test("two files are compared, and what is new since yesterday leads to its records", async ({ page }) => {
   await start(page);
   await analyse(page, text("today.csv", aBeacon()));
   const compare = await panel(page, "Compare");

@@ -223,14 +223,20 @@ test("several files are one log, and a mix is refused", async ({ page }) => {
   await expect(page.getByRole("heading", { name: `a.csv and 1 more${name}` })).toBeVisible();
 });
 
-test("two files are compared", async ({ page }) => {
+test("settings go with a link", async ({ page, context }) => {
   await start(page);
-  await analyse(page, text("today.csv", aBeacon()));
-  const compare = await panel(page, "Compare");
-  const yesterday = aBeacon().split("\n").filter((line) => !line.includes("203.0.113.7")).join("\n");
-  await compare.getByLabel("File to compare with").setInputFiles(text("yesterday.csv", yesterday));
-  await compare.getByRole("button", { name: "Compare", exact: true }).click();
-  await expect(compare.getByRole("region", { name: "New since yesterday.csv" })).toContainText("203.0.113.7");
+  await analyse(page, text("flows.csv", someFlows()));
+  await filter(page, "proto:udp");
+  await expect(records(page)).toHaveAttribute("aria-rowcount", "151");
+  await page.getByRole("button", { name: "Report and session" }).click();
+  await page.getByRole("button", { name: "Link to these settings" }).click();
+  const link = await page.getByLabel("Link").inputValue();
+  const other = await context.newPage();
+  await other.goto(link);
+  await other.waitForLoadState("networkidle");
+  await analyse(other, text("flows.csv", someFlows()));
+  await expect(other.getByRole("combobox", { name: "Filter records" })).toHaveValue("proto:udp");
+  await expect(records(other)).toHaveAttribute("aria-rowcount", "151");
 });
 
 test("forget everything leaves nothing behind", async ({ page }) => {

@@ -82,6 +82,9 @@ impl RowScroll {
     }
 }
 
+/// Pixels beside the text of a cell, as in `table.css`.
+const CELL_PADDING: f64 = 24.0;
+
 /// Columns of different widths, side by side.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns {
@@ -109,7 +112,20 @@ impl Columns {
         let longest = examples.chain([whole(summary.min), whole(summary.max)]).max().unwrap_or(0);
         // The name stands beside a sort mark, and other values may be longer than the examples.
         let characters = name.chars().count().max(longest) + 2;
-        (characters as f64 * 7.5 + 24.0).clamp(88.0, 220.0)
+        (characters as f64 * 7.5 + CELL_PADDING).clamp(88.0, 220.0)
+    }
+
+    /// Whether a text surely needs no cutting off to stay in its column. Where that is known, the browser does not have to clip
+    /// the cell, which takes it as long as all else in a frame of scrolling.
+    #[must_use]
+    pub fn holds(&self, column: usize, text: &str) -> bool {
+        let width = |c: char| match c {
+            'm' | 'w' => 13.0,
+            ' '..='/' | '0'..='?' | '_' | 'a'..='z' => 8.0,
+            ' '..='~' => 13.0,
+            _ => f64::INFINITY,
+        };
+        text.chars().map(width).sum::<f64>() <= self.width(column) - CELL_PADDING
     }
 
     #[must_use]
@@ -211,6 +227,17 @@ mod tests {
             assert_eq!(columns.visible(left, viewport, 0), expected, "{left}");
         }
         assert_eq!(Columns::new([]).visible(0.0, 100.0, 2), 0..0);
+        for (column, text, holds) in [
+            (1, "443", true),
+            (1, "4433", false),
+            (1, "é", false),
+            (3, "SYN-ACK", false),
+            (3, "syn_ack", true),
+            (3, "wwwww", false),
+            (9, "", false),
+        ] {
+            assert_eq!(columns.holds(column, text), holds, "{text}");
+        }
         let summary = |examples: &[&str], max| ColumnSummary {
             examples: examples.iter().map(|&example| example.into()).collect(),
             max,

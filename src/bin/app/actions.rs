@@ -199,8 +199,14 @@ impl App {
         }
     }
 
+    /// Whether cells or reasons of any of these rows are neither here nor on their way.
+    pub fn lacks_rows(self, rows: impl IntoIterator<Item = u32>) -> bool {
+        let reasons_from = self.state.threshold.get_untracked();
+        self.state.cells.with_value(|cache| rows.into_iter().any(|row| cache.lacks(row, reasons_from)))
+    }
+
     /// Fetches the cells of those rows that are not here yet, and then their reasons, which take longer.
-    pub fn want_rows(self, rows: impl Iterator<Item = u32>) {
+    pub fn want_rows(self, rows: impl IntoIterator<Item = u32>) {
         if !self.state.engine_has_file.get_untracked() {
             return;
         }
@@ -209,7 +215,7 @@ impl App {
             if cache.rows.len() > MAX_CACHED_ROWS {
                 cache.rows.clear();
             }
-            let missing = rows.filter(|&row| cache.lacks(row, reasons_from)).collect::<Vec<_>>();
+            let missing = rows.into_iter().filter(|&row| cache.lacks(row, reasons_from)).collect::<Vec<_>>();
             cache.pending.extend(&missing);
             missing.into_iter().partition::<Vec<_>, _>(|row| cache.rows.contains_key(row))
         });

@@ -89,6 +89,8 @@ fn targets() -> Option<String> {
     table += &format!("| longest task of the page's own thread in any round | ≤ 50 ms | {} |\n", milliseconds(tasks));
     let slowest = INTERACTIONS.iter().filter_map(|(name, _)| answer(answers, name)).max_by(f64::total_cmp);
     table += &format!("| the slowest of the interactions below | ≤ 100 ms | {} |\n", milliseconds(slowest));
+    let frames = median(answers, &page(2), "gliding/frames_a_second").map_or(NOT_RUN.into(), |n| format!("**{n:.0}**"));
+    table += &format!("| frames a second while the records are scrolled | 60 | {frames} |\n");
     Some(table)
 }
 
@@ -118,6 +120,13 @@ fn interactions() -> Option<String> {
     for (name, words) in INTERACTIONS {
         let answered = answer(results, name).map_or(NOT_RUN.into(), |ms| format!("{ms:.0} ms"));
         table += &format!("| {words} | {answered} |\n");
+    }
+    let gliding = |what: &str| median(results, &page(2), &format!("gliding/{what}"));
+    if let (Some(frames), Some(late), Some(empty)) = (gliding("frames_a_second"), gliding("p95_ms"), gliding("empty")) {
+        table += &format!(
+            "\nScrolled steadily for five seconds, 40 pixels a frame: {frames:.0} frames a second, 95 % of them within {late:.1} ms of \
+             the one before; {empty:.0} of the frames show a row whose cells are not here yet.\n",
+        );
     }
     Some(table)
 }

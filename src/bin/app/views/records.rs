@@ -24,6 +24,8 @@ const WHY_WIDTH: f64 = 440.0;
 /// Rows and columns that are ready beyond the edges of the window.
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
+/// Rows before and behind the window whose cells are fetched when half as many are not here.
+const ROWS_AHEAD: usize = 96;
 /// Milliseconds without a change of threshold, rules or verdicts before the worker is asked again.
 const SETTLE_PAUSE: u32 = 150;
 /// Milliseconds without scrolling before the track is put back to where the rows are.
@@ -203,7 +205,12 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
         offset.update(|offset| *offset = scroll.moved(*offset, from, to));
         top.set(to);
         if scroll.height() > RowScroll::MAX_TRACK {
-            settle.set_value(Some(Timeout::new(TRACK_PAUSE, move || go_to(offset.get_untracked()))));
+            settle.set_value(Some(Timeout::new(TRACK_PAUSE, move || {
+                // Otherwise a scroll has happened, of which the event is still to come.
+                if f64::from(node.scroll_top()) == top.get_untracked() {
+                    go_to(offset.get_untracked());
+                }
+            })));
         }
     };
     // Another order or filter starts at the top.
@@ -370,19 +377,24 @@ fn head(app: App, class: &'static str, key: Option<SortKey>, name: String, at: u
 }
 
 /// Asks for the cells in view: at once, unless others are on their way. Then it does when these have come, so that fast scrolling
-/// asks for what is in view by then.
+/// asks for what is in view by then. Steady scrolling asks for those around the window too, many at a time: nobody sees an empty
+/// row then, and each is drawn once.
 fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
-    Effect::new(move |before: Option<Listing>| {
+    Effect::new(move |before: Option<(Listing, Range<usize>)>| {
         let (window, now) = (window.get(), listing.get());
         app.state.engine_has_file.track();
         // What is odd has a reason, which is asked for when the rest is there.
         app.state.threshold.track();
         app.state.cells_version.track();
-        let is_new = before.is_none_or(|before| before != now);
-        if is_new || !app.state.cells.with_value(CellCache::awaits_cells) {
-            app.want_rows(now.order.window(window).into_iter());
+        let before = before.filter(|(listing, _)| *listing == now);
+        if before.is_none() || !app.state.cells.with_value(CellCache::awaits_cells) {
+            let is_moving =
+                before.is_some_and(|(_, was)| was != window && was.start < window.end && window.start < was.end);
+            let around = |n: usize| now.order.window(window.start.saturating_sub(n)..(window.end + n).min(now.n));
+            let is_short = is_moving && app.lacks_rows(around(ROWS_AHEAD / 2));
+            app.want_rows(around(if is_short { ROWS_AHEAD } else { 0 }));
         }
-        now
+        (now, window)
     });
 }
 
@@ -446,7 +458,8 @@ fn RecordRow(
                     };
                     let at = (first_column + column).to_string();
                     let text = texts.as_ref().and_then(|texts| texts.get(column).cloned()).unwrap_or_default();
-                    view! { <div class=class role="gridcell" aria-colindex=at>{text}</div> }
+                    let is_long = !outcome.columns.holds(column, &text);
+                    view! { <div class=class class:long=is_long role="gridcell" aria-colindex=at>{text}</div> }
                 };
                 match texts {
                     Some(_) => columns.map(cell).collect_view().into_any(),
