@@ -471,6 +471,21 @@ impl BlobStore {
         Blob::new_with_blob_sequence_and_options(&sequence, &properties).expect("Blobs make a Blob")
     }
 
+    /// The same, for a person to keep.
+    ///
+    /// # Errors
+    /// If the browser has had no room for all of it, of which it says nothing before the bytes are read.
+    pub fn to_download(&self, mime: &str) -> Result<Blob> {
+        let blob = self.to_blob(mime);
+        let last = blob.slice_with_f64((blob.size() - 1.0).max(0.0));
+        let reader = FileReaderSync::new().expect("this runs in a worker");
+        match last.and_then(|last| reader.read_as_array_buffer(&last)) {
+            Ok(_) => Ok(blob),
+            Err(_) => Err(Error::new("The browser has no room for a file of this size")
+                .advice("Private windows keep files in memory: open the page in a normal one, or free some room")),
+        }
+    }
+
     /// Appends what makes up some of the bytes: slices of Blobs, and a copy of what is in the tail.
     fn slices(&self, range: Range<u64>, pieces: &Array) -> Result<()> {
         if range.end > self.size {

@@ -106,7 +106,7 @@ impl Shell {
             _ => "",
         };
         let blob = match written.map(|spool| spool.into_any().downcast::<FileSink>()) {
-            None => None,
+            None => Ok(None),
             Some(Ok(sink)) => {
                 let port = self.port.clone();
                 spawn_local(async move {
@@ -115,9 +115,12 @@ impl Shell {
                 });
                 return;
             }
-            Some(Err(spool)) => Some(spool.downcast::<BlobStore>().expect("our own spool").to_blob(kind)),
+            Some(Err(spool)) => spool.downcast::<BlobStore>().expect("our own spool").to_download(kind).map(Some),
         };
-        self.port.send(job, &reply, &bulk, blob.as_ref());
+        match blob {
+            Ok(blob) => self.port.send(job, &reply, &bulk, blob.as_ref()),
+            Err(error) => self.port.send(job, &Reply::Failed(error), &[], None),
+        }
     }
 }
 
