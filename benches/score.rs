@@ -7,6 +7,7 @@ use divan::counter::ItemsCount;
 use ndarray::{Array2, ShapeBuilder, s};
 use oddflow::dense::{Activation, Dense, Layer, mean_absolute_difference};
 use oddflow::encode::{Encoder, EncoderParams};
+use oddflow::evaluate::{areas_and_curve, best_order};
 use oddflow::forest::{IsolationForest, IsolationForestParams, MaxSamples};
 use oddflow::hybrid::{Detector, FileFit, Standardise};
 use oddflow::inputs::{Folded, NetworkInputs};
@@ -182,4 +183,22 @@ fn autoencoder(bencher: Bencher) {
             network.for_each_row(block.slice(s![..BLOCK, ..]), |row, x, y| out[row] = mean_absolute_difference(x, y));
         }
     });
+}
+
+/// Scores with many ties, as trees give them, and one label in ten.
+fn made_up_scores(n: usize) -> (Vec<f32>, Vec<u8>) {
+    let mut rng = Rng::new(9);
+    (0..n).map(|_| (0.3 + libm::exp(rng.normal() - 3.0) as f32, u8::from(rng.below(10) == 0))).unzip()
+}
+
+#[divan::bench(args = [1_000_000, 10_000_000], sample_count = 5, sample_size = 1)]
+fn order_by_score(bencher: Bencher, n: usize) {
+    let (scores, _) = made_up_scores(n);
+    bencher.counter(ItemsCount::new(n)).bench(|| best_order(&scores));
+}
+
+#[divan::bench(args = [1_000_000, 10_000_000], sample_count = 5, sample_size = 1)]
+fn areas_by_labels(bencher: Bencher, n: usize) {
+    let (scores, labels) = made_up_scores(n);
+    bencher.counter(ItemsCount::new(n)).bench(|| areas_and_curve(&scores, &labels));
 }

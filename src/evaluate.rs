@@ -122,20 +122,20 @@ pub fn confusion(scores: &[f32], labels: &[u8], threshold: f32) -> Confusion {
 /// there is only one class.
 #[must_use]
 pub fn roc_auc(scores: &[f32], labels: &[u8]) -> f64 {
-    roc_auc_of(steps(scores, labels))
+    roc_auc_of(Sorted::new(scores, labels).steps())
 }
 
 /// The area under the precision-recall curve as average precision, `Σ (Rₙ − Rₙ₋₁) Pₙ`, scikit-learn's definition. 0 where
 /// there is no anomaly.
 #[must_use]
 pub fn pr_auc(scores: &[f32], labels: &[u8]) -> f64 {
-    pr_auc_of(steps(scores, labels))
+    pr_auc_of(Sorted::new(scores, labels).steps())
 }
 
 /// The point of the ROC curve with the greatest recall of a threshold that flags at most this share of the normal rows.
 #[must_use]
 pub fn point_at_fpr(scores: &[f32], labels: &[u8], false_positive_rate: f64) -> RocPoint {
-    point_at_fpr_of(&steps(scores, labels).collect::<Vec<_>>(), false_positive_rate)
+    point_at_fpr_of(&Sorted::new(scores, labels).steps().collect::<Vec<_>>(), false_positive_rate)
 }
 
 /// The recall of [`point_at_fpr`].
@@ -148,20 +148,20 @@ pub fn recall_at_fpr(scores: &[f32], labels: &[u8], false_positive_rate: f64) ->
 /// where it matters who is right.
 #[must_use]
 pub fn curve(scores: &[f32], labels: &[u8]) -> Curve {
-    curve_of(&sorted_keys(scores, labels))
+    curve_of(&Sorted::new(scores, labels))
 }
 
 /// The area under the ROC curve, that under the precision-recall curve, and the [`curve`]: together they take the time of one.
 #[must_use]
 pub fn areas_and_curve(scores: &[f32], labels: &[u8]) -> (f64, f64, Curve) {
-    let keys = sorted_keys(scores, labels);
-    (roc_auc_of(steps_of(&keys)), pr_auc_of(steps_of(&keys)), curve_of(&keys))
+    let sorted = Sorted::new(scores, labels);
+    (roc_auc_of(sorted.steps()), pr_auc_of(sorted.steps()), curve_of(&sorted))
 }
 
-fn curve_of(keys: &[u64]) -> Curve {
+fn curve_of(sorted: &Sorted) -> Curve {
     const HALF: u64 = 256;
-    let total = keys.len() as u64;
-    let mut steps = steps_of(keys).peekable();
+    let total = (sorted.anomalies.len() + sorted.normal.len()) as u64;
+    let mut steps = sorted.steps().peekable();
     let even = (1..=HALF).map(|k| (total as u128 * u128::from(k) / u128::from(HALF)) as u64);
     let close = (0..HALF).map(|k| libm::exp2(libm::log2(total as f64) * k as f64 / HALF as f64) as u64);
     let mut wanted: Vec<u64> = even.chain(close).collect();
@@ -197,14 +197,36 @@ impl Curve {
 /// The rows by falling score, ties by row, NaN last.
 #[must_use]
 pub fn best_order(scores: &[f32]) -> Vec<u32> {
-    let mut keys: Vec<u64> = scores
-        .iter()
-        .zip(0..)
-        .map(|(&score, row)| u64::from(falling_key(score)) << 32 | u64::from(row as u32))
-        .collect();
-    // The rows are in order already.
-    sort_by_bits(&mut keys, 32..64, |&key| key);
-    keys.into_iter().map(|key| key as u32).collect()
+    // The upper halves of the keys say which rows stand together; each such block is then sorted by itself. All at once, with
+    // their keys beside them, they would take several times the memory.
+    const HALF: u32 = 16;
+    let upper = |score: f32| (falling_key(score) >> HALF) as usize;
+    let mut ends = vec![0_usize; 1 << HALF];
+    scores.iter().for_each(|&score| ends[upper(score)] += 1);
+    let mut next = 0;
+    for end in &mut ends {
+        next += std::mem::replace(end, next);
+    }
+    let mut order = vec![0_u32; scores.len()];
+    for (row, &score) in scores.iter().enumerate() {
+        let end = &mut ends[upper(score)];
+        order[*end] = row as u32;
+        *end += 1;
+    }
+    let (mut rest, mut start) = (order.as_mut_slice(), 0);
+    let mut keys: Vec<u64> = Vec::new();
+    for end in ends {
+        let block = rest.split_off_mut(..end - start).expect("blocks are part of the whole");
+        start = end;
+        if block.len() > 1 {
+            keys.clear();
+            keys.extend(block.iter().map(|&row| u64::from(falling_key(scores[row as usize])) << 32 | u64::from(row)));
+            // The rows of a block are in the order of the file already.
+            sort_by_bits(&mut keys, 32..32 + HALF, |&key| key);
+            block.iter_mut().zip(&keys).for_each(|(row, &key)| *row = key as u32);
+        }
+    }
+    order
 }
 
 /// The lowest score that flags at most this share of the rows. Infinity where even the highest score flags more, as when all
@@ -261,39 +283,47 @@ impl Step {
     }
 }
 
-/// One step for each different score, falling.
-fn steps(scores: &[f32], labels: &[u8]) -> impl Iterator<Item = Step> {
-    let keys = sorted_keys(scores, labels);
-    let mut at = 0;
-    let mut step = Step::default();
-    std::iter::from_fn(move || next_step(&keys, &mut at, &mut step))
+/// The keys of the labelled rows' scores, by falling score: four bytes a row, since there may be tens of millions.
+struct Sorted {
+    anomalies: Vec<u32>,
+    normal: Vec<u32>,
 }
 
-/// The same, of [`sorted_keys`].
-fn steps_of(keys: &[u64]) -> impl Iterator<Item = Step> {
-    let mut at = 0;
-    let mut step = Step::default();
-    std::iter::from_fn(move || next_step(keys, &mut at, &mut step))
-}
-
-fn next_step(keys: &[u64], at: &mut usize, step: &mut Step) -> Option<Step> {
-    let key = keys.get(*at)? >> 32;
-    while let Some(next) = keys.get(*at).filter(|next| *next >> 32 == key) {
-        step.anomalies += next & 1;
-        step.normal += 1 - (next & 1);
-        *at += 1;
+impl Sorted {
+    fn new(scores: &[f32], labels: &[u8]) -> Self {
+        assert_eq!(scores.len(), labels.len(), "one label for each score");
+        let of = |wanted: u8| {
+            let known = scores.iter().zip(labels).filter(|&(score, &label)| !score.is_nan() && label == wanted);
+            let mut keys: Vec<u32> = known.map(|(&score, _)| falling_key(score)).collect();
+            sort_by_bits(&mut keys, 0..32, |&key| key.into());
+            keys
+        };
+        Self { anomalies: of(1), normal: of(0) }
     }
-    Some(*step)
+
+    /// One step for each different score, falling.
+    fn steps(&self) -> impl Iterator<Item = Step> {
+        self.keyed_steps().map(|(_, step)| step)
+    }
+
+    /// The same, each with the score's key.
+    fn keyed_steps(&self) -> impl Iterator<Item = (u32, Step)> {
+        let (mut anomalies, mut normal) = (self.anomalies.as_slice(), self.normal.as_slice());
+        let mut step = Step::default();
+        std::iter::from_fn(move || {
+            let key = anomalies.first().into_iter().chain(normal.first()).min().copied()?;
+            step.anomalies += pass(&mut anomalies, key);
+            step.normal += pass(&mut normal, key);
+            Some((key, step))
+        })
+    }
 }
 
-/// The key of each labelled row's score in the upper half, and its label in the lower, by falling score.
-fn sorted_keys(scores: &[f32], labels: &[u8]) -> Vec<u64> {
-    assert_eq!(scores.len(), labels.len(), "one label for each score");
-    let known = scores.iter().zip(labels).filter(|(score, label)| !score.is_nan() && **label <= 1);
-    let mut keys: Vec<u64> =
-        known.map(|(&score, &label)| u64::from(falling_key(score)) << 32 | u64::from(label)).collect();
-    sort_by_bits(&mut keys, 32..64, |&key| key);
-    keys
+/// Goes on behind the keys that are this one, and says how many there were.
+fn pass(keys: &mut &[u32], key: u32) -> u64 {
+    let n = keys.iter().take_while(|&&next| next == key).count();
+    *keys = &keys[n..];
+    n as u64
 }
 
 fn roc_auc_of(steps: impl Iterator<Item = Step>) -> f64 {
@@ -422,6 +452,21 @@ mod tests {
         let none = Confusion::default();
         let ratios = [none.precision(), none.recall(), none.f1(), none.accuracy(), none.false_positive_rate()];
         assert_eq!(ratios, [0.0; 5]);
+    }
+
+    #[test]
+    fn many_rows_are_in_the_same_order_as_few() {
+        let mut rng = Rng::new(3);
+        let scores: Vec<f32> = (0..60_000)
+            .map(|_| match rng.below(9) {
+                0 => NAN,
+                1 => rng.below(40) as f32 - 20.0,
+                _ => 0.5 + rng.below(9000) as f32 * 1e-7,
+            })
+            .collect();
+        let mut expected: Vec<u32> = (0..60_000).collect();
+        expected.sort_by_key(|&row| falling_key(scores[row as usize]));
+        assert_eq!(best_order(&scores), expected);
     }
 
     #[test]

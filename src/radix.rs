@@ -4,8 +4,10 @@ use std::ops::Range;
 
 /// Bits that are sorted by at a time: as many as there are counters that stay in the nearest cache.
 const DIGIT: u32 = 11;
-/// Fewer items are sorted faster by comparing them; of more, a second copy would take too much memory.
-const SIZES: Range<usize> = 1 << 12..1 << 23;
+/// Fewer items are sorted faster by comparing them.
+const FEW: usize = 1 << 12;
+/// Bytes of items of which a second copy does not take too much memory.
+const MOST_COPIED: usize = 144 << 20;
 
 /// Sorts items by these bits of their keys. Items of which the bits are equal stay in their order.
 pub(crate) fn sort_by_bits<T: Copy>(items: &mut Vec<T>, bits: Range<u32>, key: impl Fn(&T) -> u64) {
@@ -16,7 +18,7 @@ pub(crate) fn sort_by_bits<T: Copy>(items: &mut Vec<T>, bits: Range<u32>, key: i
     if bits.is_empty() {
         return;
     }
-    if !SIZES.contains(&items.len()) {
+    if items.len() < FEW || size_of_val(items.as_slice()) > MOST_COPIED {
         items.sort_by_key(|item| part(item, bits.clone()));
         return;
     }

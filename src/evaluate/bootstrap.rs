@@ -5,7 +5,7 @@
 //! a resample is but another count for each of their steps, so it costs O(n). The detector stays as it is, so the
 //! intervals say nothing about how another training would have come out.
 
-use super::{Step, falling_key, point_at_fpr_of, pr_auc_of, roc_auc_of, sorted_keys};
+use super::{Sorted, Step, falling_key, point_at_fpr_of, pr_auc_of, roc_auc_of};
 use crate::rng::Rng;
 use serde::Serialize;
 
@@ -47,18 +47,15 @@ impl Bootstrap {
         if self.resamples == 0 {
             return None;
         }
-        let keys = sorted_keys(scores, labels);
+        let sorted = Sorted::new(scores, labels);
         // Of the normal rows and of the anomalies, which step each of them is part of.
         let mut step_of = [Vec::new(), Vec::new()];
-        let (mut n_steps, mut flagged_steps, mut last) = (0_u32, 0, None);
-        for key in keys {
-            let (key, label) = ((key >> 32) as u32, (key & 1) as usize);
-            if last != Some(key) {
-                n_steps += 1;
-                flagged_steps += usize::from(key <= falling_key(threshold));
-                last = Some(key);
-            }
-            step_of[label].push(n_steps - 1);
+        let (mut n_steps, mut flagged_steps) = (0_u32, 0);
+        for (key, upto) in sorted.keyed_steps() {
+            step_of[0].resize(upto.normal as usize, n_steps);
+            step_of[1].resize(upto.anomalies as usize, n_steps);
+            n_steps += 1;
+            flagged_steps += usize::from(key <= falling_key(threshold));
         }
         let [normal, anomalies] = &step_of;
         if normal.is_empty() || anomalies.is_empty() {
