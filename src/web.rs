@@ -71,16 +71,19 @@ fn unpack_bulk(buffers: &Array) -> Option<Vec<Bulk>> {
 /// Numbers that are copied into our memory at a time.
 const SLICE: usize = 1 << 19;
 
-/// The same, with turns for others between slices.
+/// The same, with turns for others between slices. Room is touched slice by slice, too: new memory costs time where it is first
+/// written to.
 macro_rules! in_slices {
     ($buffer:expr, $zero:expr) => {{
-        let mut all = vec![$zero; $buffer.length() as usize];
-        for (at, slice) in all.chunks_mut(SLICE).enumerate() {
-            if at > 0 {
+        let n = $buffer.length() as usize;
+        let mut all = Vec::with_capacity(n);
+        while all.len() < n {
+            if !all.is_empty() {
                 turn().await;
             }
-            let start = (at * SLICE) as u32;
-            $buffer.subarray(start, start + slice.len() as u32).copy_to(slice);
+            let (start, end) = (all.len(), n.min(all.len() + SLICE));
+            all.resize(end, $zero);
+            $buffer.subarray(start as u32, end as u32).copy_to(&mut all[start..]);
         }
         all
     }};
