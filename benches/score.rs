@@ -185,7 +185,7 @@ fn autoencoder(bencher: Bencher) {
     });
 }
 
-/// Scores with many ties, as trees give them, and one label in ten.
+/// Scores between 0.3 and a few, and one label in ten.
 fn made_up_scores(n: usize) -> (Vec<f32>, Vec<u8>) {
     let mut rng = Rng::new(9);
     (0..n).map(|_| (0.3 + libm::exp(rng.normal() - 3.0) as f32, u8::from(rng.below(10) == 0))).unzip()

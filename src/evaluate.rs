@@ -218,10 +218,11 @@ pub fn best_order(scores: &[f32]) -> Vec<u32> {
     for end in ends {
         let block = rest.split_off_mut(..end - start).expect("blocks are part of the whole");
         start = end;
-        if block.len() > 1 {
+        let key = |row: u32| falling_key(scores[row as usize]);
+        // The rows of a block are in the order of the file already.
+        if block.windows(2).any(|rows| key(rows[0]) != key(rows[1])) {
             keys.clear();
-            keys.extend(block.iter().map(|&row| u64::from(falling_key(scores[row as usize])) << 32 | u64::from(row)));
-            // The rows of a block are in the order of the file already.
+            keys.extend(block.iter().map(|&row| u64::from(key(row)) << 32 | u64::from(row)));
             sort_by_bits(&mut keys, 32..32 + HALF, |&key| key);
             block.iter_mut().zip(&keys).for_each(|(row, &key)| *row = key as u32);
         }
@@ -293,8 +294,9 @@ impl Sorted {
     fn new(scores: &[f32], labels: &[u8]) -> Self {
         assert_eq!(scores.len(), labels.len(), "one label for each score");
         let of = |wanted: u8| {
+            let mut keys = Vec::with_capacity(labels.iter().filter(|&&label| label == wanted).count());
             let known = scores.iter().zip(labels).filter(|&(score, &label)| !score.is_nan() && label == wanted);
-            let mut keys: Vec<u32> = known.map(|(&score, _)| falling_key(score)).collect();
+            keys.extend(known.map(|(&score, _)| falling_key(score)));
             sort_by_bits(&mut keys, 0..32, |&key| key.into());
             keys
         };

@@ -1,4 +1,4 @@
-// Headless Chromium, as the end-to-end tests start it; the arguments of a driver, and its answer.
+// Headless Chromium; the arguments of a driver, and its answer.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -200,22 +200,23 @@ impl App {
     }
 
     /// Whether cells or reasons of any of these rows are neither here nor on their way.
-    pub fn lacks_rows(self, rows: impl IntoIterator<Item = u32>) -> bool {
+    pub fn lacks_rows(self, rows: Vec<u32>) -> bool {
         let reasons_from = self.state.threshold.get_untracked();
         self.state.cells.with_value(|cache| rows.into_iter().any(|row| cache.lacks(row, reasons_from)))
     }
 
     /// Fetches the cells of those rows that are not here yet, and then their reasons, which take longer.
-    pub fn want_rows(self, rows: impl IntoIterator<Item = u32>) {
+    pub fn want_rows(self, rows: Vec<u32>) {
         if !self.state.engine_has_file.get_untracked() {
             return;
         }
         let reasons_from = self.state.threshold.get_untracked();
         let missing = self.state.cells.try_update_value(|cache| {
-            if cache.rows.len() > MAX_CACHED_ROWS {
-                cache.rows.clear();
+            let missing = rows.iter().copied().filter(|&row| cache.lacks(row, reasons_from)).collect::<Vec<_>>();
+            if cache.rows.len() > MAX_CACHED_ROWS && !missing.is_empty() {
+                // But for those that are on screen.
+                cache.rows.retain(|row, _| rows.contains(row));
             }
-            let missing = rows.into_iter().filter(|&row| cache.lacks(row, reasons_from)).collect::<Vec<_>>();
             cache.pending.extend(&missing);
             missing.into_iter().partition::<Vec<_>, _>(|row| cache.rows.contains_key(row))
         });
@@ -235,7 +236,7 @@ impl App {
 
     /// Shows a record in the side panel.
     pub fn select(self, row: u32) {
-        self.want_rows(std::iter::once(row));
+        self.want_rows(vec![row]);
         self.state.selected.set(Some(row));
         self.state.side.set(Side::Record);
         self.explain(row);
@@ -571,7 +572,7 @@ impl App {
         state.surveying.set(true);
         Timeout::new(PAINT_PAUSE, move || self.survey()).forget();
         if let (Some(row), Side::Record) = (state.selected.get_untracked(), state.side.get_untracked()) {
-            self.want_rows(std::iter::once(row));
+            self.want_rows(vec![row]);
             self.explain(row);
         }
     }

@@ -25,7 +25,7 @@ const WHY_WIDTH: f64 = 440.0;
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
 /// Rows before and behind the window whose cells are fetched when half as many are not here.
-const ROWS_AHEAD: usize = 96;
+const ROWS_AHEAD: usize = 64;
 /// Milliseconds without a change of threshold, rules or verdicts before the worker is asked again.
 const SETTLE_PAUSE: u32 = 150;
 /// Milliseconds without scrolling before the track is put back to where the rows are.
@@ -386,14 +386,16 @@ fn fetch_visible(app: App, window: Memo<Range<usize>>, listing: Memo<Listing>) {
         // What is odd has a reason, which is asked for when the rest is there.
         app.state.threshold.track();
         app.state.cells_version.track();
-        let before = before.filter(|(listing, _)| *listing == now);
-        if before.is_none() || !app.state.cells.with_value(CellCache::awaits_cells) {
-            let is_moving =
-                before.is_some_and(|(_, was)| was != window && was.start < window.end && window.start < was.end);
-            let around = |n: usize| now.order.window(window.start.saturating_sub(n)..(window.end + n).min(now.n));
-            let is_short = is_moving && app.lacks_rows(around(ROWS_AHEAD / 2));
-            app.want_rows(around(if is_short { ROWS_AHEAD } else { 0 }));
-        }
+        // The window that was last asked for: what has moved while cells were awaited has moved, too.
+        let was = match before.filter(|(listing, _)| *listing == now) {
+            Some((_, was)) if app.state.cells.with_value(CellCache::awaits_cells) => return (now, was),
+            Some((_, was)) => was,
+            None => 0..0,
+        };
+        let is_moving = was != window && was.start < window.end && window.start < was.end;
+        let around = |n: usize| now.order.window(window.start.saturating_sub(n)..(window.end + n).min(now.n));
+        let is_short = is_moving && app.lacks_rows(around(ROWS_AHEAD / 2));
+        app.want_rows(around(if is_short { ROWS_AHEAD } else { 0 }));
         (now, window)
     });
 }
