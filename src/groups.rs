@@ -562,12 +562,6 @@ impl Groups {
         self.prune();
     }
 
-    /// Rows that have a score, and those of them that are flagged.
-    #[must_use]
-    pub fn counts(&self) -> (u32, u32) {
-        (self.rows, self.flagged)
-    }
-
     /// How many seconds a group of [`GroupKind::Time`] is long.
     #[must_use]
     pub fn stretch_seconds(&self) -> f64 {

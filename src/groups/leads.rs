@@ -9,7 +9,7 @@ use super::beacons::{Beacon, LongConnection, PairKey, Pairs};
 use super::{Group, GroupKind, Groups};
 use crate::explain::span;
 use crate::query::quote;
-use crate::report::{count, score, share};
+use crate::report::{count, score};
 use serde::{Deserialize, Serialize};
 
 /// Something worth opening.
@@ -46,7 +46,7 @@ const REASONS: usize = 5;
 /// What to look at first, at most `n`.
 #[must_use]
 pub fn leads(groups: &Groups, pairs: &Pairs, n: usize) -> Vec<Lead> {
-    let anomalies = distinct(groups, n).into_iter().map(|group| of_group(group, groups));
+    let anomalies = distinct(groups, n).into_iter().map(of_group);
     let beacons = pairs.beacons(n).into_iter().map(of_beacon);
     let long = pairs.long_connections(n).into_iter().map(of_long);
     let mut queues: [std::collections::VecDeque<Lead>; 3] = [anomalies.collect(), beacons.collect(), long.collect()];
@@ -138,13 +138,11 @@ fn is_part_of(group: &Group, other: &Group) -> bool {
     }
 }
 
-fn of_group(group: Group, groups: &Groups) -> Lead {
-    let (all, all_flagged) = groups.counts();
+fn of_group(group: Group) -> Lead {
     let mut words = format!(
-        "{} of {} are odd ({} of all are); highest score {}",
+        "{} of {} are odd; highest score {}",
         count(u64::from(group.flagged)),
         count(u64::from(group.rows)),
-        share(u64::from(all_flagged), u64::from(all)),
         score(group.top_score.unwrap_or(f32::NAN)),
     );
     if group.counterparts > 1 {
