@@ -94,15 +94,19 @@ test("a table that is longer than a browser can lay out loses no step of scrolli
   await analyse(page, text("long.csv", lines.join("\n") + "\n"));
   await leads(page);
   const first = await records(page).evaluate(async (grid) => {
-    const rest = (ms: number) => new Promise((done) => setTimeout(done, ms));
-    const scrolled = new Promise((done) => grid.addEventListener("scroll", done, { once: true }));
+    // The second step comes just before the page, which does not know of it yet, puts the track in order after the first.
+    const real = window.setTimeout;
+    const isOver = new Promise<void>((done) => {
+      window.setTimeout = ((act: () => void, ms: number) =>
+        real(() => {
+          window.setTimeout = real;
+          grid.scrollTop += 640;
+          act();
+          real(done, 600);
+        }, ms)) as typeof setTimeout;
+    });
     grid.scrollTop += 640;
-    await scrolled;
-    // The second step comes just when the page, which does not know of it yet, puts the track in order after the first.
-    await rest(100);
-    for (const start = performance.now(); performance.now() - start < 90; );
-    grid.scrollTop += 640;
-    await rest(600);
+    await isOver;
     const head = grid.querySelector(".grid-head")!.getBoundingClientRect().bottom;
     const rows = [...grid.querySelectorAll('[role="row"][id]')];
     return rows.find((row) => row.getBoundingClientRect().bottom > head + 1)!.getAttribute("aria-rowindex");
