@@ -50,6 +50,25 @@ pub struct NameRecall {
 }
 
 impl Confusion {
+    /// Counts a row; none with another label than 0 or 1.
+    pub fn add(&mut self, label: u8, is_flagged: bool) {
+        match (label, is_flagged) {
+            (1, true) => self.true_positives += 1,
+            (0, true) => self.false_positives += 1,
+            (0, false) => self.true_negatives += 1,
+            (1, false) => self.false_negatives += 1,
+            _ => {}
+        }
+    }
+
+    /// Adds the counts of other rows.
+    pub fn merge(&mut self, other: &Self) {
+        self.true_positives += other.true_positives;
+        self.false_positives += other.false_positives;
+        self.true_negatives += other.true_negatives;
+        self.false_negatives += other.false_negatives;
+    }
+
     /// Anomalies among the flagged.
     #[must_use]
     pub fn precision(&self) -> f64 {
@@ -106,14 +125,8 @@ impl RocPoint {
 pub fn confusion(scores: &[f32], labels: &[u8], threshold: f32) -> Confusion {
     assert_eq!(scores.len(), labels.len(), "one label for each score");
     let mut counts = Confusion::default();
-    for (score, label) in scores.iter().zip(labels).filter(|(score, _)| !score.is_nan()) {
-        match (label, *score >= threshold) {
-            (1, true) => counts.true_positives += 1,
-            (0, true) => counts.false_positives += 1,
-            (0, false) => counts.true_negatives += 1,
-            (1, false) => counts.false_negatives += 1,
-            _ => {}
-        }
+    for (&score, &label) in scores.iter().zip(labels).filter(|(score, _)| !score.is_nan()) {
+        counts.add(label, score >= threshold);
     }
     counts
 }

@@ -7,11 +7,13 @@ use crate::allow::{AllowList, Likeness, Rule};
 use crate::compare::{Comparison, ScoreChange};
 use crate::domain::FitReport;
 use crate::error::Error;
-use crate::evaluate::{Curve, Reliability};
+use crate::evaluate::{Confusion, Curve, NameRecall, Reliability};
 use crate::explain::{Background, Explanation};
 use crate::flow::Part;
 use crate::groups::{Group, GroupKind, Lead, Others};
-use crate::report::{Brush, Cuts, DensityGrid, Histogram, QuadrantCounts, Swimlanes};
+use crate::report::{
+    Brush, Chart, Cuts, DensityGrid, Histogram, QuadrantCounts, Swimlanes, pr_chart, reliability_chart, roc_chart,
+};
 use crate::schema::{Kind, Layout, Role, Schema};
 use crate::session::FileIdentity;
 use crate::table::BadRecord;
@@ -395,11 +397,9 @@ pub struct Analysis {
     pub fit: Option<FitReport>,
     /// What is usual in this file: of the columns that the detector reads.
     pub background: Background,
-    /// Of the network's probability, where there are labels.
-    pub reliability: Option<Reliability>,
 }
 
-/// What the labels say about the scores, at no particular threshold.
+/// What the labels say about the scores of some records, at no particular threshold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     pub label_column: String,
@@ -409,11 +409,43 @@ pub struct Quality {
     pub dnn: Option<StageQuality>,
     /// The score that decides.
     pub hybrid: StageQuality,
+    /// Of the network's probability.
+    pub reliability: Option<Reliability>,
+}
+
+impl Quality {
+    /// Whether there is anything to measure: records that are labelled normal, and others that are labelled anomalies.
+    #[must_use]
+    pub fn has_both_classes(&self) -> bool {
+        self.normal > 0 && self.anomalies > 0
+    }
+
+    /// The stages by name; the one that decides first.
+    #[must_use]
+    pub fn stages(&self) -> Vec<(&'static str, &StageQuality)> {
+        match &self.dnn {
+            Some(dnn) => vec![("Hybrid", &self.hybrid), ("Forest", &self.forest), ("Network", dnn)],
+            None => vec![("Forest", &self.forest)],
+        }
+    }
+
+    /// What is to be drawn, with the threshold that gives these counts; nothing where only one class is labelled.
+    #[must_use]
+    pub fn charts(&self, at_threshold: &Confusion) -> Vec<Chart> {
+        if !self.has_both_classes() {
+            return Vec::new();
+        }
+        let curves: Vec<_> = self.stages().into_iter().map(|(name, stage)| (name, &stage.curve)).collect();
+        let charts = [pr_chart, roc_chart].map(|draw| draw(&curves, self.anomalies, self.normal, Some(at_threshold)));
+        let reliability = self.reliability.iter().map(|reliability| reliability_chart("Network", reliability));
+        charts.into_iter().chain(reliability).collect()
+    }
 }
 
 /// The threshold-free quality of one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageQuality {
+    /// This and the next are NaN where only one class is labelled.
     pub roc_auc: f64,
     pub pr_auc: f64,
     /// Counts at each of some hundred thresholds, for "at the same number of flagged rows".
@@ -468,6 +500,19 @@ pub struct Survey {
     pub judged: Judged,
     /// The reasons of so many of the flagged records were looked at, those with the highest scores.
     pub reasoned: u64,
+    /// Where not all records are shown and the file has labels: what these say of the shown ones. Of all it is [`Analysis::quality`].
+    pub labelled: Option<Labelled>,
+    /// How many of each attack are flagged, where the file names attacks: of the same records; the most frequent first.
+    pub attacks: Vec<NameRecall>,
+}
+
+/// What the labels say about the records that a lens shows; if it shows those alone that are flagged, about the others, too, that
+/// it would show otherwise: what was missed is among them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Labelled {
+    pub quality: Quality,
+    /// What the allow-list ignores is not flagged.
+    pub confusion: Confusion,
 }
 
 /// The groups of one kind, the most surprising first.

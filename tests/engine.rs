@@ -231,6 +231,70 @@ fn lanes_are_narrowed_by_all_but_themselves() {
     assert!(end < from + 2.0 * (to - from), "{end}");
 }
 
+#[test]
+fn what_the_labels_say_is_of_what_is_shown() {
+    let (mut text, mut labels, mut protos) = (String::from("proto,bytes,packets,attack,label\n"), vec![], vec![]);
+    for i in 0..600 {
+        let (is_odd, proto) = (i % 29 == 7, ["tcp", "udp"][i % 2]);
+        let bytes = if is_odd && i % 3 > 0 { 90_000 + i } else { 500 + i * 7 % 400 };
+        let attack = ["", "scan", "flood"][usize::from(is_odd) * (1 + i % 2)];
+        writeln!(text, "{proto},{bytes},{},{attack},{}", 4 + i % 9, u8::from(is_odd)).unwrap();
+        labels.push(u8::from(is_odd));
+        protos.push(proto);
+    }
+    let mut engine = engine();
+    open(&mut engine, text).unwrap();
+    let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+    let scores = engine.scores().unwrap().score.to_vec();
+    let of = |proto: &str| -> Vec<u8> {
+        labels.iter().zip(&protos).map(|(&label, is)| if *is == proto { label } else { 2 }).collect()
+    };
+    let threshold = analysis.threshold;
+    let lens = |filter: &str| Lens { filter: filter.into(), ..Lens::new(threshold) };
+
+    // Of all records it is what the analysis says.
+    let all = survey(&mut engine, lens(""), None);
+    assert_eq!(all.labelled, None);
+    assert_eq!(all.attacks.iter().map(|attack| attack.rows).sum::<u64>(), 21);
+    let udp = survey(&mut engine, lens("proto:udp"), None);
+    let labelled = udp.labelled.unwrap();
+    let (area, precision, curve) = oddflow::evaluate::areas_and_curve(&scores, &of("udp"));
+    let hybrid = &labelled.quality.hybrid;
+    assert_eq!((hybrid.roc_auc, hybrid.pr_auc, &hybrid.curve), (area, precision, &curve));
+    assert_ne!(area, analysis.quality.as_ref().unwrap().hybrid.roc_auc);
+    assert_eq!(labelled.confusion, oddflow::evaluate::confusion(&scores, &of("udp"), threshold));
+    assert_eq!(labelled.quality.normal + labelled.quality.anomalies, 300);
+    let names = |attacks: &[oddflow::evaluate::NameRecall]| -> Vec<String> {
+        attacks.iter().map(|attack| attack.name.clone()).collect()
+    };
+    assert_eq!((names(&all.attacks).len(), names(&udp.attacks)), (2, vec!["flood".to_owned()]));
+
+    // Where only what is odd is shown, what was missed still counts.
+    let odd = survey(&mut engine, Lens { flagged_only: true, ..lens("proto:udp") }, None);
+    assert!(odd.shown < udp.shown);
+    assert_eq!((odd.labelled, odd.attacks), (Some(labelled.clone()), udp.attacks));
+    assert_eq!(survey(&mut engine, Lens { flagged_only: true, ..lens("") }, None).labelled, None);
+
+    // What is ignored is gone, or there but not flagged.
+    let mut ignoring = lens("");
+    ignoring.allow_list.insert(oddflow::allow::Rule::of("No TCP", "proto:tcp".into())).unwrap();
+    assert_eq!(survey(&mut engine, ignoring.clone(), None).labelled, Some(labelled.clone()));
+    let shown = survey(&mut engine, Lens { shows_allowed: true, ..ignoring }, None).labelled.unwrap();
+    assert_eq!(shown.quality, *analysis.quality.as_ref().unwrap());
+    assert_eq!(shown.confusion.true_positives, labelled.confusion.true_positives);
+    assert!(shown.confusion.false_negatives > labelled.confusion.false_negatives);
+
+    // Of one class there is nothing to measure.
+    let none = survey(&mut engine, lens("label:0"), None).labelled.unwrap();
+    assert!(none.quality.hybrid.roc_auc.is_nan() && none.quality.charts(&none.confusion).is_empty());
+
+    let narrow = report(&mut engine, lens("proto:udp"));
+    let area = oddflow::report::metric(area);
+    assert!(narrow["figures"].as_array().unwrap().iter().any(|figure| figure["value"] == area.as_str()), "{narrow}");
+    let counts = narrow["scores"]["histogram"]["counts"].as_array().unwrap();
+    assert_eq!(counts.iter().filter_map(serde_json::Value::as_u64).sum::<u64>(), 300);
+}
+
 #[cfg(feature = "onnx")]
 #[test]
 fn the_plot_is_narrowed_by_all_but_its_own_part() {

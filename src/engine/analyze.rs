@@ -4,16 +4,14 @@ use super::choose::Choice;
 use super::crew::{Briefing, Message, Origin, Own, Ready, Task};
 use super::reference::{Normal, Search};
 use super::sweep::{Effort, Found, Sweep, Swept};
-use super::{Dataset, Engine, Outcome, Run, Step, Work, flood};
+use super::{Dataset, Engine, Outcome, Run, Step, Work, flood, judge};
 use crate::bundle::Pack;
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::explain::Background;
 use crate::hybrid::{Detector, FileFit, Threshold};
-use crate::protocol::{
-    Analysis, Bulk, PackChoice, Progress, Quality, Reference, Reply, RoleChange, Settings, Stage, StageQuality,
-};
+use crate::protocol::{Analysis, Bulk, PackChoice, Progress, Quality, Reference, Reply, RoleChange, Settings, Stage};
 use crate::report::{self, DensityGrid, Histogram, Ranking};
 use crate::schema;
 use std::rc::Rc;
@@ -150,27 +148,19 @@ impl Analyze {
             None if self.settings.reference != Reference::All => detector.own_threshold(),
             None => detector.limited_threshold(&score),
         };
-        let quality = (!labels.is_empty()).then_some(&labels).and_then(|labels| {
-            let count = |class| {
-                let is = |(&label, score): (&u8, &f32)| label == class && !score.is_nan();
-                labels.iter().zip(&score).filter(|&pair| is(pair)).count() as u64
-            };
-            let (normal, anomalies) = (count(schema::NORMAL), count(schema::ANOMALY));
-            let label_column = schema.label_column().map(|column| schema.columns[column].name.clone())?;
-            if normal == 0 || anomalies == 0 {
-                let only = if normal == 0 { "anomalous" } else { "normal" };
-                warnings.push(format!(
-                    "{} \"{label_column}\" calls every record {only}, so there is nothing to measure the scores against.",
-                    schema::ONE_LABEL
-                ));
-                return None;
+        let label_column = schema.label_column().filter(|_| !labels.is_empty()).map(|at| &schema.columns[at].name);
+        let quality = label_column.map(|name| judge::quality(name, [&forest, &dnn, &score], &labels));
+        let quality = quality.filter(|quality| {
+            if quality.has_both_classes() {
+                return true;
             }
-            let stage = |scores: &[f32]| {
-                let (roc_auc, pr_auc, curve) = evaluate::areas_and_curve(scores, labels);
-                StageQuality { roc_auc, pr_auc, curve }
-            };
-            let dnn = (!dnn.is_empty()).then(|| stage(&dnn));
-            Some(Quality { label_column, normal, anomalies, forest: stage(&forest), dnn, hybrid: stage(&score) })
+            let only = if quality.normal == 0 { "anomalous" } else { "normal" };
+            warnings.push(format!(
+                "{} \"{}\" calls every record {only}, so there is nothing to measure the scores against.",
+                schema::ONE_LABEL,
+                quality.label_column
+            ));
+            false
         });
         let is_unguided = detector.pack.is_none() && self.settings.reference == Reference::All;
         let is_worse_than_chance = |quality: &Quality| quality.hybrid.roc_auc < report::WORSE_THAN_CHANCE;
@@ -194,7 +184,6 @@ impl Analyze {
             wants_reference,
             fit,
             background: background.outline(),
-            reliability: if dnn.is_empty() || labels.is_empty() { None } else { evaluate::reliability(&dnn, &labels) },
         };
         let (sorted, ranked_labels) = ranking.into_parts();
         let bulk = vec![Bulk::F32(sorted), Bulk::U8(ranked_labels), Bulk::U32(order.clone())];

@@ -285,7 +285,7 @@ impl Crew {
             Task::Survey(task) => {
                 let ready = self.ready()?.clone();
                 let done = task.perform(&records, bulk, &ready, &mut self.reasons)?;
-                Ok(done.map_or(AGAIN, |finding| (Finding::Surveyed(finding), Vec::new())))
+                Ok(done.map_or(AGAIN, |(finding, bulk)| (Finding::Surveyed(finding), bulk)))
             }
         }
     }

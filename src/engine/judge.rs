@@ -4,6 +4,7 @@ use super::{Engine, Run};
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Bootstrap, Confusion, Intervals, NameRecall, Reliability};
+use crate::protocol::{Quality, StageQuality};
 use crate::schema;
 use serde::Serialize;
 
@@ -93,6 +94,30 @@ pub struct BaseRatePrecision {
     pub base_rate: f64,
     pub at_threshold: f64,
     pub at_1pct_fpr: f64,
+}
+
+/// What the labels of some records say about their forest scores, probabilities (empty without a network) and scores: of those
+/// records that have both a score and a label of 0 or 1.
+pub(super) fn quality(label_column: &str, [forest, dnn, score]: [&[f32]; 3], labels: &[u8]) -> Quality {
+    let count = |class| {
+        let is = |(&label, score): (&u8, &f32)| label == class && !score.is_nan();
+        labels.iter().zip(score).filter(|&pair| is(pair)).count() as u64
+    };
+    let (normal, anomalies) = (count(schema::NORMAL), count(schema::ANOMALY));
+    let stage = |scores: &[f32]| {
+        let (roc_auc, pr_auc, curve) = evaluate::areas_and_curve(scores, labels);
+        let of_both = |area| if normal == 0 || anomalies == 0 { f64::NAN } else { area };
+        StageQuality { roc_auc: of_both(roc_auc), pr_auc: of_both(pr_auc), curve }
+    };
+    Quality {
+        label_column: label_column.to_owned(),
+        normal,
+        anomalies,
+        forest: stage(forest),
+        dnn: (!dnn.is_empty()).then(|| stage(dnn)),
+        hybrid: stage(score),
+        reliability: if dnn.is_empty() { None } else { evaluate::reliability(dnn, labels) },
+    }
 }
 
 impl AttackRecall {

@@ -42,9 +42,13 @@ pub(super) struct Seen<'a> {
     pub is_shown: bool,
     /// The same if no part of the plot of both stages were chosen.
     pub is_shown_but_for_brush: bool,
+    /// The same if not only what is flagged were shown.
+    pub is_shown_or_unflagged: bool,
     pub is_flagged: bool,
     /// The rule of the allow-list that keeps it from being flagged.
     pub allowed: Option<usize>,
+    /// What the file calls it.
+    pub label: u8,
     pub is_true: Option<bool>,
     pub note: &'a str,
     /// The tags of its reasons, if somebody asked for them and it is flagged.
@@ -120,20 +124,21 @@ pub(super) fn look(
         facts.note = note;
         let allowed = allow.rule_of(row as u32, &facts);
         facts.flagged = is_high && allowed.is_none();
-        let is_shown_but_for_brush = query.matches(row as u32, &facts)
-            && (allowed.is_none() || lens.shows_allowed)
-            && (facts.flagged || !lens.flagged_only);
-        let is_shown = is_shown_but_for_brush && lens.brush.is_none_or(|brush| grid.holds(brush, forest, probability));
-        let is_flagged = facts.flagged;
+        let passes = query.matches(row as u32, &facts) && (allowed.is_none() || lens.shows_allowed);
+        let is_brushed = lens.brush.is_none_or(|brush| grid.holds(brush, forest, probability));
+        let may_show = facts.flagged || !lens.flagged_only;
+        let (is_flagged, label) = (facts.flagged, facts.label);
         each(&Seen {
             row: row as u32,
             score,
             forest,
             probability,
-            is_shown,
-            is_shown_but_for_brush,
+            is_shown: passes && is_brushed && may_show,
+            is_shown_but_for_brush: passes && may_show,
+            is_shown_or_unflagged: passes && is_brushed,
             is_flagged,
             allowed: allowed.filter(|_| is_high),
+            label,
             is_true,
             note,
             reasons: &reasons,

@@ -6,12 +6,13 @@ use super::survey::{Advance, Surveying};
 use super::{Dataset, Engine, Outcome, Run, Step, Work};
 use crate::bundle::{Pack, sha256_hex};
 use crate::error::{Error, Result};
+use crate::evaluate;
 use crate::protocol::{
-    Bulk, Lanes, Lens, PackChoice, Progress, Reference, Reply, ReportFormat, SortKey, Stage, Survey,
+    Bulk, Labelled, Lanes, Lens, PackChoice, Progress, Reference, Reply, ReportFormat, SortKey, Stage, Survey,
 };
 use crate::report::{
-    Figure, Report, ReportFile, ReportGroup, ReportLanes, ReportRow, ReportScores, ReportStages, ReportTable,
-    auc_words, count, drift_words, metric, plural, pr_chart, reliability_chart, roc_chart, score, share, share_of_one,
+    Figure, Histogram, Report, ReportFile, ReportGroup, ReportLanes, ReportRow, ReportScores, ReportStages,
+    ReportTable, auc_words, count, drift_words, metric, plural, score, share, share_of_one,
 };
 use crate::schema::{self, Role};
 use crate::store::Spool;
@@ -198,27 +199,19 @@ fn report(
         figures.insert(1, Figure::new("Looked at", count(of)));
     }
     let mut charts = Vec::new();
-    if let Some(quality) = &analysis.quality {
+    let of_all = analysis.quality.as_ref().map(|quality| {
+        let confusion = evaluate::confusion(&run.score, &run.labels, lens.threshold);
+        Labelled { quality: quality.clone(), confusion }
+    });
+    if let Some(Labelled { quality, confusion }) = survey.labelled.as_ref().or(of_all.as_ref()) {
         figures.push(Figure::new("ROC AUC", metric(quality.hybrid.roc_auc)));
         figures.push(Figure::new("PR AUC", metric(quality.hybrid.pr_auc)));
         summary.push(format!("Judged by the labels: {}", auc_words(quality.hybrid.roc_auc)));
-        let mut curves = vec![("Score", &quality.hybrid.curve)];
-        if let Some(network) = &quality.dnn {
-            curves.extend([("Forest", &quality.forest.curve), ("Network", &network.curve)]);
-        }
-        let confusion = crate::evaluate::confusion(&run.score, &run.labels, lens.threshold);
-        charts.push(pr_chart(&curves, quality.anomalies, quality.normal, Some(&confusion)));
-        charts.push(roc_chart(&curves, quality.anomalies, quality.normal, Some(&confusion)));
-        if let Some(reliability) = &analysis.reliability {
-            charts.push(reliability_chart("Network", reliability));
-        }
-        let of_all = match lens.filter.trim().is_empty() && lens.allow_list.rules.is_empty() {
-            true => "",
-            false => " It counts all records, whatever is filtered or ignored.",
-        };
+        charts.extend(quality.charts(confusion));
+        let of_shown = survey.labelled.as_ref().map_or("", |_| " It counts the records that were looked at.");
         tables.push(ReportTable {
             title: "Against the labels".into(),
-            note: format!("By the column \"{}\", at the threshold.{of_all}", quality.label_column),
+            note: format!("By the column \"{}\", at the threshold.{of_shown}", quality.label_column),
             columns: ["", "Odd", "Ordinary"].map(Into::into).to_vec(),
             rows: vec![
                 vec!["Anomaly".into(), count(confusion.true_positives), count(confusion.false_negatives)],
@@ -273,7 +266,10 @@ fn report(
         groups: groups.collect(),
         groups_note: String::new(),
         scores: Some(ReportScores {
-            histogram: analysis.histogram.clone(),
+            histogram: match is_narrowed {
+                true => Histogram { counts: survey.histogram, anomalies: Vec::new(), ..analysis.histogram },
+                false => analysis.histogram.clone(),
+            },
             threshold: Some(lens.threshold).filter(|_| analysis.n_scored > 0),
             origin,
             meaning: analysis.score_meaning.clone(),

@@ -7,16 +7,19 @@
 use super::crew::{self, Ready, Records};
 use super::lens::{Reasons, Sight, look};
 use super::sweep::{Effort, Sweep, Swept};
-use super::{Dataset, Engine, Outcome, Run, Step, Work};
+use super::{Dataset, Engine, Outcome, Run, Step, Work, judge};
 use crate::error::{Error, Result};
+use crate::evaluate::{Confusion, NameRecall};
 use crate::flow::Parts;
 use crate::groups::beacons::{PairFold, Pairs};
 use crate::groups::{GroupFold, GroupKind, Groups, leads, without_lane_terms};
-use crate::protocol::{Bulk, GroupList, Lanes, Lens, Progress, Reply, Stage, Stages, Survey};
+use crate::protocol::{Bulk, GroupList, Labelled, Lanes, Lens, Progress, Reply, Stage, Stages, Survey};
 use crate::report::{Clock, Cuts, DensityGrid, Extent, QuadrantCounts, Swimlanes};
-use crate::schema::Schema;
+use crate::schema::{self, Schema};
 use crate::verdicts::Judged;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Leads that are named; nobody reads more at a time.
@@ -26,6 +29,8 @@ const LISTED: usize = 50;
 /// Lanes, and columns of time: what fits on a screen.
 const LANES: usize = 12;
 const BUCKETS: u32 = 96;
+/// Attack names that are counted. A column with more holds something else.
+const NAMES: usize = 4096;
 
 pub(super) struct Surveying {
     lens: Lens,
@@ -48,6 +53,8 @@ struct Counting {
     sweep: Sweep,
     scales: Rc<Scales>,
     found: Counts,
+    /// Of each record, the label if it is shown; empty where the labels are not wanted.
+    labels: Vec<u8>,
     /// The survey, where it is for the lanes alone that is counted.
     survey: Option<Box<Survey>>,
 }
@@ -76,6 +83,8 @@ pub(super) struct Scales {
     edges: Vec<f32>,
     /// Whether the plot counts records outside its chosen part, too.
     has_wide_plot: bool,
+    /// Whether the labels of what is shown are wanted.
+    wants_labels: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,6 +96,7 @@ pub(super) struct LaneTask {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Finding {
+    /// Bulk, where labels are wanted: that of each record, [`schema::UNKNOWN`] where it is not shown.
     Counts(Box<Counts>),
     Lanes(Swimlanes),
 }
@@ -105,6 +115,10 @@ pub(super) struct Counts {
     quadrants: QuadrantCounts,
     histogram: Vec<u64>,
     judged: Judged,
+    /// Of the labels, where they are wanted.
+    confusion: Confusion,
+    /// Of each attack name, the scored records and those of them that are flagged.
+    attacks: BTreeMap<String, (u64, u64)>,
 }
 
 /// The clock of a file, by its first column of times.
@@ -120,18 +134,18 @@ impl Task {
         bulk: &[Bulk],
         ready: &Ready,
         found: &mut Reasons,
-    ) -> Result<Option<Finding>> {
+    ) -> Result<Option<(Finding, Vec<Bulk>)>> {
         match self {
             Self::Count(sight, scales) => {
-                let counts = count(sight, scales, records, bulk, ready, found)?;
-                Ok(counts.map(|counts| Finding::Counts(Box::new(counts))))
+                let counted = count(sight, scales, records, bulk, ready, found)?;
+                Ok(counted.map(|(counts, labels)| (Finding::Counts(Box::new(counts)), vec![Bulk::U8(labels)])))
             }
             Self::Lanes(sight, LaneTask { kind, lanes }) => {
                 let (schema, table) = (&ready.schema, records.table);
                 let parts = Parts::of(schema);
                 let mut lanes = lanes.clone();
                 let (Some(times), Some(entities)) = (schema.time_column(), kind.column(&parts)) else {
-                    return Ok(Some(Finding::Lanes(lanes)));
+                    return Ok(Some((Finding::Lanes(lanes), Vec::new())));
                 };
                 let mut shown = Vec::new();
                 let mut scores = vec![f32::NAN; table.n_rows()];
@@ -143,7 +157,7 @@ impl Task {
                     Ok(())
                 })?;
                 lanes.add_rows(&table.columns[times], &table.columns[entities], shown, &scores);
-                Ok(is_done.then_some(Finding::Lanes(lanes)))
+                Ok(is_done.then_some((Finding::Lanes(lanes), Vec::new())))
             }
         }
     }
@@ -156,7 +170,7 @@ fn count(
     bulk: &[Bulk],
     ready: &Ready,
     found: &mut Reasons,
-) -> Result<Option<Counts>> {
+) -> Result<Option<(Counts, Vec<u8>)>> {
     let (schema, table) = (&ready.schema, records.table);
     let parts = Parts::of(schema);
     let first_row = records.chunk.first_row;
@@ -171,7 +185,21 @@ fn count(
     if ready.detector.second.is_some() {
         counts.grid = Some(DensityGrid::new(sight.forest_range.0, sight.forest_range.1));
     }
+    let attack = schema.attack_column().map(|at| &table.columns[at]);
+    let mut names = vec![(0, 0); attack.map_or(0, |column| column.dictionary.len())];
+    let mut labels = vec![schema::UNKNOWN; if scales.wants_labels { table.n_rows() } else { 0 }];
     let is_done = look(sight, records, bulk, ready, found, true, |seen| {
+        if seen.is_shown_or_unflagged && !seen.score.is_nan() {
+            if scales.wants_labels {
+                labels[seen.row as usize] = seen.label;
+                counts.confusion.add(seen.label, seen.is_flagged);
+            }
+            if let Some(name) = attack.and_then(|column| column.cells[seen.row as usize].as_text()) {
+                let (rows, flagged) = &mut names[name as usize];
+                *rows += 1;
+                *flagged += u64::from(seen.is_flagged);
+            }
+        }
         if let Some(count) = seen.allowed.and_then(|rule| counts.allowed.get_mut(rule)) {
             *count += 1;
         }
@@ -213,15 +241,29 @@ fn count(
     counts.idle_rules = idle.into_iter().map(|(rule, error)| (rule as u32, error.to_string())).collect();
     counts.groups = groups.finish();
     counts.pairs = pairs.map(PairFold::finish).unwrap_or_default();
-    Ok(Some(counts))
+    if let Some(column) = attack {
+        let named = column.dictionary.iter().zip(names).filter(|(_, (rows, _))| *rows > 0);
+        named.for_each(|(name, n)| counts.add_attack(name.trim().to_owned(), n));
+    }
+    Ok(Some((counts, labels)))
 }
 
 impl Counts {
+    fn add_attack(&mut self, name: String, (rows, flagged): (u64, u64)) {
+        if self.attacks.len() < NAMES || self.attacks.contains_key(&name) {
+            let sums = self.attacks.entry(name).or_default();
+            sums.0 += rows;
+            sums.1 += flagged;
+        }
+    }
+
     fn merge(&mut self, next: Self) {
         self.shown += next.shown;
         self.flagged += next.flagged;
         self.reasoned += next.reasoned;
         self.judged.merge(next.judged);
+        self.confusion.merge(&next.confusion);
+        next.attacks.into_iter().for_each(|(name, n)| self.add_attack(name, n));
         self.allowed.resize(self.allowed.len().max(next.allowed.len()), 0);
         self.allowed.iter_mut().zip(next.allowed).for_each(|(sum, more)| *sum += more);
         self.idle_rules = next.idle_rules;
@@ -242,6 +284,10 @@ impl Counts {
             let groups = self.groups.listed(kind, LISTED);
             (!groups.is_empty()).then(|| GroupList { kind, groups, others: self.groups.others(kind) })
         };
+        let of = |(name, (rows, flagged)): (String, _)| NameRecall { name, rows, flagged };
+        let mut attacks: Vec<NameRecall> = self.attacks.into_iter().map(of).collect();
+        attacks.sort_by_key(|attack| Reverse(attack.rows));
+        attacks.truncate(LISTED);
         Survey {
             shown: self.shown,
             flagged: self.flagged,
@@ -254,6 +300,8 @@ impl Counts {
             histogram: self.histogram,
             judged: self.judged,
             reasoned: self.reasoned,
+            labelled: None,
+            attacks,
         }
     }
 }
@@ -278,14 +326,18 @@ impl Surveying {
         let (dataset, run) = (engine.dataset()?, engine.run()?.clone());
         match &mut self.state {
             State::Begun => {
+                // Those of all records have been looked at before.
+                let is_partial = !Lens { flagged_only: false, ..self.lens.clone() }.is_clear();
                 let scales = Scales {
                     cuts: run.cuts(),
                     edges: run.analysis.histogram.inner_edges(),
                     has_wide_plot: self.is_wide,
+                    wants_labels: is_partial && run.analysis.quality.is_some(),
                 };
                 let counting = Counting {
                     sight: Rc::new(run.sight(&self.lens)),
                     sweep: dataset.sweep(engine, Effort::Much),
+                    labels: vec![schema::UNKNOWN; if scales.wants_labels { run.score.len() } else { 0 }],
                     scales: Rc::new(scales),
                     found: Counts::default(),
                     survey: None,
@@ -294,14 +346,19 @@ impl Surveying {
                 Ok(Advance::Working(progress(&dataset, 0)))
             }
             State::Counting(counting) => {
-                let Counting { sight, sweep, scales, found, .. } = &mut **counting;
+                let Counting { sight, sweep, scales, found, labels, .. } = &mut **counting;
                 let task = |_, chunk: &_| {
                     let task = Task::Count((**sight).clone(), (**scales).clone());
                     (crew::Task::Survey(Box::new(task)), run.scores_of(chunk))
                 };
                 match sweep.step(engine, task)? {
-                    Swept::Found(next) => match next.finding {
-                        crew::Finding::Surveyed(Finding::Counts(counts)) => found.merge(*counts),
+                    Swept::Found(next) => match (next.finding, &next.bulk[..]) {
+                        (crew::Finding::Surveyed(Finding::Counts(counts)), [Bulk::U8(some)]) => {
+                            found.merge(*counts);
+                            if !labels.is_empty() {
+                                labels[dataset.chunks[next.number as usize].rows()].copy_from_slice(some);
+                            }
+                        }
                         _ => return Err(Error::new("A worker gave another answer than it was asked for")),
                     },
                     Swept::Working => {}
@@ -345,9 +402,13 @@ impl Surveying {
 
     /// Once all is counted: the lanes of the first groups; or counts again where the filter hides others than those.
     fn begin_lanes(&mut self, engine: &mut Engine, dataset: &Rc<Dataset>, run: &Run, counting: Counting) -> Advance {
-        let Counting { sight, scales, found, survey, .. } = counting;
+        let Counting { sight, scales, found, labels, survey, .. } = counting;
         let is_second = survey.is_some();
         let extent = found.extent;
+        let labelled = run.analysis.quality.as_ref().filter(|_| !labels.is_empty()).map(|of_all| Labelled {
+            quality: judge::quality(&of_all.label_column, [&run.forest, &run.dnn, &run.score], &labels),
+            confusion: found.confusion,
+        });
         let mut counted = Box::new(found.survey(scales.cuts));
         let groups = std::mem::take(&mut counted.groups);
         let list_of = |kind: GroupKind| groups.iter().find(|list| list.kind == kind);
@@ -370,13 +431,15 @@ impl Surveying {
             Some(Lanes { kind, kinds, lanes, queries })
         });
         counted.groups = groups;
+        counted.labelled = labelled;
         let survey = survey.unwrap_or(counted);
         if let Some(wide) = wide {
             let counting = Counting {
                 sight: Rc::new(run.sight(&wide)),
                 sweep: dataset.sweep(engine, Effort::Much),
-                scales,
+                scales: Rc::new(Scales { wants_labels: false, ..(*scales).clone() }),
                 found: Counts::default(),
+                labels: Vec::new(),
                 survey: Some(survey),
             };
             self.state = State::Counting(Box::new(counting));

@@ -5,47 +5,47 @@ use super::chart::LineChart;
 use crate::actions::use_app;
 use crate::state::Outcome;
 use leptos::prelude::*;
-use oddflow::evaluate::{Confusion, Curve};
-use oddflow::groups::GroupKind;
-use oddflow::protocol::{Quality, StageQuality};
-use oddflow::report::{
-    Chart, auc_words, count, has_no_skill, metric, plural, pr_chart, reliability_chart, roc_chart, share, stage_rates,
-};
+use oddflow::evaluate::{Confusion, NameRecall};
+use oddflow::protocol::{Quality, StageQuality, Survey};
+use oddflow::report::{auc_words, count, has_no_skill, metric, plural, share, stage_rates};
 use std::sync::Arc;
 
 #[component]
 pub fn Labels(outcome: Arc<Outcome>) -> impl IntoView {
-    let app = use_app();
-    let Some(quality) = outcome.analysis.quality.clone() else { return ().into_any() };
-    let quality = Arc::new(quality);
-    let confusion = {
-        let outcome = outcome.clone();
-        Memo::new(move |_| outcome.ranking.confusion(app.state.threshold.get()).unwrap_or_default())
-    };
-    let charts = [pr_chart, roc_chart].map(|draw| {
-        let quality = quality.clone();
-        Signal::derive(move || {
-            let curves = curves(&quality);
-            draw(&curves, quality.anomalies, quality.normal, Some(&confusion.get()))
+    let state = use_app().state;
+    let Some(of_all) = outcome.analysis.quality.clone() else { return ().into_any() };
+    // Of what is shown, as the worker says; of all records at once.
+    let of_shown = |survey: &Option<Arc<Survey>>| survey.as_ref().and_then(|survey| survey.labelled.clone());
+    let labelled = Memo::new(move |_| state.survey.with(of_shown));
+    let quality = Memo::new(move |_| {
+        labelled.with(|labelled| labelled.as_ref().map(|l| l.quality.clone())).unwrap_or_else(|| of_all.clone())
+    });
+    let confusion = Memo::new(move |_| match labelled.with(|labelled| labelled.as_ref().map(|l| l.confusion)) {
+        Some(confusion) => confusion,
+        None => outcome.ranking.confusion(state.threshold.get()).unwrap_or_default(),
+    });
+    let words = move || {
+        quality.with(|quality| {
+            let Quality { label_column, anomalies, normal, .. } = quality;
+            let anomalies = plural(*anomalies, "anomaly", "anomalies");
+            (label_column.clone(), format!(": {anomalies}, {} normal. It was not used to score.", count(*normal)))
         })
-    });
-    let reliability = outcome.analysis.reliability.clone().map(|reliability| {
-        let chart: Chart = reliability_chart("Network", &reliability);
-        view! { <LineChart chart=Signal::stored(chart)/> }
-    });
-    let stages = stages(&quality);
+    };
+    let scope = move || match (labelled.with(Option::is_some), state.flagged_only.get()) {
+        (false, false) => "",
+        (false, true) => "What is not odd counts here, too.",
+        (true, false) => "Of what is shown.",
+        (true, true) => "Of what is shown, and of what would be if ordinary records were, too.",
+    };
+    let auc = Memo::new(move |_| quality.with(|quality| quality.hybrid.roc_auc));
     view! {
         <div class="panel-head">
             <h2>"Against the labels"</h2>
             <p class="hint">
-                "Column " <code>{quality.label_column.clone()}</code> ": "
-                {plural(quality.anomalies, "anomaly", "anomalies")} ", " {count(quality.normal)} " normal. It was not used to score."
+                "Column " <code>{move || words().0}</code> {move || words().1} " " <span role="status">{scope}</span>
             </p>
         </div>
-        {move || app.state.is_narrowed().then(|| view! {
-            <p class="hint">"Figures and curves are those of all records, whatever is filtered."</p>
-        })}
-        <p class="verdict-words" class:no-skill=has_no_skill(quality.hybrid.roc_auc)>{auc_words(quality.hybrid.roc_auc)}</p>
+        <p class="verdict-words" class:no-skill=move || has_no_skill(auc.get())>{move || auc_words(auc.get())}</p>
         <div class="label-figures">
             <div>
                 <h3>"At this threshold"</h3>
@@ -88,29 +88,33 @@ pub fn Labels(outcome: Arc<Outcome>) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody>
-                        {stages.into_iter().map(|(name, stage)| stage_row(name, stage.clone(), confusion)).collect_view()}
+                        {move || quality.with(|quality| {
+                            let rows = quality.stages().into_iter();
+                            rows.map(|(name, stage)| stage_row(name, stage.clone(), confusion)).collect_view()
+                        })}
                     </tbody>
                 </table>
             </div>
             <Attacks/>
         </div>
-        <div class="line-charts">
-            {charts.into_iter().map(|chart| view! { <LineChart chart/> }).collect_view()}
-            {reliability}
-        </div>
+        <Charts quality confusion/>
     }
     .into_any()
 }
 
-fn stages(quality: &Quality) -> Vec<(&'static str, &StageQuality)> {
-    match &quality.dnn {
-        Some(dnn) => vec![("Hybrid", &quality.hybrid), ("Forest", &quality.forest), ("Network", dnn)],
-        None => vec![("Forest", &quality.forest)],
+/// The charts stay where they are as their lines change, so that their tables stay unfolded.
+#[component]
+fn Charts(quality: Memo<Quality>, confusion: Memo<Confusion>) -> impl IntoView {
+    let charts = Memo::new(move |_| quality.with(|quality| quality.charts(&confusion.get())));
+    let n = Memo::new(move |_| charts.with(Vec::len));
+    view! {
+        <div class="line-charts">
+            {move || (0..n.get()).map(|at| {
+                let chart = Signal::derive(move || charts.with(|charts| charts.get(at).cloned().unwrap_or_default()));
+                view! { <LineChart chart/> }
+            }).collect_view()}
+        </div>
     }
-}
-
-fn curves(quality: &Quality) -> Vec<(&str, &Curve)> {
-    stages(quality).into_iter().map(|(name, stage)| (name, &stage.curve)).collect()
 }
 
 /// How many of each attack are found, where the file names attacks.
@@ -118,11 +122,8 @@ fn curves(quality: &Quality) -> Vec<(&str, &Curve)> {
 fn Attacks() -> impl IntoView {
     let state = use_app().state;
     let rows = Memo::new(move |_| {
-        state.overview.with(|survey| {
-            let list = survey.as_ref()?.groups.iter().find(|list| list.kind == GroupKind::AttackName)?;
-            let of = |group: &oddflow::groups::Group| (group.label.clone(), group.flagged, group.rows);
-            Some(list.groups.iter().map(of).collect::<Vec<_>>()).filter(|rows| !rows.is_empty())
-        })
+        let attacks = state.survey.with(|survey| survey.as_ref().map(|survey| survey.attacks.clone()));
+        attacks.filter(|attacks| !attacks.is_empty())
     });
     view! {
         {move || rows.get().map(|rows| view! {
@@ -138,11 +139,11 @@ fn Attacks() -> impl IntoView {
                             </tr>
                         </thead>
                         <tbody>
-                            {rows.into_iter().map(|(name, flagged, rows)| view! {
+                            {rows.into_iter().map(|NameRecall { name, rows, flagged }| view! {
                                 <tr>
                                     <th scope="row">{name}</th>
-                                    <td class="number">{count(rows.into())}</td>
-                                    <td class="number">{share(flagged.into(), rows.into())}</td>
+                                    <td class="number">{count(rows)}</td>
+                                    <td class="number">{share(flagged, rows)}</td>
                                 </tr>
                             }).collect_view()}
                         </tbody>
