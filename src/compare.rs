@@ -27,6 +27,8 @@ pub struct Comparison {
     pub columns: Vec<ColumnChange>,
     pub only_in_base: Vec<String>,
     pub only_in_other: Vec<String>,
+    /// Whether a filter has left some records out, of both files.
+    pub filtered: bool,
     /// The main things in plain words, a sentence each.
     pub words: Vec<String>,
 }
@@ -42,13 +44,22 @@ pub struct Compared {
 }
 
 impl Comparison {
-    /// The comparison of files that have so many records, of which samples were held against each other.
+    /// The comparison of so many records, of which samples were held against each other. They are all records of the files, or, if
+    /// they are `filtered`, those that a filter has left.
     #[must_use]
-    pub fn of_samples(mut self, base_rows: u64, other_rows: u64) -> Self {
+    pub fn of_samples(mut self, base_rows: u64, other_rows: u64, filtered: bool) -> Self {
+        self.filtered = filtered;
         for (file, rows) in [(&mut self.base, base_rows), (&mut self.other, other_rows)] {
             if rows > file.rows {
                 file.sampled = Some(file.rows);
                 file.rows = rows;
+            }
+        }
+        // A value that the filter has taken from a file is not new to the other one.
+        if filtered && base_rows.min(other_rows) < LEAST_ROWS {
+            for column in &mut self.columns {
+                (column.appeared, column.gone) = (None, None);
+                column.words = format!("{TOO_FEW}.");
             }
         }
         self.words = in_words(&self);
@@ -121,6 +132,7 @@ pub struct ScoreChange {
 pub const LISTED: usize = 50;
 /// An index over fewer rows is noise.
 const LEAST_ROWS: u64 = 30;
+const TOO_FEW: &str = "Too few records to compare";
 const TENTHS: usize = 10;
 /// Values that have a bin of their own.
 const NAMED_BINS: usize = 10;
@@ -151,6 +163,7 @@ pub fn compare(base: (&str, &Profile), other: (&str, &Profile)) -> Comparison {
         columns,
         only_in_base: only(base.1, other.1),
         only_in_other: only(other.1, base.1),
+        filtered: false,
         words: Vec::new(),
     };
     comparison.words = in_words(&comparison);
@@ -417,7 +430,7 @@ fn column_words(change: &ColumnChange, base: &ColumnProfile, other: &ColumnProfi
         {
             return "Not compared: numbers in one of the files, texts in the other.".into();
         }
-        _ => "Too few records to compare".to_owned(),
+        _ => TOO_FEW.to_owned(),
     };
     let median = |values: &Values| match values {
         Values::Amounts(amounts) => amounts.quantile(0.5),
@@ -457,13 +470,16 @@ fn column_words(change: &ColumnChange, base: &ColumnProfile, other: &ColumnProfi
 
 fn in_words(comparison: &Comparison) -> Vec<String> {
     let Comparison { base, other, columns, .. } = comparison;
-    let mut words = vec![format!(
-        "{} has {}, {} {}.",
-        other.name,
-        plural(other.rows, "record", "records"),
-        base.name,
-        count(base.rows)
-    )];
+    let n_other = plural(other.rows, "record", "records");
+    let mut words = vec![match comparison.filtered {
+        true => format!(
+            "What is shown: {n_other} of {}, against {} of {} that pass the same filter.",
+            other.name,
+            count(base.rows),
+            base.name
+        ),
+        false => format!("{} has {n_other}, {} {}.", other.name, base.name, count(base.rows)),
+    }];
     if base.sampled.is_some() || other.sampled.is_some() {
         let looked_at = |file: &Compared| count(file.sampled.unwrap_or(file.rows));
         words.push(format!(
@@ -666,11 +682,24 @@ mod tests {
         let profile = Profile { rows: 1000, columns: Vec::new() };
         let comparison = compare(("a", &profile), ("b", &profile));
         assert_eq!((comparison.base.sampled, comparison.words.len()), (None, 2));
-        let comparison = comparison.of_samples(1000, 250_000);
+        let comparison = comparison.of_samples(1000, 250_000, false);
         assert_eq!((comparison.base.rows, comparison.base.sampled), (1000, None));
         assert_eq!((comparison.other.rows, comparison.other.sampled), (250_000, Some(1000)));
         assert!(comparison.words[0].starts_with("b has 250,000"), "{:?}", comparison.words);
         assert!(comparison.words[1].starts_with("Compared are samples of 1,000 and 1,000 records"));
+    }
+
+    #[test]
+    fn nothing_is_new_where_a_filter_has_left_too_little() {
+        let (few, many) =
+            (profile("n,x\n1,a\n2,b\n", |_| 0.5), profile(&format!("n,x\n{}", "3,c\n".repeat(40)), |_| 0.5));
+        let new = |comparison: &Comparison| comparison.columns[1].appeared.as_ref().map(|new| new.n_values);
+        let whole = compare(("a", &few), ("b", &many));
+        assert_eq!(new(&whole), Some(1));
+        let filtered = whole.of_samples(2, 40, true);
+        assert_eq!(new(&filtered), None);
+        assert_eq!(filtered.columns[1].words, "Too few records to compare.");
+        assert!(filtered.words[0].starts_with("What is shown: 40"), "{:?}", filtered.words);
     }
 
     #[test]

@@ -231,8 +231,9 @@ pub enum Request {
     Explain { row: u32 },
     /// A rule for the allow-list that is about flows like this record's. → [`Reply::Rule`]
     RuleLike { row: u32, parts: Vec<Part>, likeness: Likeness },
-    /// Holds the open file against the one of [`Request::OpenReference`]. → [`Reply::Compared`]
-    Compare,
+    /// Holds what a lens shows of the open file against what passes it of the one of [`Request::OpenReference`].
+    /// → [`Reply::Compared`]
+    Compare { lens: Lens },
     /// Writes a report of what a lens shows; `made` is when, in words. → [`Reply::Exported`]
     Report { lens: Lens, format: ReportFormat, made: Option<String> },
     /// Bytes that the open file may take in memory. → [`Reply::Limited`]

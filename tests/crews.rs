@@ -72,6 +72,10 @@ fn run(file: &[u8], n_hands: usize, memory: u64, settings: &Settings) -> (Vec<St
         // Lanes of other times than the filter asks for take a sweep more.
         (survey("proto:udp time:0..1e12"), None),
         (Request::Explain { row: 40_000 }, None),
+        (Request::OpenReference { name: "before.csv".into() }, Some(Box::new(file[..file.len() / 2].to_vec()))),
+        (compare(""), None),
+        // Reasons of both files have to be found for it.
+        (compare("reason:dur dport:1..65535"), None),
     ];
     let mut said = Vec::new();
     for (request, file) in requests {
@@ -90,6 +94,10 @@ fn arrange(sort: SortKey, filter: &str) -> Request {
 
 fn survey(filter: &str) -> Request {
     Request::Survey { lens: Lens { filter: filter.into(), ..Lens::new(0.6) }, lanes: None }
+}
+
+fn compare(filter: &str) -> Request {
+    Request::Compare { lens: Lens { filter: filter.into(), ..Lens::new(0.6) } }
 }
 
 /// About 12 MB: three chunks, some bad records, and quoted line ends where a chunk may well be cut.
@@ -117,6 +125,7 @@ fn the_number_of_crews_and_their_memory_change_nothing() {
     let (said, written) = run(&file, 0, 1 << 30, &settings);
     assert!(file.len() > 9 << 20, "the file has several chunks");
     assert_eq!(written.matches(",unscored,").count(), 13);
+    assert!(said.last().unwrap().contains("What is shown: "), "{:?}", said.last());
     assert_eq!(written.matches("\nlines, number").count(), 120_000 - 13);
     for (n_hands, memory) in [(0, 0), (1, 1 << 30), (3, 20 << 20)] {
         let (other_said, other_written) = run(&file, n_hands, memory, &settings);

@@ -452,6 +452,66 @@ fn a_failed_job_leaves_the_last_result() {
     assert_eq!(export(&mut engine, analysis.threshold).lines().count(), 302);
 }
 
+/// The counts that a comparison of what a lens shows begins with, and what is new.
+fn compared(engine: &mut Engine, lens: Lens) -> Result<(String, Vec<String>)> {
+    let job = engine.start(Request::Compare { lens }, Vec::new(), None);
+    let Reply::Compared { comparison, scores } = engine.finish(job, |_| ())?.reply else { panic!("not compared") };
+    let scored: u64 = scores.map_or(0, |scores| scores.other.counts.iter().sum());
+    assert!(scored == comparison.other.rows || scored == 0, "all that is compared is scored");
+    let new = comparison.columns.iter().filter_map(|column| column.appeared.as_ref());
+    let new = new.flat_map(|appeared| appeared.values.iter().map(|new| new.value.clone()));
+    Ok((comparison.words[0].replace('\u{a0}', " "), new.collect()))
+}
+
+#[test]
+fn files_are_compared_by_what_is_shown() {
+    let mut engine = engine();
+    open(&mut engine, flows()).unwrap();
+    assert!(compared(&mut engine, Lens::new(0.5)).unwrap_err().to_string().contains("no file to compare with"));
+    // The day before: the first hundred records, in another order of columns, and none is odd.
+    let mut before = String::from("proto,src_ip,packets,bytes\n");
+    for i in 0..100 {
+        writeln!(before, "{},10.0.0.{},{},{}", ["tcp", "udp"][i % 2], i % 20, 4 + i % 9, 500 + i * 7 % 400).unwrap();
+    }
+    open_reference(&mut engine, before).unwrap();
+    let (words, _) = compared(&mut engine, Lens::new(0.5)).unwrap();
+    assert_eq!(words, "flows.csv has 301 records, quiet.csv 100.");
+    let (analysis, _) = analyze(&mut engine, Settings::default()).unwrap();
+    let lens = |filter: &str| Lens { filter: filter.into(), ..Lens::new(analysis.threshold) };
+    let all = compared(&mut engine, lens("")).unwrap();
+    assert_eq!((all.0.as_str(), all.1.contains(&"icmp".to_owned())), (words.as_str(), true));
+
+    let mut of = |lens: Lens| compared(&mut engine, lens).unwrap();
+    assert_eq!(
+        of(lens("proto:udp")).0,
+        "What is shown: 150 records of flows.csv, against 50 of quiet.csv that pass the same filter."
+    );
+    assert_eq!(of(lens("proto:udp")).1, [""; 0]);
+    assert_eq!(
+        of(lens("src:10.0.0.7 \"10.0.0.7,icmp\"")).0,
+        "What is shown: 1 record of flows.csv, against 0 of quiet.csv that pass the same filter."
+    );
+    // One detector says of both what is odd and why.
+    let odd = of(Lens { flagged_only: true, ..lens("") });
+    assert!(odd.1.contains(&"icmp".to_owned()), "{odd:?}");
+    assert_eq!(
+        of(lens("reason:bytes proto:icmp")).0,
+        "What is shown: 1 record of flows.csv, against 0 of quiet.csv that pass the same filter."
+    );
+    let mut ignoring = lens("");
+    ignoring.allow_list.insert(oddflow::allow::Rule::of("No TCP", "proto:tcp".into())).unwrap();
+    assert_eq!(
+        of(ignoring).0,
+        "What is shown: 151 records of flows.csv, against 50 of quiet.csv that pass the same filter."
+    );
+    // What was judged are records of the open file.
+    let mut judged = lens("verdict:true");
+    judged.verdicts.set_row(0, Some(true), "");
+    assert_eq!(of(judged).0, "What is shown: 1 record of flows.csv, against 0 of quiet.csv that pass the same filter.");
+    let error = compared(&mut engine, lens("info:x*")).unwrap_err().to_string();
+    assert!(error.contains("quiet.csv cannot be filtered in the same way"), "{error}");
+}
+
 #[test]
 fn a_dropped_job_leaves_the_last_result() {
     let mut engine = engine();

@@ -127,11 +127,12 @@ test("a rule is written, changed, switched off and undone by keys", async ({ pag
   await page.keyboard.press("Enter");
   await expect(kept.getByRole("alert").filter({ hasText: /unknown field `scr`/ })).toBeVisible();
   await page.keyboard.press("Escape");
-  await expect(rules).toContainText("proto:icmp");
+  await expect(kept.getByRole("button", { name: "Change proto:icmp" })).toBeFocused();
   await press(page, kept.getByRole("button", { name: "Change proto:icmp" }), "Enter");
   await page.keyboard.press("Control+A");
   await page.keyboard.type("score:>0");
   await page.keyboard.press("Enter");
+  await expect(kept.getByRole("button", { name: "Change score:>0" })).toBeFocused();
   await expect.poll(async () => (await counts(page)).odd).toBe(0);
   await press(page, kept.getByRole("button", { name: "Undo" }), "Enter");
   await expect.poll(async () => (await counts(page)).odd).toBe(left);

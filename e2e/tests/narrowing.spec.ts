@@ -107,6 +107,55 @@ test("two files are compared, and what is new since yesterday leads to its recor
   await compare.getByRole("button", { name: "Compare", exact: true }).click();
   await compare.getByRole("region", { name: "New since yesterday.csv" }).getByRole("button", { name: "203.0.113.7" }).click();
   await expect(records(page)).toHaveAttribute("aria-rowcount", "281");
+  // Compared is what is shown, whether the panel is open as that changes or not.
+  await expect(compare).toContainText(/What is shown: 280.records of today.csv, against 0 of yesterday.csv/);
+  await filter(page, "-dst:203.0.113.7");
+  await expect(compare).toContainText(/against 3,000 of yesterday.csv that pass the same filter/);
+  await expect(compare.getByRole("region", { name: "How each column differs" })).toBeVisible();
+  await expect(compare.getByRole("button", { name: "203.0.113.7" })).toHaveCount(0);
+  await panel(page, "Groups");
+  await page.getByRole("button", { name: "Clear all" }).click();
+  await panel(page, "Compare");
+  await expect(compare.getByRole("button", { name: "203.0.113.7" })).toBeVisible();
+  await expect(compare).toContainText("today.csv has");
+});
+
+test("what the labels say is of what is shown", async ({ page }) => {
+  const lines = ["proto,bytes,packets,attack,label"];
+  for (let i = 0; i < 900; i++) {
+    const odd = i % 29 === 7;
+    const bytes = odd && i % 3 > 0 ? 90_000 + i : 500 + ((i * 7) % 400);
+    lines.push([i % 2 ? "udp" : "tcp", bytes, 4 + (i % 9), odd ? (i % 2 ? "flood" : "scan") : "", odd ? 1 : 0].join(","));
+  }
+  await start(page);
+  await give(page, text("labelled.csv", lines.join("\n") + "\n"));
+  await expect(headline(page)).toBeVisible();
+  const labels = await panel(page, "Against the labels");
+  const confusion = labels.getByRole("table", { name: "Confusion matrix at this threshold" });
+  const cells = async () => (await confusion.getByRole("cell").allInnerTexts()).filter((cell) => cell !== "").map(Number);
+  const total = async () => (await cells()).reduce((sum, n) => sum + n, 0);
+  const attacks = labels.getByRole("region", { name: "Records found of each attack" }).getByRole("rowheader");
+  await expect(attacks).toHaveText(["flood", "scan"]);
+  expect(await total()).toBe(900);
+  const ofAll = await labels.getByRole("table", { name: /Each stage/ }).innerText();
+
+  await filter(page, "proto:udp");
+  await expect.poll(total).toBe(450);
+  await expect(labels).toContainText("Of what is shown.");
+  await expect(attacks).toHaveText(["flood"]);
+  expect(await labels.getByRole("table", { name: /Each stage/ }).innerText()).not.toBe(ofAll);
+  // To show what is odd alone leaves what was missed in the figures.
+  const ofUdp = await cells();
+  await page.getByRole("checkbox", { name: "Odd only" }).check();
+  await expect(labels).toContainText("and of what would be if ordinary records were, too");
+  expect(await cells()).toEqual(ofUdp);
+  // Of one class nothing can be measured.
+  await filter(page, "label:0");
+  await expect(labels).toContainText("only one class is labelled");
+  await expect(labels.getByRole("figure")).toHaveCount(0);
+  await page.getByRole("button", { name: "Clear all" }).click();
+  await expect.poll(total).toBe(900);
+  await expect(labels.getByRole("figure")).toHaveCount(2);
 });
 
 test("odd records of amounts alone are looked at by their reasons", async ({ page }) => {
@@ -116,7 +165,7 @@ test("odd records of amounts alone are looked at by their reasons", async ({ pag
   await give(page, text("amounts.csv", lines.join("\n") + "\n"));
   await expect(headline(page)).toBeVisible();
   const lead = (await leads(page)).first();
-  await expect(lead).toContainText("bytes");
+  await expect(lead.getByRole("heading")).toHaveText("Bytes sent");
   await lead.getByRole("button", { name: "Show its records" }).click();
   await expect.poll(() => n(page)).toBeLessThan(2000);
 });

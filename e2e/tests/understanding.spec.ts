@@ -126,6 +126,14 @@ test("a group is judged, with a note that goes with its rows", async ({ page }) 
   await kept.getByLabel(/^Note on .*203\.0\.113\.7/).press("Enter");
   const csv = (await handed(page, () => page.getByRole("button", { name: "Download annotated CSV" }).click())).bytes.toString();
   expect(csv.split("\n").filter((line) => line.includes("calls home"))).toHaveLength(280);
+
+  // What was judged says how good the list is, and what is shown of it.
+  await expect(kept).toContainText(/Of (\d+).records judged among the odd, \1 are true alarms: a precision of 100.%/);
+  await records(page).getByRole("row").nth(1).click();
+  await page.getByRole("complementary", { name: /^Record/ }).getByRole("button", { name: "False alarm" }).click();
+  await expect(kept).toContainText(/a precision of 99\.\d+.%, likely between 9\d\.\d.% and 99\.\d+.%/);
+  await filter(page, "verdict:false");
+  await expect(kept).toContainText(/Of 1.record judged among the odd that are shown, 0 are true alarms: a precision of 0.%/);
 });
 
 test("the threshold is a budget, and the count follows at once", async ({ page }) => {

@@ -4,7 +4,7 @@
 //! The engine has a crew of its own, and may have more elsewhere, which hear everything by [`Message`] and know nothing of
 //! each other. What is found out about a chunk does not depend on who does it.
 
-use super::lens::Reasons;
+use super::lens::{Reasons, Sight, look};
 use super::places::Chunk;
 use super::reference::Test;
 use super::sample::{Picked, is_picked};
@@ -21,7 +21,7 @@ use crate::schema::{self, Schema, Summary};
 use crate::seen::Seen;
 use crate::store::Store;
 use crate::table::{BadRecord, Table};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -76,6 +76,12 @@ pub(super) enum Task {
     Score,
     Select {
         test: Test,
+        below: u64,
+    },
+    /// Picks from what a lens shows. With a schema, of a file that was not scored: without scores beside the task.
+    Pick {
+        sight: Box<Sight>,
+        schema: Option<Schema>,
         below: u64,
     },
     Arrange(Box<arrange::Task>),
@@ -180,8 +186,10 @@ struct OpenFile {
 pub struct Crew {
     files: FxHashMap<FileId, OpenFile>,
     ready: Option<Rc<Ready>>,
-    /// Of rows of the file that was scored last.
-    reasons: Reasons,
+    /// The same detector for the columns of a file that was not scored.
+    ready_for_other: Option<Rc<Ready>>,
+    /// Of rows of each file, by that detector.
+    reasons: FxHashMap<FileId, Reasons>,
     cache: Cache,
 }
 
@@ -240,11 +248,13 @@ impl Crew {
 
     pub(super) fn close(&mut self, file: FileId) {
         self.files.remove(&file);
+        self.reasons.remove(&file);
         self.cache.forget(file);
     }
 
     pub(super) fn brief(&mut self, ready: Rc<Ready>) {
         self.ready = Some(ready);
+        self.ready_for_other = None;
         self.reasons.clear();
     }
 
@@ -262,32 +272,54 @@ impl Crew {
         }
         let Kept { table, bytes: kept } = self.kept(file, chunk)?;
         let records = Records { table: &table, dialect: &plan.dialect, chunk, kept, store: &*store };
+        if let Task::Select { test, below } = &order.task {
+            let (rows, is_comparable) = test.select(&records)?;
+            return Ok(select(&table, &rows, is_comparable, *below));
+        }
+        let ready = match &order.task {
+            Task::Pick { schema: Some(schema), .. } => self.ready_for(schema)?,
+            _ => self.ready()?.clone(),
+        };
+        let reasons = self.reasons.entry(file).or_default();
         match &order.task {
-            Task::Read { .. } => unreachable!("it was done above"),
-            Task::Score => self.score(&records),
-            Task::Select { test, below } => {
-                let (rows, is_comparable) = test.select(&records)?;
-                let picked: Vec<u32> =
-                    rows.iter().copied().filter(|&row| is_picked(&table.spans[row as usize], *below)).collect();
-                let (picked, cells) = Picked::of(&table, &picked);
-                Ok((Finding::Selected { n: rows.len() as u64, is_comparable, picked }, vec![Bulk::U8(cells)]))
+            Task::Read { .. } | Task::Select { .. } => unreachable!("it was done above"),
+            Task::Score => Ok((Finding::Scored, score(&ready, &records)?)),
+            Task::Pick { sight, schema, below } => {
+                let own = schema.as_ref().map(|_| scores_of_other(&ready, &records));
+                let mut rows = Vec::new();
+                let is_done = look(sight, &records, own.as_deref().unwrap_or(bulk), &ready, reasons, false, |seen| {
+                    rows.extend(seen.is_shown.then_some(seen.row));
+                    Ok(())
+                })?;
+                let bad: FxHashSet<u32> = table.bad.iter().map(|bad| bad.row).collect();
+                rows.retain(|row| !bad.contains(row));
+                Ok(if is_done { select(&table, &rows, true, *below) } else { AGAIN })
             }
             Task::Arrange(task) => {
-                let ready = self.ready()?.clone();
-                let done = task.perform(&records, bulk, &ready, &mut self.reasons)?;
+                let done = task.perform(&records, bulk, &ready, reasons)?;
                 Ok(done.map_or(AGAIN, |(finding, bulk)| (Finding::Arranged(finding), bulk)))
             }
             Task::Export(task) => {
-                let ready = self.ready()?.clone();
-                let done = task.perform(&records, bulk, &ready, &mut self.reasons)?;
+                let done = task.perform(&records, bulk, &ready, reasons)?;
                 Ok(done.map_or(AGAIN, |bytes| (Finding::Exported, vec![Bulk::U8(bytes)])))
             }
             Task::Survey(task) => {
-                let ready = self.ready()?.clone();
-                let done = task.perform(&records, bulk, &ready, &mut self.reasons)?;
+                let done = task.perform(&records, bulk, &ready, reasons)?;
                 Ok(done.map_or(AGAIN, |(finding, bulk)| (Finding::Surveyed(finding), bulk)))
             }
         }
+    }
+
+    /// The detector for a file with this schema.
+    fn ready_for(&mut self, schema: &Schema) -> Result<Rc<Ready>> {
+        if let Some(ready) = self.ready_for_other.as_ref().filter(|ready| ready.schema == *schema) {
+            return Ok(ready.clone());
+        }
+        let Ready { detector, background, .. } = &**self.ready()?;
+        let (detector, background) = (detector.clone(), background.clone());
+        let ready = Rc::new(Ready { detector, schema: schema.clone(), background, explainer: OnceCell::new() });
+        self.ready_for_other = Some(ready.clone());
+        Ok(ready)
     }
 
     fn file(&self, file: FileId) -> Result<&OpenFile> {
@@ -377,35 +409,53 @@ impl Crew {
         let finding = ReadFinding { start, end, tally, bad, summaries, texts, picked };
         Ok((Finding::Read(Box::new(finding)), vec![Bulk::U32(starts), Bulk::U32(lens), Bulk::U8(cells)]))
     }
+}
 
-    fn score(&self, records: &Records) -> Result<(Finding, Vec<Bulk>)> {
-        let Ready { detector, schema, .. } = &**self.ready()?;
-        let table = records.table;
-        let view = detector.record.view(table, schema)?;
-        let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
-        let rows = records.good();
-        let has_network = detector.second.is_some();
-        let blank = |n: usize| vec![f32::NAN; n];
-        let (mut forest, mut score) = (blank(rows.len()), blank(rows.len()));
-        let mut dnn = blank(if has_network { rows.len() } else { 0 });
-        detector.bind(seen_as, view_schema)?.score(&rows, &mut forest, &mut dnn, &mut score)?;
-        // Bad records have no score.
-        let all = |scores: Vec<f32>| {
-            if rows.len() == table.n_rows() {
-                return scores;
-            }
-            let mut all = blank(table.n_rows());
-            for (&row, score) in rows.iter().zip(scores) {
-                all[row as usize] = score;
-            }
-            all
-        };
-        let has_labels = !schema.normal_labels.is_empty();
-        let labels = if has_labels { schema::labels(table, schema) } else { None }.unwrap_or_default();
-        let dnn = if has_network { all(dnn) } else { dnn };
-        let bulk = vec![Bulk::F32(all(forest)), Bulk::F32(dnn), Bulk::F32(all(score)), Bulk::U8(labels)];
-        Ok((Finding::Scored, bulk))
-    }
+/// Picks from these rows of a table.
+fn select(table: &Table, rows: &[u32], is_comparable: bool, below: u64) -> (Finding, Vec<Bulk>) {
+    let picked: Vec<u32> = rows.iter().copied().filter(|&row| is_picked(&table.spans[row as usize], below)).collect();
+    let (picked, cells) = Picked::of(table, &picked);
+    (Finding::Selected { n: rows.len() as u64, is_comparable, picked }, vec![Bulk::U8(cells)])
+}
+
+/// Forest scores, probabilities, scores and labels of a chunk.
+fn score(ready: &Ready, records: &Records) -> Result<Vec<Bulk>> {
+    let Ready { detector, schema, .. } = ready;
+    let table = records.table;
+    let view = detector.record.view(table, schema)?;
+    let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+    let rows = records.good();
+    let has_network = detector.second.is_some();
+    let blank = |n: usize| vec![f32::NAN; n];
+    let (mut forest, mut score) = (blank(rows.len()), blank(rows.len()));
+    let mut dnn = blank(if has_network { rows.len() } else { 0 });
+    detector.bind(seen_as, view_schema)?.score(&rows, &mut forest, &mut dnn, &mut score)?;
+    // Bad records have no score.
+    let all = |scores: Vec<f32>| {
+        if rows.len() == table.n_rows() {
+            return scores;
+        }
+        let mut all = blank(table.n_rows());
+        for (&row, score) in rows.iter().zip(scores) {
+            all[row as usize] = score;
+        }
+        all
+    };
+    let has_labels = !schema.normal_labels.is_empty();
+    let labels = if has_labels { schema::labels(table, schema) } else { None }.unwrap_or_default();
+    let dnn = if has_network { all(dnn) } else { dnn };
+    Ok(vec![Bulk::F32(all(forest)), Bulk::F32(dnn), Bulk::F32(all(score)), Bulk::U8(labels)])
+}
+
+/// Forest scores, probabilities and scores of a chunk of another file than the one that was scored; NaN where the detector cannot
+/// read it.
+fn scores_of_other(ready: &Ready, records: &Records) -> Vec<Bulk> {
+    let mut scores = score(ready, records).unwrap_or_else(|_| {
+        let blank = vec![f32::NAN; records.table.n_rows()];
+        vec![Bulk::F32(blank.clone()), Bulk::F32(Vec::new()), Bulk::F32(blank)]
+    });
+    scores.truncate(3);
+    scores
 }
 
 /// Bytes that are read at a time where a chunk's last record reaches beyond it.

@@ -11,6 +11,7 @@
 mod analyze;
 mod arrange;
 mod choose;
+mod compare;
 mod crew;
 mod export;
 mod flood;
@@ -27,7 +28,6 @@ mod sweep;
 
 use crate::allow::{Likeness, Rule};
 use crate::bundle::Pack;
-use crate::compare::{self, Profile};
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
@@ -36,7 +36,7 @@ use crate::ingest::{self, Dialect, MAX_RECORD, Plan};
 use crate::protocol::{
     Analysis, Bulk, Checked, FileFacts, Lens, Progress, Reply, Request, RoleChange, RowScores, RowView,
 };
-use crate::report::{Cuts, Ranking};
+use crate::report::Cuts;
 use crate::schema::{Schema, Summary};
 use crate::store::{Spool, Store, out_of_range};
 use crate::table::{BadRecord, Dictionary, Span, Table};
@@ -355,7 +355,7 @@ impl Engine {
             Request::RuleLike { row, parts, likeness } => {
                 once(move |engine| engine.rule_like(row, &parts, likeness).map(|rule| Reply::Rule(rule).into()))
             }
-            Request::Compare => once(Engine::compare),
+            Request::Compare { lens } => Job(Box::new(compare::Comparing::new(lens))),
             Request::Report { lens, format, made } => {
                 Job(Box::new(report::Reporting::new(lens, format, made, (self.new_spool)())))
             }
@@ -564,40 +564,7 @@ impl Engine {
                 .advice("Choose other parts of it")
         })
     }
-
-    /// Holds the open file against the file of normal records, both by their samples.
-    fn compare(&mut self) -> Result<Outcome> {
-        let open = self.dataset()?;
-        let base = self.reference.clone().ok_or_else(|| {
-            Error::new("There is no file to compare with").advice("Choose a file of normal records first")
-        })?;
-        let profile = |dataset: &Dataset, scores: &[f32]| {
-            let mut profile = Profile::new(&dataset.schema);
-            profile.add(&dataset.sample, &dataset.sample.good_rows(), scores);
-            profile
-        };
-        let scored = self.run.as_ref().and_then(|run| {
-            let of = |dataset: &Dataset| sample_scores(&run.ready, dataset);
-            Some((of(&base)?, of(&open)?, run.analysis.threshold))
-        });
-        let (base_scores, open_scores) = match &scored {
-            Some((base, open, _)) => (base.as_slice(), open.as_slice()),
-            None => (&[][..], &[][..]),
-        };
-        let comparison =
-            compare::compare((&base.name, &profile(&base, base_scores)), (&open.name, &profile(&open, open_scores)))
-                .of_samples(base.n_good(), open.n_good());
-        let ranking = |scores: &[f32]| Ranking::new(scores, &crate::evaluate::best_order(scores), &[]);
-        let scores = scored.and_then(|(base, open, threshold)| {
-            compare::compare_scores(&ranking(&base), &ranking(&open), threshold, true, COMPARED_BINS)
-        });
-        let scores = scores.map(Box::new);
-        Ok(Reply::Compared { comparison: Box::new(comparison), scores }.into())
-    }
 }
-
-/// Bins of scores where two files are compared.
-const COMPARED_BINS: usize = 40;
 
 /// Why the first record of a table has its score.
 fn explain(ready: &Ready, table: &Table) -> Result<Explanation> {
@@ -611,17 +578,4 @@ fn first_reason(ready: &Ready, table: &Table) -> Result<String> {
     let view = ready.detector.record.view(table, &ready.schema)?;
     let (table, schema) = view.as_ref().map_or((table, &ready.schema), |(table, schema)| (table, schema));
     ready.explainer()?.bind(table, schema)?.brief(0)
-}
-
-/// The scores of a file's sample by the detector of a run; `None` if it cannot read that file.
-fn sample_scores(ready: &Ready, dataset: &Dataset) -> Option<Vec<f32>> {
-    let detector = &ready.detector;
-    let view = detector.record.view(&dataset.sample, &dataset.schema).ok()?;
-    let (table, schema) = view.as_ref().map_or((&dataset.sample, &dataset.schema), |(table, schema)| (table, schema));
-    let n = table.n_rows();
-    let (mut forest, mut score) = (vec![f32::NAN; n], vec![f32::NAN; n]);
-    let mut dnn = vec![f32::NAN; if detector.second.is_some() { n } else { 0 }];
-    let rows: Vec<u32> = (0..n as u32).collect();
-    detector.bind(table, schema).ok()?.score(&rows, &mut forest, &mut dnn, &mut score).ok()?;
-    Some(score)
 }

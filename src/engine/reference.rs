@@ -10,7 +10,7 @@ use crate::protocol::{Bulk, Progress, Reference, Stage};
 use crate::report::count;
 use crate::schema::time::{self, Moment};
 use crate::schema::{self, Kind, Role, Schema};
-use crate::table::{Column, Table, Value};
+use crate::table::{Table, Value};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
@@ -130,9 +130,7 @@ impl Search {
             }
         };
         let looking = test.map(|test| {
-            let blank =
-                |column: &Column| Column { name: column.name.clone(), notation: column.notation, ..Column::default() };
-            let sample = Sample::new(dataset.sample.columns.iter().map(blank).collect());
+            let sample = Sample::like(&dataset.sample);
             let sweep = dataset.sweep(engine, Effort::Much);
             Looking { sweep, test, sample, is_comparable: false }
         });

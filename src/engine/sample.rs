@@ -76,6 +76,13 @@ impl Sample {
         Self { table: Table { columns, ..Table::default() }, below: u64::MAX }
     }
 
+    /// An empty one, of a table with the columns of this one.
+    pub fn like(table: &Table) -> Self {
+        let blank =
+            |column: &Column| Column { name: column.name.clone(), notation: column.notation, ..Column::default() };
+        Self::new(table.columns.iter().map(blank).collect())
+    }
+
     /// Takes in what was picked from the next chunk, perhaps with a bound that has fallen since.
     pub fn push(&mut self, picked: Picked, cells: &[u8]) {
         let n = picked.spans.len();

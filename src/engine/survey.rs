@@ -10,9 +10,10 @@ use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work, judge};
 use crate::error::{Error, Result};
 use crate::evaluate::{Confusion, NameRecall};
+use crate::explain::label_of;
 use crate::flow::Parts;
 use crate::groups::beacons::{PairFold, Pairs};
-use crate::groups::{GroupFold, GroupKind, Groups, leads, without_lane_terms};
+use crate::groups::{Group, GroupFold, GroupKind, Groups, leads, without_lane_terms};
 use crate::protocol::{Bulk, GroupList, Labelled, Lanes, Lens, Progress, Reply, Stage, Stages, Survey};
 use crate::report::{Clock, Cuts, DensityGrid, Extent, QuadrantCounts, Swimlanes};
 use crate::schema::{self, Schema};
@@ -279,9 +280,23 @@ impl Counts {
         }
     }
 
-    fn survey(self, cuts: Cuts) -> Survey {
+    fn survey(self, cuts: Cuts, schema: &Schema) -> Survey {
+        // Reasons are counted by the canonical names of their columns.
+        let called = |group: &mut Group| {
+            if group.kind == GroupKind::Reason {
+                group.label = label_of(schema, &group.parts[0]);
+            }
+        };
+        let mut leads = leads(&self.groups, &self.pairs, LEADS);
+        for lead in &mut leads {
+            if let Some(group) = lead.group.as_mut().filter(|group| group.kind == GroupKind::Reason) {
+                called(group);
+                lead.title.clone_from(&group.label);
+            }
+        }
         let list = |&kind: &GroupKind| {
-            let groups = self.groups.listed(kind, LISTED);
+            let mut groups = self.groups.listed(kind, LISTED);
+            groups.iter_mut().for_each(called);
             (!groups.is_empty()).then(|| GroupList { kind, groups, others: self.groups.others(kind) })
         };
         let of = |(name, (rows, flagged)): (String, _)| NameRecall { name, rows, flagged };
@@ -291,7 +306,7 @@ impl Counts {
         Survey {
             shown: self.shown,
             flagged: self.flagged,
-            leads: leads(&self.groups, &self.pairs, LEADS),
+            leads,
             groups: GroupKind::ALL.iter().filter_map(list).collect(),
             allowed: self.allowed,
             idle_rules: self.idle_rules,
@@ -409,7 +424,7 @@ impl Surveying {
             quality: judge::quality(&of_all.label_column, [&run.forest, &run.dnn, &run.score], &labels),
             confusion: found.confusion,
         });
-        let mut counted = Box::new(found.survey(scales.cuts));
+        let mut counted = Box::new(found.survey(scales.cuts, &run.ready.schema));
         let groups = std::mem::take(&mut counted.groups);
         let list_of = |kind: GroupKind| groups.iter().find(|list| list.kind == kind);
         let schema = &run.ready.schema;

@@ -233,8 +233,20 @@ pub fn part_name(part: Part) -> &'static str {
 }
 
 fn own_label(spec: &ColumnSpec) -> String {
-    let derived = DERIVED.iter().find(|(name, _)| *name == spec.canonical);
-    derived.map_or_else(|| clean(&spec.name), |(_, label)| (*label).to_owned())
+    derived_label(&spec.canonical).map_or_else(|| clean(&spec.name), str::to_owned)
+}
+
+fn derived_label(canonical: &str) -> Option<&'static str> {
+    DERIVED.iter().find(|(name, _)| *name == canonical).map(|(_, label)| *label)
+}
+
+/// What people call the column by this canonical name, of a file with this schema or of the common flow record made of it.
+#[must_use]
+pub fn label_of(schema: &Schema, canonical: &str) -> String {
+    match schema.find(canonical) {
+        Some(column) => Wording::of(schema, &Parts::of(schema), column).label,
+        None => derived_label(canonical).unwrap_or(canonical).to_owned(),
+    }
 }
 
 fn unit_of(spec: &ColumnSpec, part: Option<(Part, f64)>) -> Unit {

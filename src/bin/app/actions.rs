@@ -8,8 +8,8 @@ pub use look::{RECORD_TITLE, RECORDS_GRID, RECORDS_TITLE};
 
 use crate::client::{Client, News, Purpose};
 use crate::state::{
-    Activity, ActivityKind, CachedRow, Checking, Comparing, Draft, Explaining, Notice, Outcome, ReferenceFile, Remedy,
-    Side, Sort, Source, State, Tone,
+    Activity, ActivityKind, CachedRow, Checking, Draft, Explaining, Notice, Outcome, ReferenceFile, Remedy, Side, Sort,
+    Source, State, Tone,
 };
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
@@ -52,6 +52,9 @@ pub struct App {
     /// Through what the overview was made, or is being made.
     overview_of: StoredValue<Option<(Lens, Option<GroupKind>)>>,
     survey_job: StoredValue<JobId>,
+    compare_job: StoredValue<JobId>,
+    /// Through what the comparison was made, or is being made.
+    comparison_of: StoredValue<Option<Lens>>,
     check_job: StoredValue<JobId>,
     last_notice: StoredValue<u32>,
 }
@@ -73,6 +76,8 @@ impl App {
             overview_job: StoredValue::new(0),
             overview_of: StoredValue::new(None),
             survey_job: StoredValue::new(0),
+            compare_job: StoredValue::new(0),
+            comparison_of: StoredValue::new(None),
             check_job: StoredValue::new(0),
             last_notice: StoredValue::new(0),
         };
@@ -120,18 +125,6 @@ impl App {
     fn send_reference(self, reference: &ReferenceFile) -> JobId {
         let request = Request::OpenReference { name: reference.name.clone() };
         self.send(Purpose::OpenReference, request, Some(reference.blob.clone().into()))
-    }
-
-    /// Holds the open file against that of normal records.
-    pub fn compare(self) {
-        let Some(opened) = self.state.opened.get_untracked() else { return };
-        if !self.state.engine_has_reference.get_untracked()
-            && let Some(reference) = self.state.reference.get_untracked()
-        {
-            self.send_reference(&reference);
-        }
-        let job = self.send(Purpose::Compare, Request::Compare, None);
-        self.begin(ActivityKind::Compare, opened.identity.name.clone(), job);
     }
 
     /// Sets how much memory a file may take.
@@ -397,7 +390,7 @@ impl App {
                         reference.rows = Some(rows);
                     }
                 });
-                state.comparison.set(Comparing::Nothing);
+                self.forget_comparison();
                 if is_current {
                     state.activity.set(None);
                     state.draft.update(|draft| draft.reference_file += 1);
@@ -410,16 +403,14 @@ impl App {
                     self.problem(error);
                 }
             }
-            (Purpose::Compare, Reply::Compared { comparison, scores }) if is_current => {
-                state.activity.set(None);
-                state.comparison.set(Comparing::Done(Arc::new((*comparison, scores.map(|scores| *scores)))));
-            }
-            (Purpose::Compare, reply @ (Reply::Failed(_) | Reply::Cancelled)) if is_current => {
-                state.activity.set(None);
-                if let Reply::Failed(error) = reply {
-                    self.problem(error);
+            (Purpose::Compare, reply) if job == self.compare_job.get_value() => {
+                if is_current {
+                    state.activity.set(None);
                 }
+                self.compared(reply);
             }
+            // It was given up for another lens.
+            (Purpose::Compare, Reply::Cancelled) if is_current => state.activity.set(None),
             (Purpose::Export | Purpose::Report, Reply::Exported { name }) if is_current => {
                 state.activity.set(None);
                 match incoming.blob {
@@ -563,7 +554,7 @@ impl App {
         })));
         // Columns of the new run may be others.
         state.brush.set(None);
-        state.comparison.set(Comparing::Nothing);
+        self.forget_comparison();
         self.settle_session();
         self.overview_of.set_value(None);
         // Another sort order or filter than the run's own is still wanted.
@@ -599,7 +590,7 @@ impl App {
         state.lane_kind.set(None);
         state.view.set(Default::default());
         state.explanation.set(Explaining::Nothing);
-        state.comparison.set(Comparing::Nothing);
+        self.forget_comparison();
         state.checked.set(None);
         state.cells.set_value(Default::default());
     }
@@ -611,6 +602,9 @@ impl App {
         state.arranging.set(false);
         state.surveying.set(false);
         self.overview_of.set_value(None);
+        state.comparing.set(false);
+        self.compare_job.set_value(0);
+        self.comparison_of.set_value(None);
         state.engine_has_file.set(false);
         state.engine_has_reference.set(false);
         state.cells.update_value(|cache| cache.pending.clear());

@@ -68,6 +68,8 @@ pub struct State {
     pub explanation: RwSignal<Explaining>,
     /// The open file held against that of normal records.
     pub comparison: RwSignal<Comparing>,
+    /// Whether one for the lens on screen is on its way, without being asked for.
+    pub comparing: RwSignal<bool>,
     /// What waits for a file to be opened.
     pub waiting: RwSignal<Option<Waiting>>,
     /// The worker's answer to sort and lens; `None` while the run's own order serves.
@@ -306,6 +308,7 @@ pub enum Comparing {
     #[default]
     Nothing,
     Done(Arc<(Comparison, Option<ScoreChange>)>),
+    Failed(Error),
 }
 
 /// The answer to the one-record form.
@@ -383,6 +386,7 @@ impl State {
             view: RwSignal::default(),
             explanation: RwSignal::default(),
             comparison: RwSignal::default(),
+            comparing: RwSignal::new(false),
             waiting: RwSignal::new(None),
             arranged: RwSignal::new(None),
             arranging: RwSignal::new(false),

@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::client::Purpose;
-use crate::state::{Explaining, Side, Sort, View};
+use crate::state::{ActivityKind, Comparing, Explaining, Side, Sort, View};
 use leptos::prelude::*;
 use oddflow::allow::{AllowList, Likeness, Rule};
 use oddflow::error::Error;
@@ -45,15 +45,23 @@ impl App {
         self.arrange_job.set_value(job);
     }
 
-    /// Has the worker do something that the person waits for before it goes on with a survey, which begins anew.
+    /// Has the worker do something that the person waits for before it goes on with a survey or a comparison that nobody asked for,
+    /// which begin anew.
     pub(super) fn ahead_of_survey(self, send: impl FnOnce() -> JobId) -> JobId {
         let is_surveying = self.overview_job.get_value() != 0 || self.survey_job.get_value() != 0;
+        let is_comparing = self.state.comparing.get_untracked();
         if is_surveying {
             self.give_up_survey();
+        }
+        if is_comparing {
+            self.give_up(self.compare_job);
         }
         let job = send();
         if is_surveying {
             self.survey();
+        }
+        if is_comparing {
+            self.send_comparison();
         }
         job
     }
@@ -96,6 +104,70 @@ impl App {
             state.survey.set(state.overview.get_untracked());
         }
         state.surveying.set(self.overview_job.get_value() != 0 || is_narrowed);
+    }
+
+    /// Holds what is shown of the open file against that of normal records.
+    pub fn compare(self) {
+        let Some(opened) = self.state.opened.get_untracked() else { return };
+        if !self.state.engine_has_reference.get_untracked()
+            && let Some(reference) = self.state.reference.get_untracked()
+        {
+            self.send_reference(&reference);
+        }
+        let job = self.send_comparison();
+        self.begin(ActivityKind::Compare, opened.identity.name.clone(), job);
+    }
+
+    /// The same anew where other records are shown than were compared, if somebody looks at it.
+    pub fn compare_anew(self) {
+        let state = self.state;
+        let lens = untrack(|| state.lens());
+        let is_seen =
+            state.view.get_untracked() == View::Compare && state.comparison.get_untracked() != Comparing::Nothing;
+        let is_there = state.engine_has_file.get_untracked() && state.engine_has_reference.get_untracked();
+        if is_seen && is_there && self.comparison_of.with_value(|of| of.as_ref() != Some(&lens)) {
+            state.comparing.set(true);
+            self.send_comparison();
+        }
+    }
+
+    fn send_comparison(self) -> JobId {
+        self.give_up(self.compare_job);
+        let lens = untrack(|| self.state.lens());
+        self.comparison_of.set_value(Some(lens.clone()));
+        let job = self.send(Purpose::Compare, Request::Compare { lens }, None);
+        self.compare_job.set_value(job);
+        job
+    }
+
+    /// What came of it.
+    pub(super) fn compared(self, reply: Reply) {
+        let state = self.state;
+        let outcome = match reply {
+            Reply::Compared { comparison, scores } => {
+                Some(Comparing::Done(Arc::new((*comparison, scores.map(|scores| *scores)))))
+            }
+            Reply::Failed(error) => Some(Comparing::Failed(error)),
+            Reply::Cancelled => None,
+            _ => return,
+        };
+        self.compare_job.set_value(0);
+        state.comparing.set(false);
+        match outcome {
+            Some(outcome) => {
+                state.comparison.set(outcome);
+                // Meanwhile other records may have come to be shown.
+                self.compare_anew();
+            }
+            None => self.comparison_of.set_value(None),
+        }
+    }
+
+    pub(super) fn forget_comparison(self) {
+        self.give_up(self.compare_job);
+        self.comparison_of.set_value(None);
+        self.state.comparing.set(false);
+        self.state.comparison.set(Comparing::Nothing);
     }
 
     /// Asks why a record has its score.

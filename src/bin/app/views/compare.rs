@@ -33,12 +33,14 @@ pub fn Compare() -> impl IntoView {
     };
     let busy = move || state.activity.with(Option::is_some) || !state.engine_has_file.get();
     let name = move || state.reference.with(|reference| reference.as_ref().map(|reference| reference.name.clone()));
-    let words = move || {
-        match name() {
+    let words = move || match name() {
         Some(name) => format!("Against {name}."),
-        None => "Choose a file with the same columns, such as yesterday's: what has changed, and which addresses and ports are new?".into(),
-    }
+        None => "Choose a file with the same columns, such as yesterday's: what has changed, and which addresses and \
+                 ports are new?"
+            .into(),
     };
+    // While nobody looked, other records may have come to be shown.
+    Effect::new(move |_| app.compare_anew());
     view! {
         <div class="panel-head">
             <h2>"Compare with another file"</h2>
@@ -56,6 +58,7 @@ pub fn Compare() -> impl IntoView {
         {move || match state.comparison.get() {
             Comparing::Nothing => ().into_any(),
             Comparing::Done(done) => view! { <Compared done/> }.into_any(),
+            Comparing::Failed(error) => view! { <p class="remark" role="status">{error.to_string()}</p> }.into_any(),
         }}
     }
 }

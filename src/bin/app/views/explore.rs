@@ -61,7 +61,7 @@ pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
                 }).collect_view())}
             </div>
             <div id="explore-panel" class="panel" role="tabpanel" aria-labelledby=move || tab_id(open.get())
-                aria-busy=move || state.surveying.get().to_string()>
+                aria-busy=move || (state.surveying.get() || state.comparing.get()).to_string()>
                 {move || {
                     let outcome = outcome.get_value();
                     match open.get() {

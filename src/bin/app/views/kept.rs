@@ -26,67 +26,13 @@ pub fn Kept() -> impl IntoView {
 fn Rules() -> impl IntoView {
     let app = use_app();
     let state = app.state;
-    let rules = move || state.allow_list.get().rules;
-    // The rule whose filter is being changed.
-    let editing = RwSignal::new(None::<usize>);
-    // Rules are known by their places, which are others once one is gone.
-    Effect::new(move |_| {
-        state.allow_list.track();
-        editing.set(None);
+    // No two rules have the same filter. Those that stay keep their rows, and what is being written there.
+    let queries = Memo::new(move |_| {
+        state.allow_list.with(|list| list.rules.iter().map(|rule| rule.query.clone()).collect::<Vec<_>>())
     });
-    // Of each rule, the odd records that it ignores, and why it does not work on this file.
-    let effect = move |at: usize| {
-        state.overview.with(|survey| {
-            let survey = survey.as_ref()?;
-            let idle = survey.idle_rules.iter().find(|(rule, _)| *rule as usize == at).map(|(_, why)| why.clone());
-            Some((survey.allowed.get(at).copied().unwrap_or(0), idle))
-        })
-    };
-    let row = move |(at, rule): (usize, Rule)| {
-        let (name, query) = (rule.name.clone(), rule.query.clone());
-        let shown = query.clone();
-        let enabled = rule.enabled;
-        let words = move || match effect(at) {
-            _ if !enabled => "off".into(),
-            None => "…".into(),
-            Some((_, Some(why))) => format!("does not fit this file: {why}"),
-            Some((n, None)) => format!("ignores {}", plural(n, "odd record", "odd records")),
-        };
-        view! {
-            <li class="rule" class:off=!enabled>
-                <label class="toggle">
-                    <input type="checkbox" aria-label=format!("Use {name}") prop:checked=enabled on:change=move |event| {
-                        let on = event_target_checked(&event);
-                        app.change_rules(move |list| {
-                            if let Some(rule) = list.rules.get_mut(at) {
-                                rule.enabled = on;
-                            }
-                            Ok(())
-                        });
-                    }/>
-                </label>
-                <div class="rule-text">
-                    {move || match editing.get() == Some(at) {
-                        true => view! { <RuleEditor at query=query.clone() done=move || editing.set(None)/> }.into_any(),
-                        false => view! {
-                            <button type="button" class="rule-query" aria-label=format!("Change {query}") on:click=move |_| editing.set(Some(at))>
-                                <code>{query.clone()}</code>
-                            </button>
-                        }.into_any(),
-                    }}
-                    {(name != shown).then(|| view! { <span class="hint">{name.clone()}</span> })}
-                    <span class="hint rule-effect">{words}</span>
-                </div>
-                <button type="button" class="icon-button" aria-label=format!("Remove {name}")
-                    on:click=move |_| app.change_rules(move |list| {
-                        if at < list.rules.len() {
-                            list.rules.remove(at);
-                        }
-                        Ok(())
-                    })>{icon(Icon::Close)}</button>
-            </li>
-        }
-    };
+    // The rule whose filter is being changed, and the one that was: there the focus goes back to.
+    let (editing, edited) = (RwSignal::new(None::<String>), RwSignal::new(None::<String>));
+    let row = move |query: String| view! { <RuleRow query editing edited/> };
     let input = NodeRef::<html::Input>::new();
     let choose = move |_| {
         if let Some(input) = input.get_untracked() {
@@ -104,7 +50,9 @@ fn Rules() -> impl IntoView {
         <section aria-labelledby="rules-title">
             <h2 id="rules-title">"Ignored"</h2>
             <p class="hint">"Flows that these rules find are not called odd, here and in what you download. Scores stay as they are."</p>
-            <ul class="rules" aria-label="Rules">{move || rules().into_iter().enumerate().map(row).collect_view()}</ul>
+            <ul class="rules" aria-label="Rules">
+                <For each=move || queries.get() key=String::clone children=row/>
+            </ul>
             <Show when=move || state.allow_list.with(|list| list.rules.is_empty())>
                 <p class="hint">"No rules yet. Ignore a lead above or the like of a record, or write a rule."</p>
             </Show>
@@ -126,6 +74,93 @@ fn Rules() -> impl IntoView {
     }
 }
 
+/// A rule as it is listed, found by its filter.
+#[component]
+fn RuleRow(query: String, editing: RwSignal<Option<String>>, edited: RwSignal<Option<String>>) -> impl IntoView {
+    let app = use_app();
+    let state = app.state;
+    let query = StoredValue::new(query);
+    let text = move || query.get_value();
+    let at = move || {
+        query.with_value(|query| state.allow_list.with(|list| list.rules.iter().position(|r| r.query == *query)))
+    };
+    let rule = Memo::new(move |_| at().and_then(|at| state.allow_list.with(|list| list.rules.get(at).cloned())));
+    let name = Memo::new(move |_| rule.with(|rule| rule.as_ref().map(|rule| rule.name.clone())).unwrap_or_default());
+    let enabled = Memo::new(move |_| rule.with(|rule| rule.as_ref().is_some_and(|rule| rule.enabled)));
+    // The odd records that it ignores, or why it does not work on this file.
+    let words = move || {
+        let effect = at().and_then(|at| {
+            state.overview.with(|survey| {
+                let survey = survey.as_ref()?;
+                let idle = survey.idle_rules.iter().find(|(rule, _)| *rule as usize == at).map(|(_, why)| why.clone());
+                Some((survey.allowed.get(at).copied().unwrap_or(0), idle))
+            })
+        });
+        match effect {
+            _ if !enabled.get() => "off".into(),
+            None => "…".into(),
+            Some((_, Some(why))) => format!("does not fit this file: {why}"),
+            Some((n, None)) => format!("ignores {}", plural(n, "odd record", "odd records")),
+        }
+    };
+    let switch = move |event| {
+        let on = event_target_checked(&event);
+        change_rule(app, &text(), |rule| rule.enabled = on);
+    };
+    let remove = move |_| {
+        app.change_rules(|list| {
+            list.rules.retain(|rule| rule.query != text());
+            Ok(())
+        });
+    };
+    let button = NodeRef::<html::Button>::new();
+    Effect::new(move |_| {
+        if let Some(button) = button.get()
+            && edited.get_untracked() == Some(text())
+        {
+            edited.set(None);
+            let _ = button.focus();
+        }
+    });
+    let leave = move |query: String| {
+        edited.set(Some(query));
+        editing.set(None);
+    };
+    view! {
+        <li class="rule" class:off=move || !enabled.get()>
+            <label class="toggle">
+                <input type="checkbox" aria-label=move || format!("Use {}", name.get()) prop:checked=move || enabled.get() on:change=switch/>
+            </label>
+            <div class="rule-text">
+                {move || match editing.get() == Some(text()) {
+                    true => view! { <RuleEditor query=text() done=leave/> }.into_any(),
+                    false => view! {
+                        <button type="button" class="rule-query" aria-label=format!("Change {}", text()) node_ref=button
+                            on:click=move |_| editing.set(Some(text()))>
+                            <code>{text()}</code>
+                        </button>
+                    }.into_any(),
+                }}
+                {move || (name.get() != text()).then(|| view! { <span class="hint">{name.get()}</span> })}
+                <span class="hint rule-effect">{words}</span>
+            </div>
+            <button type="button" class="icon-button" aria-label=move || format!("Remove {}", name.get()) on:click=remove>
+                {icon(Icon::Close)}
+            </button>
+        </li>
+    }
+}
+
+/// Changes the rule that has this filter.
+fn change_rule(app: App, query: &str, change: impl Fn(&mut Rule)) {
+    app.change_rules(|list| {
+        if let Some(rule) = list.rules.iter_mut().find(|rule| rule.query == query) {
+            change(rule);
+        }
+        Ok(())
+    });
+}
+
 /// A rule with this filter; or in words why it cannot be one.
 fn rule_of(app: App, query: &str) -> Result<Rule, String> {
     let query = query.trim();
@@ -138,11 +173,12 @@ fn rule_of(app: App, query: &str) -> Result<Rule, String> {
     Ok(rule)
 }
 
-/// The filter of a rule as a field: Enter takes it over, Escape leaves it as it was.
+/// The filter of a rule as a field: Enter takes it over, Escape leaves it as it was. `done` is told what it is then.
 #[component]
-fn RuleEditor(at: usize, query: String, done: impl Fn() + Copy + 'static) -> impl IntoView {
+fn RuleEditor(query: String, done: impl Fn(String) + Copy + 'static) -> impl IntoView {
     let app = use_app();
-    let text = RwSignal::new(query);
+    let text = RwSignal::new(query.clone());
+    let before = StoredValue::new(query);
     let error = RwSignal::new(None::<String>);
     let input = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
@@ -152,34 +188,27 @@ fn RuleEditor(at: usize, query: String, done: impl Fn() + Copy + 'static) -> imp
     });
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
+        let is_there =
+            |query: &str| app.state.allow_list.with_untracked(|list| list.rules.iter().any(|rule| rule.query == query));
         match rule_of(app, &text.get_untracked()) {
             Err(wrong) => error.set(Some(wrong)),
-            Ok(new)
-                if app
-                    .state
-                    .allow_list
-                    .with_untracked(|list| list.rules.iter().any(|rule| rule.query == new.query)) =>
-            {
-                error.set(Some("There is such a rule already".into()));
-            }
+            Ok(new) if new.query == before.get_value() => done(new.query),
+            Ok(new) if is_there(&new.query) => error.set(Some("There is such a rule already".into())),
             Ok(new) => {
-                done();
-                app.change_rules(move |list| {
-                    if let Some(rule) = list.rules.get_mut(at) {
-                        // A name of its own stays.
-                        if rule.name == rule.query {
-                            rule.name.clone_from(&new.name);
-                        }
-                        rule.query.clone_from(&new.query);
+                change_rule(app, &before.get_value(), |rule| {
+                    // A name of its own stays.
+                    if rule.name == rule.query {
+                        rule.name.clone_from(&new.name);
                     }
-                    Ok(())
+                    rule.query.clone_from(&new.query);
                 });
+                done(new.query);
             }
         }
     };
     view! {
         <form class="rule-form" aria-label="Change the rule" on:submit=submit
-            on:keydown=move |event| if event.key() == "Escape" { done() }>
+            on:keydown=move |event| if event.key() == "Escape" { done(before.get_value()) }>
             <input class="input" type="text" aria-label="Filter of the rule" autocomplete="off" spellcheck="false" node_ref=input
                 prop:value=move || text.get() on:input=move |event| text.set(event_target_value(&event))/>
             <button type="submit" class="button small">"Take over"</button>
@@ -218,14 +247,15 @@ fn RuleForm() -> impl IntoView {
 fn Verdicts() -> impl IntoView {
     let app = use_app();
     let state = app.state;
-    let judged = move || state.overview.with(|survey| survey.as_ref().map(|survey| survey.judged));
+    let judged = move || state.survey.with(|survey| survey.as_ref().map(|survey| survey.judged));
     let precision = move || {
         judged().and_then(|judged| {
             let (precision, [low, high]) = judged.precision()?;
             let n = u64::from(judged.true_alarms + judged.false_alarms);
             Some(format!(
-                "Of {} judged among the odd, {} are true alarms: a precision of {}, likely between {} and {}.",
+                "Of {} judged among the odd{}, {} are true alarms: a precision of {}, likely between {} and {}.",
                 plural(n, "record", "records"),
+                if state.is_narrowed() { " that are shown" } else { "" },
                 count(judged.true_alarms.into()),
                 share_of_one(precision),
                 share_of_one(low),

@@ -88,7 +88,7 @@ fn listing(app: App) -> Listing {
     }
 }
 
-/// The worker is asked anew for order and survey when what they depend on has changed and let settle: a threshold may be
+/// The worker is asked anew for order, survey and comparison when what they depend on has changed and let settle: a threshold may be
 /// being dragged. Another sort order or filter is followed at once.
 fn ask_on_change(app: App) {
     let state = app.state;
@@ -99,7 +99,14 @@ fn ask_on_change(app: App) {
     });
     let lens = Memo::new(move |_| (state.lens(), state.lane_kind.get(), has_file()));
     on_settled(order, |before, now| before.0 != now.0 || is_refiltered(&before.1, &now.1), move || app.arrange());
-    on_settled(lens, |_, _| false, move || app.survey());
+    on_settled(
+        lens,
+        |_, _| false,
+        move || {
+            app.survey();
+            app.compare_anew();
+        },
+    );
 }
 
 /// Whether other records are to be shown, however they are flagged and judged.
