@@ -210,56 +210,86 @@ impl Curve {
 /// The rows by falling score, ties by row, NaN last.
 #[must_use]
 pub fn best_order(scores: &[f32]) -> Vec<u32> {
-    // The upper halves of the keys say which rows stand together; each such block is then sorted by itself. All at once, with
-    // their keys beside them, they would take several times the memory.
-    const HALF: u32 = 16;
-    let upper = |score: f32| (falling_key(score) >> HALF) as usize;
-    let mut ends = vec![0_usize; 1 << HALF];
-    scores.iter().for_each(|&score| ends[upper(score)] += 1);
-    let mut next = 0;
-    for end in &mut ends {
-        next += std::mem::replace(end, next);
-    }
-    let mut order = vec![0_u32; scores.len()];
-    for (row, &score) in scores.iter().enumerate() {
-        let end = &mut ends[upper(score)];
-        order[*end] = row as u32;
-        *end += 1;
-    }
-    let (mut rest, mut start) = (order.as_mut_slice(), 0);
+    let (mut order, ends) = in_blocks(scores.iter().map(|&score| falling_key(score)).zip(0..));
+    let key = |row: u32| falling_key(scores[row as usize]);
     let mut keys: Vec<u64> = Vec::new();
-    for end in ends {
-        let block = rest.split_off_mut(..end - start).expect("blocks are part of the whole");
-        start = end;
-        let key = |row: u32| falling_key(scores[row as usize]);
+    for block in blocks(&mut order, ends) {
         // The rows of a block are in the order of the file already.
-        if block.windows(2).any(|rows| key(rows[0]) != key(rows[1])) {
+        if block.windows(2).all(|rows| key(rows[0]) == key(rows[1])) {
+            continue;
+        }
+        if block.len() < MANY {
             keys.clear();
             keys.extend(block.iter().map(|&row| u64::from(key(row)) << 32 | u64::from(row)));
             sort_by_bits(&mut keys, 32..32 + HALF, |&key| key);
             block.iter_mut().zip(&keys).for_each(|(row, &key)| *row = key as u32);
+        } else {
+            let by_lower_half = in_blocks(block.iter().map(|&row| (key(row) << HALF, row))).0;
+            block.copy_from_slice(&by_lower_half);
         }
     }
     order
+}
+
+/// The upper halves of keys say which rows stand together; each such block is then sorted by itself. All at once, with their keys
+/// beside them, they would take several times the memory.
+const HALF: u32 = 16;
+/// Rows of a block whose keys would take too much memory beside them, though that is faster.
+const MANY: usize = 1 << 21;
+/// Fewer keys are sorted faster by comparing them.
+const FEW: usize = 1 << 16;
+
+/// The values of keys by the upper halves of these, and where each block ends.
+fn in_blocks(keyed: impl Iterator<Item = (u32, u32)> + Clone) -> (Vec<u32>, Vec<usize>) {
+    let mut ends = vec![0_usize; 1 << HALF];
+    keyed.clone().for_each(|(key, _)| ends[(key >> HALF) as usize] += 1);
+    let mut next = 0;
+    for end in &mut ends {
+        next += std::mem::replace(end, next);
+    }
+    let mut values = vec![0_u32; next];
+    for (key, value) in keyed {
+        let end = &mut ends[(key >> HALF) as usize];
+        values[*end] = value;
+        *end += 1;
+    }
+    (values, ends)
+}
+
+fn blocks(values: &mut [u32], ends: Vec<usize>) -> impl Iterator<Item = &mut [u32]> {
+    let (mut rest, mut start) = (values, 0);
+    ends.into_iter().map(move |end| {
+        let len = end - std::mem::replace(&mut start, end);
+        rest.split_off_mut(..len).expect("blocks are part of the whole")
+    })
 }
 
 /// The lowest score that flags at most this share of the rows. Infinity where even the highest score flags more, as when all
 /// scores are equal.
 #[must_use]
 pub fn contamination_threshold(scores: &[f32], share: f64) -> f32 {
-    let mut keys: Vec<u32> = scores.iter().filter(|score| !score.is_nan()).map(|&score| falling_key(score)).collect();
-    let n = keys.len();
+    let keys = || scores.iter().filter(|score| !score.is_nan()).map(|&score| falling_key(score));
+    let n = keys().count();
     let mut allowed = ((share * n as f64).max(0.0) as usize).min(n);
     // The product may have been rounded below a whole number.
     if allowed < n && (allowed + 1) as f64 / n as f64 <= share {
         allowed += 1;
     }
     if allowed == n {
-        return keys.into_iter().max().map_or(f32::INFINITY, score_of_key);
+        return keys().max().map_or(f32::INFINITY, score_of_key);
     }
-    // The first row that may not be flagged; what is tied with it may not either.
-    let (higher, &mut first_out, _) = keys.select_nth_unstable(allowed);
-    higher.iter().copied().filter(|&key| key < first_out).max().map_or(f32::INFINITY, score_of_key)
+    // The first row that may not be flagged; what is tied with it may not either. It is looked for in the block that it is in.
+    let mut counts = vec![0_usize; 1 << HALF];
+    keys().for_each(|key| counts[(key >> HALF) as usize] += 1);
+    let (mut block, mut before) = (0, 0);
+    while before + counts[block] <= allowed {
+        before += counts[block];
+        block += 1;
+    }
+    let mut some = Vec::with_capacity(counts[block]);
+    some.extend(keys().filter(|key| (key >> HALF) as usize == block));
+    let first_out = *some.select_nth_unstable(allowed - before).1;
+    keys().filter(|&key| key < first_out).max().map_or(f32::INFINITY, score_of_key)
 }
 
 /// For each name, how many of its rows have at least the threshold; the most frequent names first. Rows without a name are
@@ -307,10 +337,15 @@ impl Sorted {
     fn new(scores: &[f32], labels: &[u8]) -> Self {
         assert_eq!(scores.len(), labels.len(), "one label for each score");
         let of = |wanted: u8| {
-            let mut keys = Vec::with_capacity(labels.iter().filter(|&&label| label == wanted).count());
             let known = scores.iter().zip(labels).filter(|&(score, &label)| !score.is_nan() && label == wanted);
-            keys.extend(known.map(|(&score, _)| falling_key(score)));
-            sort_by_bits(&mut keys, 0..32, |&key| key.into());
+            let known = known.map(|(&score, _)| falling_key(score));
+            if scores.len() < FEW {
+                let mut keys: Vec<u32> = known.collect();
+                keys.sort_unstable();
+                return keys;
+            }
+            let (mut keys, ends) = in_blocks(known.map(|key| (key, key)));
+            blocks(&mut keys, ends).for_each(<[u32]>::sort_unstable);
             keys
         };
         Self { anomalies: of(1), normal: of(0) }
@@ -472,16 +507,21 @@ mod tests {
     #[test]
     fn many_rows_are_in_the_same_order_as_few() {
         let mut rng = Rng::new(3);
-        let scores: Vec<f32> = (0..60_000)
-            .map(|_| match rng.below(9) {
-                0 => NAN,
-                1 => rng.below(40) as f32 - 20.0,
-                _ => 0.5 + rng.below(9000) as f32 * 1e-7,
-            })
-            .collect();
-        let mut expected: Vec<u32> = (0..60_000).collect();
-        expected.sort_by_key(|&row| falling_key(scores[row as usize]));
-        assert_eq!(best_order(&scores), expected);
+        let mut any = |_| match rng.below(9) {
+            0 => NAN,
+            1 => rng.below(40) as f32 - 20.0,
+            _ => 0.5 + rng.below(9000) as f32 * 1e-7,
+        };
+        let some: Vec<f32> = (0..60_000).map(&mut any).collect();
+        // All but a few in one block.
+        let mut rng = Rng::new(4);
+        let alike = |at: usize| if at % 1000 == 0 { at as f32 } else { 0.5 + rng.below(9000) as f32 * 1e-7 };
+        let many: Vec<f32> = (0..MANY + MANY / 64).map(alike).collect();
+        for scores in [some, many] {
+            let mut expected: Vec<u32> = (0..scores.len() as u32).collect();
+            expected.sort_by_key(|&row| falling_key(scores[row as usize]));
+            assert!(best_order(&scores) == expected);
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::session::FileIdentity;
 use crate::table::BadRecord;
 use crate::verdicts::{Judged, Verdicts};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Numbers the requests of one page, from 1; 0 is the worker speaking unasked.
 pub type JobId = u32;
@@ -598,7 +599,8 @@ pub enum Reply {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bulk {
     U8(Vec<u8>),
-    U32(Vec<u32>),
+    /// Shared, since the engine keeps the order of all records that it sends.
+    U32(Arc<Vec<u32>>),
     F32(Vec<f32>),
 }
 

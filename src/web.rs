@@ -60,7 +60,7 @@ fn unpack_bulk(buffers: &Array) -> Option<Vec<Bulk>> {
         if let Some(x) = buffer.dyn_ref::<Float32Array>() {
             Some(Bulk::F32(x.to_vec()))
         } else if let Some(x) = buffer.dyn_ref::<Uint32Array>() {
-            Some(Bulk::U32(x.to_vec()))
+            Some(Bulk::U32(x.to_vec().into()))
         } else {
             buffer.dyn_ref::<Uint8Array>().map(|x| Bulk::U8(x.to_vec()))
         }
@@ -70,24 +70,6 @@ fn unpack_bulk(buffers: &Array) -> Option<Vec<Bulk>> {
 
 /// Numbers that are copied into our memory at a time.
 const SLICE: usize = 1 << 19;
-
-/// The same, with turns for others between slices. Room is touched slice by slice, too: new memory costs time where it is first
-/// written to.
-macro_rules! in_slices {
-    ($buffer:expr, $zero:expr) => {{
-        let n = $buffer.length() as usize;
-        let mut all = Vec::with_capacity(n);
-        while all.len() < n {
-            if !all.is_empty() {
-                turn().await;
-            }
-            let (start, end) = (all.len(), n.min(all.len() + SLICE));
-            all.resize(end, $zero);
-            $buffer.subarray(start as u32, end as u32).copy_to(&mut all[start..]);
-        }
-        all
-    }};
-}
 
 /// Gives way to whatever else there is to do.
 async fn turn() {
@@ -116,13 +98,31 @@ impl Arrived {
     /// One of its parts, if it is of such numbers. Never busy for long: for the page, which must answer the person meanwhile.
     pub async fn numbers_slowly(&self, at: u32) -> Option<Vec<f32>> {
         let buffer: Float32Array = self.0.get(at).dyn_into().ok()?;
-        Some(in_slices!(buffer, 0.0))
+        let n = buffer.length() as usize;
+        let mut all = Vec::with_capacity(n);
+        while all.len() < n {
+            if !all.is_empty() {
+                turn().await;
+            }
+            let (start, end) = (all.len(), n.min(all.len() + SLICE));
+            // New memory costs time where it is first written to, so that is done slice by slice, too.
+            all.resize(end, 0.0);
+            buffer.subarray(start as u32, end as u32).copy_to(&mut all[start..]);
+        }
+        Some(all)
     }
 
-    /// The same, of bytes.
-    pub async fn bytes_slowly(&self, at: u32) -> Option<Vec<u8>> {
+    /// The same, of bytes, which are handed over slice by slice.
+    pub async fn bytes_slowly(&self, at: u32, mut take: impl FnMut(&[u8])) -> Option<()> {
         let buffer: Uint8Array = self.0.get(at).dyn_into().ok()?;
-        Some(in_slices!(buffer, 0))
+        let n = buffer.length();
+        for start in (0..n).step_by(SLICE) {
+            if start > 0 {
+                turn().await;
+            }
+            take(&buffer.subarray(start, n.min(start + SLICE as u32)).to_vec());
+        }
+        Some(())
     }
 
     /// The same, of rows, which are not copied.

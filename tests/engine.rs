@@ -40,7 +40,7 @@ fn arrange(engine: &mut Engine, sort: SortKey, descending: bool, filter: &str) -
     let request = Request::Arrange { sort, descending, lens: Lens { filter: filter.into(), ..Lens::new(0.5) } };
     let job = engine.start(request, Vec::new(), None);
     match engine.finish(job, |_| ()).expect("it was scored").bulk.remove(0) {
-        Bulk::U32(rows) => rows,
+        Bulk::U32(rows) => rows.to_vec(),
         other => panic!("not rows: {other:?}"),
     }
 }
@@ -76,7 +76,7 @@ fn the_odd_record_comes_first_and_every_record_comes_out() {
                     .collect()
             ),
             Bulk::U8(vec![]),
-            Bulk::U32(engine.scores().unwrap().order.to_vec()),
+            Bulk::U32(engine.scores().unwrap().order.to_vec().into()),
         ]
     );
     assert_eq!(engine.scores().unwrap().order[0], 300);

@@ -5,7 +5,7 @@
 // itself, and `out` is where the annotated file goes, or null. Out: seconds from the file to the headline and from the click
 // to the last byte on disk; the longest task of the page's own thread in milliseconds; how many workers there were; of the process
 // that holds the page and all of its workers, the processor time since the file was given, the greatest resident memory, and what
-// that was before the file.
+// that was before the file; and the memory of all workers' programs, which never shrinks.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { drive } from "./chromium.mjs";
@@ -42,6 +42,8 @@ await drive(async (page, { url, file, workers, pack, out }) => {
 
   const seen = await page.evaluate(() => window.seen);
   const after = usage(renderer);
+  // A second call of what has loaded the program gives what it exports.
+  const memories = await Promise.all(page.workers().map((worker) => worker.evaluate(async () => (await wasm_bindgen()).memory.buffer.byteLength)));
   return {
     version: browser.version(),
     headline: await headline.innerText(),
@@ -52,6 +54,7 @@ await drive(async (page, { url, file, workers, pack, out }) => {
     cpu_seconds: after && after.seconds - before.seconds,
     peak_bytes: after && after.bytes,
     before_bytes: before && before.bytes,
+    worker_bytes: memories.reduce((sum, bytes) => sum + bytes, 0),
   };
 });
 

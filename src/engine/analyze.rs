@@ -15,6 +15,7 @@ use crate::protocol::{Analysis, Bulk, PackChoice, Progress, Quality, Reference, 
 use crate::report::{self, DensityGrid, Histogram, Ranking};
 use crate::schema;
 use std::rc::Rc;
+use std::sync::Arc;
 
 pub(super) struct Analyze {
     settings: Settings,
@@ -141,7 +142,7 @@ impl Analyze {
             ..
         } = scoring;
         let Ready { detector, schema, background, .. } = &*ready;
-        let order = evaluate::best_order(&score);
+        let order = Arc::new(evaluate::best_order(&score));
         let threshold = match self.settings.contamination {
             Some(share) => Threshold::of_share(&score, share),
             // Of a file that is mostly a flood, most records are to be flagged.

@@ -66,7 +66,7 @@ impl Task {
                     }
                     Ok(())
                 })?;
-                Ok(is_done.then(|| (Finding::Passing, vec![Bulk::U32(passing)])))
+                Ok(is_done.then(|| (Finding::Passing, vec![Bulk::U32(passing.into())])))
             }
             Self::Keys(column) => keys(records, *column as usize).map(Some),
         }
@@ -84,7 +84,7 @@ fn keys(records: &Records, at: usize) -> Result<(Finding, Vec<Bulk>)> {
         }
         numbers.extend_from_slice(&cell.as_number().unwrap_or(f64::NAN).to_le_bytes());
     }
-    Ok((Finding::Keys(texts), vec![Bulk::U8(numbers), Bulk::U32(codes)]))
+    Ok((Finding::Keys(texts), vec![Bulk::U8(numbers), Bulk::U32(codes.into())]))
 }
 
 /// Whether a record's text contains another, whatever the case.
@@ -132,7 +132,7 @@ impl Arrange {
 
     fn done(&mut self, rows: Vec<u32>) -> Step {
         self.state = State::Done;
-        Step::Done(Outcome { reply: Reply::Arranged, bulk: vec![Bulk::U32(rows)], written: None })
+        Step::Done(Outcome { reply: Reply::Arranged, bulk: vec![Bulk::U32(rows.into())], written: None })
     }
 }
 
@@ -158,7 +158,7 @@ impl Work for Arrange {
                 };
                 match sweep.step(engine, task)? {
                     Swept::Found(found) => match found.bulk.into_iter().next() {
-                        Some(Bulk::U32(rows)) => passing.extend(rows),
+                        Some(Bulk::U32(rows)) => passing.extend_from_slice(&rows),
                         _ => return Err(incomplete()),
                     },
                     Swept::Working => {}

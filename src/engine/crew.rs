@@ -394,8 +394,8 @@ impl Crew {
     fn read(&mut self, order: &Order, guess: bool, below: u64, full: &[bool]) -> Result<(Finding, Vec<Bulk>)> {
         let Order { file, chunk, .. } = *order;
         let (Part { table, tally, start, end }, bytes) = self.part_and_bytes(file, chunk, guess)?;
-        let starts = table.spans.iter().map(|span| (span.start - start.offset) as u32).collect();
-        let lens = table.spans.iter().map(|span| span.len).collect();
+        let starts: Vec<u32> = table.spans.iter().map(|span| (span.start - start.offset) as u32).collect();
+        let lens: Vec<u32> = table.spans.iter().map(|span| span.len).collect();
         let good = table.good_rows().into_iter();
         let picked: Vec<u32> = good.filter(|&row| is_picked(&table.spans[row as usize], below)).collect();
         let (picked, cells) = Picked::of(&table, &picked);
@@ -407,7 +407,7 @@ impl Crew {
         let (texts, bad) = (texts.collect(), table.bad.iter().take(BAD_NAMED).cloned().collect());
         self.cache.put(file, start.offset..end.offset, table, bytes);
         let finding = ReadFinding { start, end, tally, bad, summaries, texts, picked };
-        Ok((Finding::Read(Box::new(finding)), vec![Bulk::U32(starts), Bulk::U32(lens), Bulk::U8(cells)]))
+        Ok((Finding::Read(Box::new(finding)), vec![Bulk::U32(starts.into()), Bulk::U32(lens.into()), Bulk::U8(cells)]))
     }
 }
 

@@ -44,6 +44,7 @@ use crew::{Crew, FileId, Message, Ready};
 use lens::Sight;
 use places::{Chunk, Places};
 use std::rc::Rc;
+use std::sync::Arc;
 use sweep::{Crews, Effort, Owner, Sweep};
 
 pub use crew::Hand;
@@ -152,7 +153,7 @@ struct Run {
     /// Empty without labels.
     labels: Vec<u8>,
     /// Rows by falling score, the unscored last.
-    order: Vec<u32>,
+    order: Arc<Vec<u32>>,
     n_scored: usize,
     /// The ends of the axis of forest scores.
     forest_range: (f64, f64),

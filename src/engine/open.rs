@@ -204,7 +204,7 @@ impl Reading {
             );
         }
         let chunk = Chunk { start, end: end.offset, first_row, n_rows, first_line: self.tally.lines + 1 };
-        let spans = starts.iter().zip(lens).map(|(&at, &len)| Span { start: start.offset + u64::from(at), len });
+        let spans = starts.iter().zip(lens.iter()).map(|(&at, &len)| Span { start: start.offset + u64::from(at), len });
         self.places.push(chunk, &spans.collect::<Vec<_>>());
         self.owners.push(by);
         let bad = bad.into_iter().take(BAD_SHOWN - self.bad.len());

@@ -44,8 +44,9 @@ pub(super) struct Places {
     blocks: Vec<(u32, u32)>,
     /// Where the first record of each block starts.
     starts: Vec<u64>,
-    /// [`UNUSUAL`] for those that are in `unusual`.
-    steps: Vec<u16>,
+    /// Of each chunk's records; [`UNUSUAL`] for those that are in `unusual`. One array of all would have to grow, and take twice
+    /// the memory for it.
+    steps: Vec<Box<[u16]>>,
     /// The steps and lengths of records that are long, or followed by something that is no record.
     unusual: FxHashMap<u32, (u64, u32)>,
 }
@@ -55,7 +56,7 @@ const UNUSUAL: u16 = u16::MAX;
 
 impl Places {
     pub fn n_rows(&self) -> usize {
-        self.steps.len()
+        self.chunks.last().map_or(0, |chunk| chunk.rows().end)
     }
 
     /// Appends a chunk and the spans of its records.
@@ -67,20 +68,21 @@ impl Places {
         some.sort_unstable();
         let usual = some.get(some.len() / 2).map_or(0, |&rest| rest.min(2)) as u32;
         self.blocks.push((self.starts.len() as u32, usual));
-        self.steps.reserve(spans.len());
+        let mut steps = Vec::with_capacity(spans.len());
         for (at, span) in spans.iter().enumerate() {
             if at % BLOCK == 0 {
                 self.starts.push(span.start);
             }
             let step = next(at) - span.start;
-            match u16::try_from(step) {
-                Ok(short) if short != UNUSUAL && rest(at, span) == u64::from(usual) => self.steps.push(short),
+            steps.push(match u16::try_from(step) {
+                Ok(short) if short != UNUSUAL && rest(at, span) == u64::from(usual) => short,
                 _ => {
-                    self.unusual.insert(self.steps.len() as u32, (step, span.len));
-                    self.steps.push(UNUSUAL);
+                    self.unusual.insert(chunk.first_row + at as u32, (step, span.len));
+                    UNUSUAL
                 }
-            }
+            });
         }
+        self.steps.push(steps.into());
         self.chunks.push(chunk);
     }
 
@@ -96,15 +98,16 @@ impl Places {
     pub fn span(&self, row: u32) -> Option<Span> {
         let number = self.chunk_of(row)? as usize;
         let (first_block, usual) = self.blocks[number];
-        let within = (row - self.chunks[number].first_row) as usize;
-        let first = row as usize - within % BLOCK;
-        let place = |row: usize| match self.steps[row] {
-            UNUSUAL => self.unusual[&(row as u32)],
+        let first_row = self.chunks[number].first_row;
+        let within = (row - first_row) as usize;
+        let first = within - within % BLOCK;
+        let place = |at: usize| match self.steps[number][at] {
+            UNUSUAL => self.unusual[&(first_row + at as u32)],
             step => (u64::from(step), u32::from(step) - usual),
         };
         let start = self.starts[first_block as usize + within / BLOCK];
-        let start = start + (first..row as usize).map(|row| place(row).0).sum::<u64>();
-        Some(Span { start, len: place(row as usize).1 })
+        let start = start + (first..within).map(|at| place(at).0).sum::<u64>();
+        Some(Span { start, len: place(within).1 })
     }
 }
 

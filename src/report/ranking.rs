@@ -23,35 +23,62 @@ impl Ranking {
     /// Rows that `scores` does not have are left out.
     #[must_use]
     pub fn new(scores: &[f32], order: &[u32], labels: &[u8]) -> Self {
-        let rows = || order.iter().filter_map(|&row| Some((row as usize, *scores.get(row as usize)?)));
-        let sorted = rows().map(|(_, score)| score).take_while(|score| !score.is_nan()).collect::<Vec<_>>();
-        let label = |(row, _): (usize, f32)| labels.get(row).copied().unwrap_or(2);
-        let labels = if labels.is_empty() { Vec::new() } else { rows().take(sorted.len()).map(label).collect() };
+        let score = |row: &u32| scores.get(*row as usize).copied();
+        // Room for all at once: as they grow, arrays take twice the memory.
+        let mut sorted = Vec::with_capacity(order.len());
+        sorted.extend(order.iter().filter_map(score).take_while(|score| !score.is_nan()));
+        let mut ranked_labels = Vec::with_capacity(if labels.is_empty() { 0 } else { sorted.len() });
+        if !labels.is_empty() {
+            let known = order.iter().filter(|row| score(row).is_some()).take(sorted.len());
+            ranked_labels.extend(known.map(|&row| labels.get(row as usize).copied().unwrap_or(2)));
+        }
+        let labels = ranked_labels;
         Self::of_sorted(sorted, labels)
     }
 
     fn of_sorted(scores: Vec<f32>, labels: Vec<u8>) -> Self {
-        let mut seen = [0; 2];
-        let mut counts = Vec::with_capacity(labels.len() / BLOCK + 1);
-        for block in labels.chunks(BLOCK) {
-            counts.push(seen);
-            seen = sum(seen, count(block));
-        }
-        counts.push(seen);
-        Self { scores, labels, counts }
+        let mut ranking = Self { labels, ..Self::of_scores(scores) };
+        ranking.count_from(0);
+        ranking
     }
 
-    /// The scores and the labels in their order: for [`Self::from_parts`].
+    /// The scores and the labels in their order: for [`Self::of_scores`] and [`Self::push_labels`].
     #[must_use]
     pub fn into_parts(self) -> (Vec<f32>, Vec<u8>) {
         (self.scores, self.labels)
     }
 
-    /// What [`Self::into_parts`] gave; `None` if the parts do not fit each other.
+    /// Of scores in falling order, without labels.
     #[must_use]
-    pub fn from_parts(scores: Vec<f32>, labels: Vec<u8>) -> Option<Self> {
-        let fits = labels.is_empty() || labels.len() == scores.len();
-        fits.then(|| Self::of_sorted(scores, labels))
+    pub fn of_scores(scores: Vec<f32>) -> Self {
+        Self { scores, labels: Vec::new(), counts: vec![[0; 2]] }
+    }
+
+    /// Takes in the labels of the next rows, so that many may come in parts, or none.
+    pub fn push_labels(&mut self, more: &[u8]) {
+        let before = self.labels.len();
+        if !more.is_empty() {
+            self.labels.reserve_exact(self.scores.len().saturating_sub(before));
+        }
+        self.labels.extend_from_slice(more);
+        self.count_from(before);
+    }
+
+    /// Whether as many labels have come as there are scores, or none.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.labels.is_empty() || self.labels.len() == self.scores.len()
+    }
+
+    /// Counts anew from the block that holds this row on.
+    fn count_from(&mut self, row: usize) {
+        let block = row / BLOCK;
+        self.counts.truncate(block + 1);
+        let mut seen = self.counts[block];
+        for some in self.labels[block * BLOCK..].chunks(BLOCK) {
+            seen = sum(seen, count(some));
+            self.counts.push(seen);
+        }
     }
 
     /// Anomalies and normal rows among the `n` oddest; none without labels.
@@ -219,6 +246,24 @@ mod tests {
             assert_eq!(ranking().confusion(threshold), Some(expected), "{threshold}");
         }
         assert_eq!(Ranking::new(&SCORES, &ORDER, &[]).confusion(0.5), None);
+    }
+
+    #[test]
+    fn labels_come_whole_or_in_parts() {
+        let scores: Vec<f32> = (0..1000).map(|i| -(i as f32)).collect();
+        let labels: Vec<u8> = (0..1000).map(|i| (i * i % 7 % 3) as u8).collect();
+        let order: Vec<u32> = (0..1000).collect();
+        let whole = Ranking::new(&scores, &order, &labels);
+        assert_eq!(whole.anomalies_among(700), labels[..700].iter().filter(|&&label| label == 1).count());
+        for cuts in [&[0, 1000][..], &[0, 256, 768, 1000], &[0, 10, 300, 300, 999, 1000]] {
+            let mut parts = Ranking::of_scores(scores.clone());
+            cuts.windows(2).for_each(|cut| parts.push_labels(&labels[cut[0]..cut[1]]));
+            assert!(parts.is_whole() && parts == whole, "{cuts:?}");
+        }
+        let mut some = Ranking::of_scores(scores);
+        assert!(some.is_whole() && !some.has_labels());
+        some.push_labels(&[0]);
+        assert!(!some.is_whole());
     }
 
     #[test]

@@ -647,10 +647,10 @@ impl App {
 
 /// The bulk of an [`Analysis`], if its parts fit each other.
 async fn ranked(bulk: &Arrived) -> Option<(Ranking, RowList)> {
-    let sorted = bulk.numbers_slowly(0).await?;
-    let ranking = Ranking::from_parts(sorted, bulk.bytes_slowly(1).await?)?;
+    let mut ranking = Ranking::of_scores(bulk.numbers_slowly(0).await?);
+    bulk.bytes_slowly(1, |labels| ranking.push_labels(labels)).await?;
     let order = bulk.rows(2)?;
-    (ranking.n_scored() <= order.len()).then_some((ranking, order))
+    (ranking.is_whole() && ranking.n_scored() <= order.len()).then_some((ranking, order))
 }
 
 /// Milliseconds of a clock that never goes back.
