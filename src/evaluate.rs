@@ -515,7 +515,7 @@ mod tests {
         let some: Vec<f32> = (0..60_000).map(&mut any).collect();
         // All but a few in one block.
         let mut rng = Rng::new(4);
-        let alike = |at: usize| if at % 1000 == 0 { at as f32 } else { 0.5 + rng.below(9000) as f32 * 1e-7 };
+        let alike = |at: usize| if at.is_multiple_of(1000) { at as f32 } else { 0.5 + rng.below(9000) as f32 * 1e-7 };
         let many: Vec<f32> = (0..MANY + MANY / 64).map(alike).collect();
         for scores in [some, many] {
             let mut expected: Vec<u32> = (0..scores.len() as u32).collect();

@@ -89,7 +89,11 @@ fn packs_accept_rows_that_they_have_never_seen() {
         open(&mut engine, path, bytes);
         let [known, rest] = engine.split(0.3, true, 0, &[]).unwrap().map(|rows| {
             let mut part = Vec::new();
-            engine.write_part(&rows, |bytes| Ok(part.extend_from_slice(bytes))).unwrap();
+            let write = |bytes: &[u8]| {
+                part.extend_from_slice(bytes);
+                Ok(())
+            };
+            engine.write_part(&rows, write).unwrap();
             part
         });
         open(&mut engine, path, known);

@@ -121,6 +121,9 @@ pub(super) enum Effort {
 
 /// Chunks that a crew must have left before another takes one of them over.
 const WORTH_TAKING: usize = 2;
+/// Chunks for each crew beyond the next one to be handed over that are given out: what is found of them waits in memory for those
+/// before.
+const MOST_AHEAD: usize = 8;
 
 /// See above.
 pub(super) struct Sweep {
@@ -130,6 +133,8 @@ pub(super) struct Sweep {
     /// Of each chunk; empty where nobody has read any.
     owners: Rc<[Owner]>,
     effort: Effort,
+    /// Chunks beyond the next one to be handed over that may be given out.
+    ahead: usize,
     /// Chunks that have been given out.
     given: Vec<bool>,
     /// All before this one have been.
@@ -154,8 +159,9 @@ impl Sweep {
             crews.inbox.clear();
         }
         let given = vec![false; chunks.len()];
+        let ahead = MOST_AHEAD * (1 + engine.crews.as_ref().map_or(0, Crews::n));
         let (id, found) = (engine.last_sweep, BTreeMap::new());
-        Self { id, file, chunks, owners, effort, given, first_left: 0, taken: 0, found }
+        Self { id, file, chunks, owners, effort, ahead, given, first_left: 0, taken: 0, found }
     }
 
     /// Of how many chunks the findings have been handed over, and how many there are.
@@ -217,10 +223,11 @@ impl Sweep {
             self.first_left += 1;
         }
         let left = || (self.first_left..self.chunks.len()).filter(|&at| !self.given[at]);
+        let near = || left().take_while(|&at| at <= self.taken as usize + self.ahead);
         let owner = |at: usize| self.owners.get(at).copied();
         let is_worth = |at: &usize| left().filter(|&other| owner(other) == owner(*at)).count() >= WORTH_TAKING;
-        let of_others = || left().find(is_worth).filter(|_| self.effort == Effort::Much);
-        let at = left().find(|&at| owner(at).is_none_or(|owner| owner == who)).or_else(of_others)?;
+        let of_others = || near().find(is_worth).filter(|_| self.effort == Effort::Much);
+        let at = near().find(|&at| owner(at).is_none_or(|owner| owner == who)).or_else(of_others)?;
         self.given[at] = true;
         let (number, chunk) = (at as u32, self.chunks[at]);
         let (task, bulk) = task(number, &chunk);

@@ -91,6 +91,8 @@ fn targets() -> Option<String> {
     table += &format!("| the slowest of the interactions below | ≤ 100 ms | {} |\n", milliseconds(slowest));
     let frames = median(answers, &page(2), "gliding/frames_a_second").map_or(NOT_RUN.into(), |n| format!("**{n:.0}**"));
     table += &format!("| frames a second while the records are scrolled | 60 | {frames} |\n");
+    let workers = median(&part("huge")["results"], &page(2), "worker_bytes").map_or(NOT_RUN.into(), megabytes);
+    table += &format!("| memory of all workers with a file of 5 GB | < 1500 MB | **{workers}** |\n");
     Some(table)
 }
 
@@ -251,12 +253,13 @@ fn huge() -> Option<String> {
         grouped(results["records"].as_u64()?),
         seconds(figure("stages/shown")),
         seconds(figure("stages/written")),
+        figure("worker_bytes").map_or(NOT_RUN.into(), megabytes),
         figure("peak_bytes").map_or(NOT_RUN.into(), megabytes),
         figure("longest_task_ms").map_or(NOT_RUN.into(), |ms| format!("{ms:.0} ms")),
     ];
     Some(format!(
-        "| file | records | shown after | annotated file after another | peak memory | longest task |\n\
-         |---|---|---|---|---|---|\n| {} |\n",
+        "| file | records | shown after | annotated file after another | memory of the workers | of page and workers | longest task |\n\
+         |---|---|---|---|---|---|---|\n| {} |\n",
         cells.join(" | ")
     ))
 }
