@@ -159,10 +159,16 @@ impl AllowList {
     /// For one that comes from outside.
     ///
     /// # Errors
-    /// If it has too many rules, or one that makes no sense.
+    /// If it has too many rules, two with the same filter, or one that makes no sense.
     pub fn check(&self) -> Result<()> {
         if self.rules.len() > MAX_RULES {
             return Err(Error::new(format!("The allow-list has more than {MAX_RULES} rules")));
+        }
+        let mut queries: Vec<&str> = self.rules.iter().map(|rule| rule.query.as_str()).collect();
+        queries.sort_unstable();
+        if let Some(twice) = queries.windows(2).find(|pair| pair[0] == pair[1]) {
+            let what = format!("The allow-list has two rules with the filter \"{}\"", twice[0]);
+            return Err(Error::new(what).advice("Remove one of them"));
         }
         self.rules.iter().try_for_each(Rule::check)
     }
@@ -288,6 +294,7 @@ mod tests {
                 "hide every",
             ),
             (r#"{"format":"oddflow-allow-list","version":1,"rules":[],"more":1}"#, "no allow-list"),
+            (&AllowList { rules: vec![rule("a"), rule("b"), rule("a")] }.to_json(), "two rules with the filter \"a\""),
         ] {
             let error = AllowList::from_json(json.as_bytes()).unwrap_err();
             assert!(error.what.contains(expected), "{json}: {error}");

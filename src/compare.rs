@@ -55,7 +55,7 @@ impl Comparison {
                 file.rows = rows;
             }
         }
-        // A value that the filter has taken from a file is not new to the other one.
+        // Of values that the filter has taken from a file, it cannot be told whether they are new to the other one.
         if filtered && base_rows.min(other_rows) < LEAST_ROWS {
             for column in &mut self.columns {
                 (column.appeared, column.gone) = (None, None);
@@ -240,7 +240,10 @@ impl Comparison {
             vec![column.to_owned(), new.value.clone(), count(new.rows), best]
         };
         let new = ReportTable {
-            title: format!("New since {}", self.base.name),
+            title: match self.filtered {
+                true => format!("New among what is shown, against {}", self.base.name),
+                false => format!("New since {}", self.base.name),
+            },
             note: "The highest scores first.".into(),
             columns: texts(&["Column", "Value", "Records", "Highest score"]),
             rows: new.iter().take(LISTED).map(row).collect(),
@@ -509,7 +512,8 @@ fn in_words(comparison: &Comparison) -> Vec<String> {
         };
         let names = new.values.iter().map(name).collect::<Vec<_>>();
         let records = plural(new.rows, "record", "records");
-        words.push(format!("New in {}: {}; {records}.", column.name, list(&names, new.n_values)));
+        let among = if comparison.filtered { " among what is shown" } else { "" };
+        words.push(format!("New{among} in {}: {}; {records}.", column.name, list(&names, new.n_values)));
     }
     for (file, only) in [(base, &comparison.only_in_base), (other, &comparison.only_in_other)] {
         if !only.is_empty() {

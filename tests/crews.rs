@@ -97,7 +97,7 @@ fn survey(filter: &str) -> Request {
 }
 
 fn compare(filter: &str) -> Request {
-    Request::Compare { lens: Lens { filter: filter.into(), ..Lens::new(0.6) } }
+    Request::Compare { lens: Lens { filter: filter.into(), most_reasoned: 100_000, ..Lens::new(0.6) } }
 }
 
 /// About 12 MB: three chunks, some bad records, and quoted line ends where a chunk may well be cut.

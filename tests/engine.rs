@@ -285,8 +285,12 @@ fn what_the_labels_say_is_of_what_is_shown() {
     assert!(shown.confusion.false_negatives > labelled.confusion.false_negatives);
 
     // Of one class there is nothing to measure.
-    let none = survey(&mut engine, lens("label:0"), None).labelled.unwrap();
-    assert!(none.quality.hybrid.roc_auc.is_nan() && none.quality.charts(&none.confusion).is_empty());
+    let none = survey(&mut engine, lens("label:normal"), None).labelled.unwrap();
+    assert!(
+        none.quality.normal == 579
+            && none.quality.hybrid.roc_auc.is_nan()
+            && none.quality.charts(&none.confusion).is_empty()
+    );
 
     let narrow = report(&mut engine, lens("proto:udp"));
     let area = oddflow::report::metric(area);
@@ -493,7 +497,7 @@ fn files_are_compared_by_what_is_shown() {
     );
     // One detector says of both what is odd and why.
     let odd = of(Lens { flagged_only: true, ..lens("") });
-    assert!(odd.1.contains(&"icmp".to_owned()), "{odd:?}");
+    assert!(odd.0.starts_with("What is shown: 15 records of flows.csv, against 5"), "{odd:?}");
     assert_eq!(
         of(lens("reason:bytes proto:icmp")).0,
         "What is shown: 1 record of flows.csv, against 0 of quiet.csv that pass the same filter."
@@ -508,8 +512,36 @@ fn files_are_compared_by_what_is_shown() {
     let mut judged = lens("verdict:true");
     judged.verdicts.set_row(0, Some(true), "");
     assert_eq!(of(judged).0, "What is shown: 1 record of flows.csv, against 0 of quiet.csv that pass the same filter.");
+    let many = Lens { most_reasoned: 50, ..lens("reason:bytes") };
+    let error = compared(&mut engine, many).unwrap_err().to_string();
+    assert!(error.contains("more records than reasons are looked for"), "{error}");
     let error = compared(&mut engine, lens("info:x*")).unwrap_err().to_string();
     assert!(error.contains("quiet.csv cannot be filtered in the same way"), "{error}");
+}
+
+#[test]
+fn what_was_made_a_label_is_one_in_both_files() {
+    let text = |n: usize| {
+        let mut text = String::from("proto,bytes,kind,truth\n");
+        for i in 0..n {
+            writeln!(text, "{},{},{},{}", ["tcp", "udp"][i % 2], 500 + i * 7 % 400, i % 3, u8::from(i % 5 == 0))
+                .unwrap();
+        }
+        text
+    };
+    let mut engine = engine();
+    open(&mut engine, text(200)).unwrap();
+    open_reference(&mut engine, text(100)).unwrap();
+    let role = |column, role| oddflow::protocol::RoleChange { column, role };
+    let roles = vec![role(2, Role::AttackName), role(3, Role::Label)];
+    let job = engine.start(Request::Analyze { settings: Settings::default(), roles }, Vec::new(), None);
+    engine.finish(job, |_| ()).unwrap();
+    let words = compared(&mut engine, Lens { filter: "label:anomaly".into(), ..Lens::new(0.5) }).unwrap().0;
+    assert_eq!(words, "What is shown: 40 records of flows.csv, against 20 of quiet.csv that pass the same filter.");
+    // Attacks that are numbered have names, too.
+    let attacks = survey(&mut engine, Lens::new(0.5), None).attacks;
+    let counted: Vec<(&str, u64)> = attacks.iter().map(|attack| (attack.name.as_str(), attack.rows)).collect();
+    assert_eq!(counted, [("0", 67), ("1", 67), ("2", 66)]);
 }
 
 #[test]

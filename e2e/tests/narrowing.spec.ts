@@ -150,7 +150,7 @@ test("what the labels say is of what is shown", async ({ page }) => {
   await expect(labels).toContainText("and of what would be if ordinary records were, too");
   expect(await cells()).toEqual(ofUdp);
   // Of one class nothing can be measured.
-  await filter(page, "label:0");
+  await filter(page, "label:normal");
   await expect(labels).toContainText("only one class is labelled");
   await expect(labels.getByRole("figure")).toHaveCount(0);
   await page.getByRole("button", { name: "Clear all" }).click();

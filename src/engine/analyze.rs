@@ -150,7 +150,10 @@ impl Analyze {
             None => detector.limited_threshold(&score),
         };
         let label_column = schema.label_column().filter(|_| !labels.is_empty()).map(|at| &schema.columns[at].name);
-        let quality = label_column.map(|name| judge::quality(name, [&forest, &dnn, &score], &labels));
+        let quality = label_column.map(|name| {
+            let judged = judge::stages([&forest, &dnn, &score]).into_iter().map(|scores| judge::stage(scores, &labels));
+            judge::sum_up(name, judged.collect(), &dnn, &labels)
+        });
         let quality = quality.filter(|quality| {
             if quality.has_both_classes() {
                 return true;

@@ -14,7 +14,7 @@ use crate::evaluate::best_order;
 use crate::protocol::{Bulk, Lens, Progress, Reply, Stage};
 use crate::query;
 use crate::report::Ranking;
-use crate::schema::Schema;
+use crate::schema::{Role, Schema};
 use crate::table::Table;
 use crate::verdicts::Verdicts;
 use std::rc::Rc;
@@ -73,13 +73,24 @@ impl Comparing {
         })?;
         let run = engine.run.clone();
         let schema = run.as_ref().map_or(&open.schema, |run| &run.ready.schema).clone();
+        let base_schema = with_labels_of(&schema, &base);
         // What was judged are rows of the open file.
-        let lens = Lens { verdicts: Verdicts::default(), ..self.lens.clone() };
-        if let Err(error) = query::parse(&lens.filter, &base.schema) {
-            let what = format!("{} cannot be filtered in the same way: {error}", base.name);
-            return Err(Error::new(what).advice("Take away what only the open file has from the filter"));
+        let mut lens = Lens { verdicts: Verdicts::default(), ..self.lens.clone() };
+        match query::parse(&lens.filter, &base_schema) {
+            Err(error) => {
+                let what = format!("{} cannot be filtered in the same way: {error}", base.name);
+                return Err(Error::new(what).advice("Take away what only the open file has from the filter"));
+            }
+            // Which of its records are among the oddest is not known before all are scored.
+            Ok(query) if base.n_good() > u64::from(lens.most_reasoned) => {
+                if query.bind(&base.sample, &base_schema).needs_reasons() {
+                    let what = format!("{} has more records than reasons are looked for", base.name);
+                    return Err(Error::new(what).advice("Take what is said of reasons from the filter"));
+                }
+                lens.most_reasoned = 0;
+            }
+            Ok(_) => {}
         }
-        let base_schema = base.schema.clone();
         let base = Side::new(engine, base, base_schema, run.as_deref(), &lens, true);
         let open = Side::new(engine, open, schema, run.as_deref(), &self.lens, false);
         self.sides = vec![base, open];
@@ -101,6 +112,22 @@ impl Comparing {
         });
         Ok(Step::Done(Reply::Compared { comparison: Box::new(comparison), scores: scores.map(Box::new) }.into()))
     }
+}
+
+/// The schema of a file whose columns are labels where those of the open one are.
+fn with_labels_of(open: &Schema, file: &Dataset) -> Schema {
+    let mut schema = file.schema.clone();
+    let is_label = |role| matches!(role, Role::Label | Role::AttackName);
+    for at in 0..schema.columns.len() {
+        let Some(like) = open.find(&schema.columns[at].canonical).map(|at| open.columns[at].role) else { continue };
+        match (like, schema.columns[at].role) {
+            (like, _) if is_label(like) => schema.set_role(at, like),
+            (_, own) if is_label(own) => schema.set_role(at, Role::Ignored),
+            _ => {}
+        }
+    }
+    schema.find_normal_labels(&file.sample);
+    schema
 }
 
 /// Whether a lens shows fewer than all records.

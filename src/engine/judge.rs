@@ -3,7 +3,7 @@
 use super::{Engine, Run};
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Bootstrap, Confusion, Intervals, NameRecall, Reliability};
+use crate::evaluate::{self, Bootstrap, Confusion, Curve, Intervals, NameRecall, Reliability};
 use crate::protocol::{Quality, StageQuality};
 use crate::schema;
 use serde::Serialize;
@@ -96,26 +96,38 @@ pub struct BaseRatePrecision {
     pub at_1pct_fpr: f64,
 }
 
-/// What the labels of some records say about their forest scores, probabilities (empty without a network) and scores: of those
-/// records that have both a score and a label of 0 or 1.
-pub(super) fn quality(label_column: &str, [forest, dnn, score]: [&[f32]; 3], labels: &[u8]) -> Quality {
-    let count = |class| {
-        let is = |(&label, score): (&u8, &f32)| label == class && !score.is_nan();
-        labels.iter().zip(score).filter(|&pair| is(pair)).count() as u64
-    };
-    let (normal, anomalies) = (count(schema::NORMAL), count(schema::ANOMALY));
-    let stage = |scores: &[f32]| {
-        let (roc_auc, pr_auc, curve) = evaluate::areas_and_curve(scores, labels);
-        let of_both = |area| if normal == 0 || anomalies == 0 { f64::NAN } else { area };
-        StageQuality { roc_auc: of_both(roc_auc), pr_auc: of_both(pr_auc), curve }
-    };
+/// The stages that have scored, of forest scores, probabilities (empty without a network) and scores.
+pub(super) fn stages([forest, dnn, score]: [&[f32]; 3]) -> Vec<&[f32]> {
+    if dnn.is_empty() { vec![forest, score] } else { vec![forest, dnn, score] }
+}
+
+/// What the labels say about one stage: of those records that have both a score and a label of 0 or 1.
+pub(super) fn stage(scores: &[f32], labels: &[u8]) -> StageQuality {
+    let (roc_auc, pr_auc, curve) = evaluate::areas_and_curve(scores, labels);
+    let [normal, anomalies] = known(&curve);
+    let of_both = |area| if normal == 0 || anomalies == 0 { f64::NAN } else { area };
+    StageQuality { roc_auc: of_both(roc_auc), pr_auc: of_both(pr_auc), curve }
+}
+
+/// Normal records and anomalies of a curve.
+fn known(curve: &Curve) -> [u64; 2] {
+    let last = |counts: &[u64]| counts.last().copied().unwrap_or(0);
+    let anomalies = last(&curve.true_positives);
+    [last(&curve.flagged) - anomalies, anomalies]
+}
+
+/// All that the labels say, of what they say about each of [`stages`].
+pub(super) fn sum_up(label_column: &str, mut judged: Vec<StageQuality>, dnn: &[f32], labels: &[u8]) -> Quality {
+    let hybrid = judged.pop().expect("some score decides");
+    let mut others = judged.into_iter();
+    let [normal, anomalies] = known(&hybrid.curve);
     Quality {
         label_column: label_column.to_owned(),
         normal,
         anomalies,
-        forest: stage(forest),
-        dnn: (!dnn.is_empty()).then(|| stage(dnn)),
-        hybrid: stage(score),
+        forest: others.next().expect("there is always a forest"),
+        dnn: others.next(),
+        hybrid,
         reliability: if dnn.is_empty() { None } else { evaluate::reliability(dnn, labels) },
     }
 }

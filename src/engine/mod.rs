@@ -56,8 +56,8 @@ pub use sweep::Pool;
 const ROWS_PER_STEP: usize = 8192;
 /// Bytes that an open file may take in all crews, if nobody says otherwise. Columns that do not fit are read again when needed.
 pub const MEMORY_LIMIT: u64 = 1 << 30;
-/// Bytes that a record takes whatever its columns: its place, three scores, its label and its rank; and, while the records are
-/// ranked, a key and half another.
+/// Bytes that a record takes at most, whatever its columns: 19 for its place, three scores, its label and its rank; and, while the
+/// records are ranked, some nine more.
 const RECORD_BYTES: u64 = 32;
 /// The part of the limit that columns have in any case: with less, every sweep would read all of the file.
 const LEAST_FOR_COLUMNS: u64 = 8;
@@ -183,6 +183,11 @@ impl Run {
         let flagged = self.order.partition_point(|&row| self.score[row as usize] >= self.analysis.threshold);
         let share = flagged as f64 / self.n_scored.max(1) as f64;
         Cuts { forest: crate::evaluate::contamination_threshold(&self.forest, share), network: 0.5 }
+    }
+
+    /// Scores of the forest and, if there is one, of the network; and the one that decides.
+    fn stages(&self) -> Vec<&[f32]> {
+        judge::stages([&self.forest, &self.dnn, &self.score])
     }
 
     fn scores(&self, row: u32) -> Option<RowScores> {

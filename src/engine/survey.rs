@@ -11,10 +11,10 @@ use super::{Dataset, Engine, Outcome, Run, Step, Work, judge};
 use crate::error::{Error, Result};
 use crate::evaluate::{Confusion, NameRecall};
 use crate::explain::label_of;
-use crate::flow::Parts;
+use crate::flow::{Parts, cell_text};
 use crate::groups::beacons::{PairFold, Pairs};
 use crate::groups::{Group, GroupFold, GroupKind, Groups, leads, without_lane_terms};
-use crate::protocol::{Bulk, GroupList, Labelled, Lanes, Lens, Progress, Reply, Stage, Stages, Survey};
+use crate::protocol::{Bulk, GroupList, Labelled, Lanes, Lens, Progress, Reply, Stage, StageQuality, Stages, Survey};
 use crate::report::{Clock, Cuts, DensityGrid, Extent, QuadrantCounts, Swimlanes};
 use crate::schema::{self, Schema};
 use crate::verdicts::Judged;
@@ -56,6 +56,8 @@ struct Counting {
     found: Counts,
     /// Of each record, the label if it is shown; empty where the labels are not wanted.
     labels: Vec<u8>,
+    /// What they say of each stage, which is found step by step once all is counted.
+    judged: Vec<StageQuality>,
     /// The survey, where it is for the lanes alone that is counted.
     survey: Option<Box<Survey>>,
 }
@@ -195,10 +197,18 @@ fn count(
                 labels[seen.row as usize] = seen.label;
                 counts.confusion.add(seen.label, seen.is_flagged);
             }
-            if let Some(name) = attack.and_then(|column| column.cells[seen.row as usize].as_text()) {
-                let (rows, flagged) = &mut names[name as usize];
-                *rows += 1;
-                *flagged += u64::from(seen.is_flagged);
+            if let Some(column) = attack {
+                let cell = column.cells[seen.row as usize];
+                let n = (1, u64::from(seen.is_flagged));
+                match cell.as_text() {
+                    Some(code) => {
+                        let (rows, flagged) = &mut names[code as usize];
+                        *rows += n.0;
+                        *flagged += n.1;
+                    }
+                    // Some files number them.
+                    None => cell_text(column, cell).into_iter().for_each(|name| counts.add_attack(name.into(), n)),
+                }
             }
         }
         if let Some(count) = seen.allowed.and_then(|rule| counts.allowed.get_mut(rule)) {
@@ -355,13 +365,14 @@ impl Surveying {
                     labels: vec![schema::UNKNOWN; if scales.wants_labels { run.score.len() } else { 0 }],
                     scales: Rc::new(scales),
                     found: Counts::default(),
+                    judged: Vec::new(),
                     survey: None,
                 };
                 self.state = State::Counting(Box::new(counting));
                 Ok(Advance::Working(progress(&dataset, 0)))
             }
             State::Counting(counting) => {
-                let Counting { sight, sweep, scales, found, labels, .. } = &mut **counting;
+                let Counting { sight, sweep, scales, found, labels, judged, .. } = &mut **counting;
                 let task = |_, chunk: &_| {
                     let task = Task::Count((**sight).clone(), (**scales).clone());
                     (crew::Task::Survey(Box::new(task)), run.scores_of(chunk))
@@ -378,6 +389,9 @@ impl Surveying {
                     },
                     Swept::Working => {}
                     Swept::Waiting => return Ok(Advance::Waiting(progress(&dataset, sweep.done().0))),
+                    Swept::Done if !labels.is_empty() && judged.len() < run.stages().len() => {
+                        judged.push(judge::stage(run.stages()[judged.len()], labels));
+                    }
                     Swept::Done => {
                         let State::Counting(counting) = std::mem::replace(&mut self.state, State::Done) else {
                             unreachable!("it was matched");
@@ -417,11 +431,11 @@ impl Surveying {
 
     /// Once all is counted: the lanes of the first groups; or counts again where the filter hides others than those.
     fn begin_lanes(&mut self, engine: &mut Engine, dataset: &Rc<Dataset>, run: &Run, counting: Counting) -> Advance {
-        let Counting { sight, scales, found, labels, survey, .. } = counting;
+        let Counting { sight, scales, found, labels, judged, survey, .. } = counting;
         let is_second = survey.is_some();
         let extent = found.extent;
         let labelled = run.analysis.quality.as_ref().filter(|_| !labels.is_empty()).map(|of_all| Labelled {
-            quality: judge::quality(&of_all.label_column, [&run.forest, &run.dnn, &run.score], &labels),
+            quality: judge::sum_up(&of_all.label_column, judged, &run.dnn, &labels),
             confusion: found.confusion,
         });
         let mut counted = Box::new(found.survey(scales.cuts, &run.ready.schema));
@@ -455,6 +469,7 @@ impl Surveying {
                 scales: Rc::new(Scales { wants_labels: false, ..(*scales).clone() }),
                 found: Counts::default(),
                 labels: Vec::new(),
+                judged: Vec::new(),
                 survey: Some(survey),
             };
             self.state = State::Counting(Box::new(counting));

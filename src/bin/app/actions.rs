@@ -99,6 +99,7 @@ impl App {
     /// Opens a file and, when it has been read, analyses it.
     pub fn open(self, source: Source) {
         self.cancel();
+        self.give_up_comparing();
         self.state.choosing.set(false);
         self.started.set_value(now());
         self.clear_notices();
@@ -115,6 +116,7 @@ impl App {
 
     /// Reads a file of normal records, to fit to.
     pub fn open_reference(self, file: web_sys::File) {
+        self.give_up_comparing();
         let reference = ReferenceFile { name: file.name(), blob: file.into(), rows: None };
         let job = self.send_reference(&reference);
         self.begin(ActivityKind::OpenReference, reference.name.clone(), job);
@@ -168,6 +170,7 @@ impl App {
         {
             self.send_reference(&reference);
         }
+        self.give_up_comparing();
         let roles = draft.role_changes(opened);
         let job = self.send(Purpose::Analyze, Request::Analyze { settings: draft.settings, roles }, None);
         self.begin(ActivityKind::Analyze, opened.identity.name.clone(), job);
@@ -390,8 +393,9 @@ impl App {
                         reference.rows = Some(rows);
                     }
                 });
-                self.forget_comparison();
+                // Otherwise it is the file that was there before, read again for what comes next.
                 if is_current {
+                    self.forget_comparison();
                     state.activity.set(None);
                     state.draft.update(|draft| draft.reference_file += 1);
                 }
@@ -409,8 +413,8 @@ impl App {
                 }
                 self.compared(reply);
             }
-            // It was given up for another lens.
-            (Purpose::Compare, Reply::Cancelled) if is_current => state.activity.set(None),
+            // It was given up for another lens, which it may not have heard in time.
+            (Purpose::Compare, _) if is_current => state.activity.set(None),
             (Purpose::Export | Purpose::Report, Reply::Exported { name }) if is_current => {
                 state.activity.set(None);
                 match incoming.blob {
@@ -602,9 +606,8 @@ impl App {
         state.arranging.set(false);
         state.surveying.set(false);
         self.overview_of.set_value(None);
-        state.comparing.set(false);
         self.compare_job.set_value(0);
-        self.comparison_of.set_value(None);
+        self.forget_comparison();
         state.engine_has_file.set(false);
         state.engine_has_reference.set(false);
         state.cells.update_value(|cache| cache.pending.clear());

@@ -163,6 +163,15 @@ impl App {
         }
     }
 
+    /// Ends a comparison that nobody waits for, before something that somebody does.
+    pub(super) fn give_up_comparing(self) {
+        if self.state.comparing.get_untracked() {
+            self.give_up(self.compare_job);
+            self.comparison_of.set_value(None);
+            self.state.comparing.set(false);
+        }
+    }
+
     pub(super) fn forget_comparison(self) {
         self.give_up(self.compare_job);
         self.comparison_of.set_value(None);
