@@ -64,54 +64,6 @@ fn packs_accept_their_own_kind_whole_or_small() {
     check_own("cicids2017", "cic/cicids2017_cleaned_stratified12k.csv");
 }
 
-/// Packs that are trained on most of a file know the rest of it, all or a thousand rows, and nothing of the other files.
-#[cfg(feature = "train")]
-#[test]
-fn packs_accept_rows_that_they_have_never_seen() {
-    use oddflow::engine::Engine;
-    use oddflow::protocol::Request;
-    use oddflow::train::{TrainParams, train};
-
-    let data = root().join(std::env::var("ODDFLOW_DATA").unwrap_or_else(|_| "../shared/data".into()));
-    let new_engine = || Engine::new(|| Box::new(Vec::new()));
-    let open = |engine: &mut Engine, name: &str, bytes: Vec<u8>| {
-        let job = engine.start(Request::Open { name: name.into() }, Vec::new(), Some(Box::new(bytes)));
-        engine.finish(job, |_| ()).unwrap();
-    };
-    let mut judge = new_engine();
-    let mut fresh: Vec<(String, Vec<u8>)> = Vec::new();
-    for path in ["nsl-kdd/KDDTrain+.txt", "unsw-nb15/UNSW_NB15_half.csv", "cic/cicids2017_cleaned_stratified12k.csv"] {
-        let Ok(bytes) = std::fs::read(data.join(path)) else {
-            eprintln!("skipped: {path} is not there");
-            continue;
-        };
-        let mut engine = new_engine();
-        open(&mut engine, path, bytes);
-        let [known, rest] = engine.split(0.3, true, 0, &[]).unwrap().map(|rows| {
-            let mut part = Vec::new();
-            let write = |bytes: &[u8]| {
-                part.extend_from_slice(bytes);
-                Ok(())
-            };
-            engine.write_part(&rows, write).unwrap();
-            part
-        });
-        open(&mut engine, path, known);
-        let params = TrainParams { runs: 0, ..TrainParams::new(path, "", 0) };
-        let pack = engine.with_table(&[], |table, schema| train(table, schema, &params, &mut |_| ())).unwrap();
-        judge.add_pack(oddflow::bundle::Pack::open(&pack.manifest, &pack.forest, &pack.dnn).unwrap());
-        let few = rest.split_inclusive(|&byte| byte == b'\n').take(1001).flatten().copied().collect();
-        fresh.extend([(path.to_owned(), rest), (path.to_owned(), few)]);
-    }
-    for (path, rows) in fresh {
-        open(&mut judge, &path, rows);
-        for (pack, fit) in judge.fits(&[]).unwrap() {
-            let is_known = fit.as_ref().is_ok_and(|fit| fit.accepted);
-            assert_eq!(is_known, pack == path, "{path} and the pack of {pack}: {fit:?}");
-        }
-    }
-}
-
 #[test]
 fn the_pack_for_any_flow_log_knows_its_captures_and_declines_other_networks() {
     for (path, accepted) in [
