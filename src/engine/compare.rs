@@ -97,7 +97,7 @@ impl Comparing {
         Ok(())
     }
 
-    fn finish(&mut self, run: Option<&Run>) -> Result<Step> {
+    fn finish(&self) -> Result<Step> {
         let [base, open] = &self.sides[..] else { return Err(Error::new("There is nothing to compare")) };
         let profile = |side: &Side| {
             let (table, mut profile) = (side.table(), Profile::new(&side.schema));
@@ -105,9 +105,9 @@ impl Comparing {
             profile
         };
         let comparison = compare::compare((&base.dataset.name, &profile(base)), (&open.dataset.name, &profile(open)));
-        let comparison = comparison.of_samples(base.n, open.n, is_narrow(&self.lens));
+        let comparison = comparison.of_samples(base.n, open.n, !self.lens.is_clear());
         let ranking = |scores: &[f32]| Ranking::new(scores, &best_order(scores), &[]);
-        let scores = run.zip(base.scores().zip(open.scores())).and_then(|(_, (base, open))| {
+        let scores = base.scores().zip(open.scores()).and_then(|(base, open)| {
             compare::compare_scores(&ranking(base), &ranking(open), self.lens.threshold, true, BINS)
         });
         Ok(Step::Done(Reply::Compared { comparison: Box::new(comparison), scores: scores.map(Box::new) }.into()))
@@ -130,11 +130,6 @@ fn with_labels_of(open: &Schema, file: &Dataset) -> Schema {
     schema
 }
 
-/// Whether a lens shows fewer than all records.
-fn is_narrow(lens: &Lens) -> bool {
-    !lens.is_clear()
-}
-
 impl Side {
     fn new(
         engine: &mut Engine,
@@ -144,7 +139,7 @@ impl Side {
         lens: &Lens,
         is_other: bool,
     ) -> Self {
-        let picking = run.filter(|_| is_narrow(lens)).map(|run| Picking {
+        let picking = run.filter(|_| !lens.is_clear()).map(|run| Picking {
             sight: run.sight(lens),
             schema: is_other.then(|| schema.clone()),
             sweep: dataset.sweep(engine, Effort::Much),
@@ -249,6 +244,6 @@ impl Work for Comparing {
             }
             self.at += 1;
         }
-        self.finish(run.as_deref())
+        self.finish()
     }
 }
