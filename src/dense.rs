@@ -5,7 +5,7 @@
 //! same scores, which no general runtime promises. Only plain chains of layers are run here; any other graph is `dnn.rs`'s.
 
 use crate::error::{Error, Result};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 
 /// What a layer does to its sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +21,33 @@ pub enum Activation {
 pub struct Layer {
     n_inputs: usize,
     n_outputs: usize,
-    /// `n_inputs` rows of `n_outputs` weights, each row padded with zeros to whole tiles.
+    /// Outputs whose sums are kept in registers together.
+    tile: usize,
+    /// Tile by tile, the weights of its outputs for each input; padded with zeros to whole tiles.
     weights: Vec<f32>,
-    /// Padded as the rows are.
+    /// Padded as they are.
     bias: Vec<f32>,
     activation: Activation,
 }
 
-/// Sums that are kept in registers at a time: eight of 128 bits, what wasm engines can hold beside the operands.
+/// Eight sums of 128 bits, what wasm engines can hold beside the operands.
 const TILE: usize = 32;
-/// Sums of 256 bits.
+/// Eight of 256 bits.
 #[cfg(target_arch = "x86_64")]
 const WIDE_TILE: usize = 64;
+
+/// How many of so many outputs make a tile.
+fn tile_of(n_outputs: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx") && n_outputs.next_multiple_of(TILE).is_multiple_of(WIDE_TILE) {
+        return WIDE_TILE;
+    }
+    let _ = n_outputs;
+    TILE
+}
+
+/// Rows that go through a network together, layer by layer: the weights of a tile then come from the nearest cache.
+const BATCH: usize = 16;
 
 /// Inputs of one row that are not zero, with their places: most are, in one-hot columns and behind a ReLU, and a zero adds
 /// nothing.
@@ -91,11 +106,16 @@ impl Layer {
         if !weights.iter().chain(bias).all(|w| w.is_finite()) {
             return Err(Error::new("A network layer has weights that are not finite numbers"));
         }
-        let width = n_outputs.next_multiple_of(TILE);
-        let pad =
-            |row: &[f32]| row.iter().copied().chain(std::iter::repeat_n(0.0, width - n_outputs)).collect::<Vec<_>>();
-        let padded = weights.chunks_exact(n_outputs).flat_map(pad).collect();
-        Ok(Self { n_inputs, n_outputs, weights: padded, bias: pad(bias), activation })
+        let tile = tile_of(n_outputs);
+        let width = n_outputs.next_multiple_of(tile);
+        let padded = |row: &[f32], at: usize| row.get(at).copied().unwrap_or(0.0);
+        let of_tile = |first: usize| {
+            let rows = weights.chunks_exact(n_outputs);
+            rows.flat_map(move |row| (first..first + tile).map(move |at| padded(row, at)))
+        };
+        let tiles = (0..width).step_by(tile).flat_map(of_tile).collect();
+        let bias = (0..width).map(|at| padded(bias, at)).collect();
+        Ok(Self { n_inputs, n_outputs, tile, weights: tiles, bias, activation })
     }
 
     #[must_use]
@@ -116,7 +136,11 @@ impl Layer {
     /// As [`Layer::new`] took them.
     #[must_use]
     pub fn weights(&self) -> Vec<f32> {
-        self.weights.chunks_exact(self.bias.len()).flat_map(|row| &row[..self.n_outputs]).copied().collect()
+        let place = |input: usize, output: usize| {
+            (output / self.tile * self.n_inputs + input) * self.tile + output % self.tile
+        };
+        let row = |input| (0..self.n_outputs).map(move |output| self.weights[place(input, output)]);
+        (0..self.n_inputs).flat_map(row).collect()
     }
 
     #[must_use]
@@ -124,59 +148,65 @@ impl Layer {
         &self.bias[..self.n_outputs]
     }
 
-    /// One row through the layer.
+    /// Some rows through the layer; `out` takes as many numbers for each as [`Self::outputs`] cuts off again.
     ///
     /// # Panics
     /// If an input's place is beyond the layer's.
-    pub fn run(&self, x: &Inputs, out: &mut Vec<f32>) {
-        out.resize(self.bias.len(), 0.0);
-        self.add(x.as_slice(), out);
-        out.truncate(self.n_outputs);
-        match self.activation {
-            Activation::Identity => {}
-            // Not `max`, which would turn NaN into a calm zero.
-            Activation::Relu => out.iter_mut().for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }),
-            Activation::Sigmoid => out.iter_mut().for_each(|y| *y = sigmoid(*y)),
-            Activation::Tanh => out.iter_mut().for_each(|y| *y = tanh(*y)),
+    pub fn run(&self, rows: &[Inputs], out: &mut Vec<f32>) {
+        out.resize(rows.len() * self.bias.len(), 0.0);
+        self.add(rows, out);
+        for row in out.chunks_exact_mut(self.bias.len()) {
+            let row = row[..self.n_outputs].iter_mut();
+            match self.activation {
+                Activation::Identity => {}
+                // Not `max`, which would turn NaN into a calm zero.
+                Activation::Relu => row.for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }),
+                Activation::Sigmoid => row.for_each(|y| *y = sigmoid(*y)),
+                Activation::Tanh => row.for_each(|y| *y = tanh(*y)),
+            }
         }
     }
 
-    /// Fills `out`, as wide as the rows of weights, with the sums.
-    fn add(&self, x: &[(u32, f32)], out: &mut [f32]) {
+    /// Each row's part of what [`Self::run`] has given.
+    pub fn outputs<'a>(&self, out: &'a [f32]) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+        let n = self.n_outputs;
+        out.chunks_exact(self.bias.len()).map(move |row| &row[..n])
+    }
+
+    /// Fills `out`, as wide as the bias for each row, with the sums.
+    fn add(&self, rows: &[Inputs], out: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx") {
             // SAFETY: the processor has the feature.
-            return unsafe { add_avx(&self.weights, &self.bias, x, out) };
+            return unsafe { self.add_avx(rows, out) };
         }
-        add::<TILE>(&self.weights, &self.bias, x, out);
+        self.add_tiles::<TILE>(rows, out);
     }
-}
 
-/// The sums, tile by tile; `out` holds whole tiles.
-#[inline(always)]
-fn add<const TILE: usize>(weights: &[f32], bias: &[f32], x: &[(u32, f32)], out: &mut [f32]) {
-    let width = bias.len();
-    for (tile, out) in out.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-        let mut sums = [0.0_f32; TILE];
-        sums.copy_from_slice(&bias[tile * TILE..][..TILE]);
-        for &(k, value) in x {
-            let row = &weights[k as usize * width + tile * TILE..][..TILE];
-            for (sum, weight) in sums.iter_mut().zip(row) {
-                *sum += value * weight;
+    /// The same with wider registers: one multiplication and one addition for each term, so the same bits.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx")]
+    fn add_avx(&self, rows: &[Inputs], out: &mut [f32]) {
+        match self.tile {
+            WIDE_TILE => self.add_tiles::<WIDE_TILE>(rows, out),
+            _ => self.add_tiles::<TILE>(rows, out),
+        }
+    }
+
+    #[inline(always)]
+    fn add_tiles<const TILE: usize>(&self, rows: &[Inputs], out: &mut [f32]) {
+        let tiles = self.weights.as_chunks::<TILE>().0.chunks_exact(self.n_inputs);
+        for (tile, (weights, bias)) in tiles.zip(self.bias.as_chunks::<TILE>().0).enumerate() {
+            for (row, out) in rows.iter().zip(out.chunks_exact_mut(self.bias.len())) {
+                let mut sums = *bias;
+                for &(k, value) in row.as_slice() {
+                    for (sum, weight) in sums.iter_mut().zip(&weights[k as usize]) {
+                        *sum += value * weight;
+                    }
+                }
+                out[tile * TILE..][..TILE].copy_from_slice(&sums);
             }
         }
-        *out = sums;
-    }
-}
-
-/// The same with wider registers: one multiplication and one addition for each term, so the same bits.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx")]
-fn add_avx(weights: &[f32], bias: &[f32], x: &[(u32, f32)], out: &mut [f32]) {
-    if out.len().is_multiple_of(WIDE_TILE) {
-        add::<WIDE_TILE>(weights, bias, x, out);
-    } else {
-        add::<TILE>(weights, bias, x, out);
     }
 }
 
@@ -261,26 +291,27 @@ impl Dense {
     /// If `x` has another width.
     pub fn for_each_row(&self, x: ArrayView2<'_, f32>, mut each: impl FnMut(usize, &[f32], &[f32])) {
         assert_eq!(x.ncols(), self.n_inputs(), "the network's inputs");
-        let (mut used, mut outputs, mut scratch) = (Inputs::new(self.n_inputs()), Vec::new(), Vec::new());
-        let mut input = Vec::with_capacity(self.n_inputs());
-        for (at, row) in x.rows().into_iter().enumerate() {
-            input.clear();
-            input.extend(row.iter());
-            used.fill(&input);
-            run(&self.0, &mut used, &mut outputs, &mut scratch);
-            each(at, &input, &outputs);
+        let (mut lists, mut sums) = (vec![Inputs::new(self.n_inputs()); BATCH], Vec::new());
+        for (batch, x) in x.axis_chunks_iter(Axis(0), BATCH).enumerate() {
+            let x = x.as_standard_layout();
+            let row = |at| x.row(at).to_slice().expect("rows are side by side");
+            let lists = &mut lists[..x.nrows()];
+            (0..).zip(&mut *lists).for_each(|(at, list)| list.fill(row(at)));
+            run(&self.0, lists, &mut sums, |at, y| each(batch * BATCH + at, row(at), y));
         }
     }
 }
 
-/// One row through some layers, at least one. `inputs` and `scratch` are overwritten.
-pub fn run(layers: &[Layer], inputs: &mut Inputs, outputs: &mut Vec<f32>, scratch: &mut Vec<f32>) {
-    let [first, rest @ ..] = layers else { return };
-    first.run(inputs, outputs);
-    for layer in rest {
-        inputs.fill(outputs);
-        layer.run(inputs, scratch);
-        std::mem::swap(outputs, scratch);
+/// Some rows through some layers; `each` gets a row's index and its outputs. `rows` is overwritten, as is `scratch`.
+pub fn run(layers: &[Layer], rows: &mut [Inputs], scratch: &mut Vec<f32>, mut each: impl FnMut(usize, &[f32])) {
+    let Some((last, hidden)) = layers.split_last() else { return };
+    for (batch, rows) in rows.chunks_mut(BATCH).enumerate() {
+        for layer in hidden {
+            layer.run(rows, scratch);
+            rows.iter_mut().zip(layer.outputs(scratch)).for_each(|(row, outputs)| row.fill(outputs));
+        }
+        last.run(rows, scratch);
+        last.outputs(scratch).enumerate().for_each(|(at, outputs)| each(batch * BATCH + at, outputs));
     }
 }
 

@@ -8,6 +8,8 @@
 //! tract's kernels round differently on different machines. A plain chain of layers is therefore run by `dense.rs`, after
 //! tract has confirmed on probe rows that it computes the same; every other graph is run by tract itself.
 
+#[cfg(target_arch = "wasm32")]
+mod kernels;
 mod operators;
 
 use crate::dense::{Activation, Dense, Layer, mean_absolute_difference};
@@ -348,6 +350,8 @@ fn shape_text(shape: &[Option<i64>]) -> String {
 /// Type-checks and optimises the model for batches of [`BATCH`] rows.
 fn plan(model: &ModelProto, n_inputs: usize) -> Result<Arc<TypedRunnableModel>> {
     let refused = |e: TractError| Error::new(format!("The network cannot be run: {}", one_line(&e)));
+    #[cfg(target_arch = "wasm32")]
+    kernels::prefer();
     let typed = operators::wire(model, [BATCH, n_inputs]).map_err(refused)?;
     for fact in typed.nodes().iter().flat_map(|node| &node.outputs).map(|outlet| &outlet.fact) {
         let volume = fact.shape.as_concrete().and_then(|shape| shape.iter().try_fold(1usize, |v, &n| v.checked_mul(n)));

@@ -516,7 +516,7 @@ impl BoundDetector<'_> {
 
 /// A network that is run by `dense.rs`, on features and scores rather than on all of its inputs.
 struct Chains<'a> {
-    classifier: Folded<'a>,
+    classifier: Folded,
     /// If its error counts.
     autoencoder: Option<&'a Dense>,
 }

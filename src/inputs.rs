@@ -160,11 +160,10 @@ pub fn fine_features(encoder: &Encoder) -> Vec<u32> {
 }
 
 /// A network that reads features and scores, with the pieces folded into its first layer.
-pub struct Folded<'a> {
-    /// With a row of weights for each feature, then one for the score, then two for each piece of each fine feature: what it and
+pub struct Folded {
+    /// The first with a row of weights for each feature, then one for the score, then two for each piece of each fine feature: what it and
     /// the feature add where the piece begins, and what they add on the way to its end.
-    first: Layer,
-    rest: &'a [Layer],
+    layers: Vec<Layer>,
     fine: Vec<Fine>,
     n_features: usize,
 }
@@ -183,10 +182,10 @@ struct Fine {
 /// Rows whose inputs are gathered feature by feature.
 const TILE: usize = 64;
 
-impl<'a> Folded<'a> {
+impl Folded {
     /// `None` if the network does not read these inputs of so many features, or folding makes a weight infinite.
     #[must_use]
-    pub fn new(inputs: &NetworkInputs, n_features: usize, network: &'a Dense) -> Option<Self> {
+    pub fn new(inputs: &NetworkInputs, n_features: usize, network: &Dense) -> Option<Self> {
         let [first, rest @ ..] = network.layers() else { return None };
         if first.n_inputs() != inputs.n_inputs(n_features) {
             return None;
@@ -213,7 +212,8 @@ impl<'a> Folded<'a> {
             fine.push(Fine { feature, row, edges, by_length, is_even: matches!(inputs.pieces, Pieces::Even(_)) });
         }
         let first = Layer::new(weights.len() / width, &weights, first.bias(), first.activation()).ok()?;
-        Some(Self { first, rest, fine, n_features })
+        let layers = std::iter::once(first).chain(rest.iter().cloned()).collect();
+        Some(Self { layers, fine, n_features })
     }
 
     /// Runs the features, rows × features, and forest scores of some rows; `each` gets the row's index and the outputs.
@@ -230,24 +230,16 @@ impl<'a> Folded<'a> {
         assert_eq!(features.dim(), (scores.len(), self.n_features), "shape of the features");
         // A fine feature is three inputs at most.
         let mut lists = vec![Inputs::new(3 * self.n_features + 1); TILE];
-        let (mut outputs, mut hidden, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
-        let mut next = Inputs::default();
+        let mut scratch = Vec::new();
         let tiles = features.axis_chunks_iter(Axis(0), TILE).zip(scores.chunks(TILE));
         for (tile, (features, scores)) in tiles.enumerate() {
+            let lists = &mut lists[..scores.len()];
             for (list, &score) in lists.iter_mut().zip(scores) {
                 list.clear();
                 list.push(self.n_features as u32, forest_input.apply(score));
             }
-            self.gather(features, &mut lists);
-            for (row, list) in lists[..scores.len()].iter().enumerate() {
-                self.first.run(list, &mut outputs);
-                if !self.rest.is_empty() {
-                    next.fill(&outputs);
-                    run(self.rest, &mut next, &mut hidden, &mut scratch);
-                    std::mem::swap(&mut outputs, &mut hidden);
-                }
-                each(tile * TILE + row, &outputs);
-            }
+            self.gather(features, lists);
+            run(&self.layers, lists, &mut scratch, |row, outputs| each(tile * TILE + row, outputs));
         }
     }
 

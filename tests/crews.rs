@@ -273,3 +273,31 @@ fn of_many_equally_odd_records_the_first_have_reasons() {
         assert_eq!(has_reasons, [vec![true; n], vec![false; 6000 - n]].concat(), "{most}");
     }
 }
+
+/// The beginning of the file promises five times the records that there are.
+#[test]
+fn the_sample_is_large_enough_however_the_file_goes_on() {
+    let mut file = b"a,b\n".to_vec();
+    for row in 0..300_000_u32 {
+        file.extend_from_slice(format!("{},{}\n", row % 7, row % 10).as_bytes());
+    }
+    for row in 0..5_000_u32 {
+        file.extend_from_slice(format!("{},{}{row}\n", row % 7, "9".repeat(800)).as_bytes());
+    }
+    let heard = |n_hands: usize, memory: u64| {
+        let mut engine = Engine::new(|| Box::new(Vec::new()));
+        engine.hire(Box::new(Lazy::new(n_hands))).unwrap();
+        engine.set_memory_limit(memory).unwrap();
+        let open = engine.start(Request::Open { name: "flows.csv".into() }, Vec::new(), Some(Box::new(file.clone())));
+        engine.finish(open, |_| ()).unwrap();
+        let analyze = Request::Analyze { settings: Settings::default(), roles: Vec::new() };
+        let job = engine.start(analyze, Vec::new(), None);
+        let Outcome { reply: Reply::Analyzed(analysis), bulk, .. } = engine.finish(job, |_| ()).unwrap() else {
+            panic!("it was analyzed");
+        };
+        assert_eq!((analysis.n_scored, analysis.background.rows, analysis.background.complete), (305_000, 1 << 17, false));
+        format!("{analysis:?} {bulk:?}")
+    };
+    let alone = heard(0, 1 << 30);
+    assert!(heard(2, 0) == alone, "two hands without memory pick another sample");
+}

@@ -113,7 +113,8 @@ impl Scoring {
         let mut out = vec![0.0; rows.len()];
         forest.anomaly_score(x.view(), &mut out);
         let scores = ArrayView2::from_shape((rows.len(), 1), &out).expect("a score for each row");
-        let inputs = concatenate(Axis(1), &[x.view(), scores]).expect("as many rows");
+        // Row by row, as networks are given them; side by side it would be column by column.
+        let inputs = concatenate(Axis(1), &[x.view(), scores]).expect("as many rows").as_standard_layout().into_owned();
         Ok(Self { columns, schema, encoder, rows, x, forest, network, inputs, out })
     }
 

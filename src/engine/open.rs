@@ -5,6 +5,7 @@
 
 use super::crew::{FileId, Finding, Order, ReadFinding, Task};
 use super::places::{CHUNK_BYTES, Chunk, Places};
+use super::reference::Test;
 use super::sample::Sample;
 use super::sweep::{Effort, Found, Owner, Sweep, Swept};
 use super::{Dataset, Engine, ROWS_PER_STEP, Step, Work};
@@ -67,6 +68,8 @@ struct Reading {
     bad: Vec<BadRecord>,
     /// Where the next chunk's first record starts.
     start: Start,
+    /// Picks from all records again, where there were fewer than the beginning of the file had promised.
+    again: Option<Sweep>,
 }
 
 impl Open {
@@ -129,7 +132,7 @@ impl Decoding {
         engine.opening = lines.unwrap_or(0) * (store.size() / head.len().max(1) as u64 + 1);
         engine.leave_room()?;
         let Part { table, tally, start, .. } = plan.begin();
-        let sample = Sample::new(table.columns);
+        let sample = Sample::new(table.columns).expecting(engine.opening);
         let chunks: Rc<[Chunk]> = chunks(start.offset, store.size()).into();
         Ok(Reading {
             file,
@@ -145,6 +148,7 @@ impl Decoding {
             tally,
             bad: Vec::new(),
             start,
+            again: None,
             plan,
         })
     }
@@ -160,13 +164,42 @@ fn chunks(start: u64, end: u64) -> Vec<Chunk> {
 
 impl Reading {
     fn step(&mut self, engine: &mut Engine) -> Result<Option<Step>> {
+        // Only one sweep at a time is told what comes in.
+        if self.again.is_some() {
+            return self.step_again(engine);
+        }
         let (full, below) = (self.full_columns(), self.sample.below);
         let task = |number, _: &_| (Task::Read { guess: number > 0, below, full: full.clone() }, Vec::new());
         match self.sweep.step(engine, task)? {
             Swept::Found(found) => self.take(engine, found)?,
             Swept::Working => {}
             Swept::Waiting => return Ok(Some(Step::Waiting(self.progress()))),
-            Swept::Done => return Ok(None),
+            Swept::Done => return self.step_again(engine),
+        }
+        Ok(Some(Step::Working(self.progress())))
+    }
+
+    /// Once all is read: picks the sample anew if it is too small.
+    fn step_again(&mut self, engine: &mut Engine) -> Result<Option<Step>> {
+        let n_good = self.tally.rows - self.tally.bad;
+        let Some(sweep) = &mut self.again else {
+            if !self.sample.is_short(n_good) {
+                return Ok(None);
+            }
+            self.sample.start_over(n_good);
+            let (chunks, owners) = (self.places.chunks.clone().into(), self.owners.clone().into());
+            self.again = Some(Sweep::new(engine, self.file, chunks, owners, Effort::Much));
+            return Ok(Some(Step::Working(self.progress())));
+        };
+        let below = self.sample.below;
+        match sweep.step(engine, |_, _| (Task::Select { test: Test::All, below }, Vec::new()))? {
+            Swept::Found(found) => match (found.finding, &found.bulk[..]) {
+                (Finding::Selected { picked, .. }, [Bulk::U8(cells)]) => self.sample.push(picked, cells),
+                _ => return Err(Error::new("A worker gave another answer than it was asked for")),
+            },
+            Swept::Working => {}
+            Swept::Waiting => return Ok(Some(Step::Waiting(self.progress()))),
+            Swept::Done => self.again = None,
         }
         Ok(Some(Step::Working(self.progress())))
     }

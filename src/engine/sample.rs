@@ -11,7 +11,11 @@ use serde::{Deserialize, Serialize};
 pub(super) const MOST_ROWS: usize = 1 << 17;
 
 /// Rows that are held while more may come, so that the bound does not have to be found for each chunk.
-const MOST_HELD: usize = MOST_ROWS + MOST_ROWS / 4;
+const MOST_HELD: usize = 2 * MOST_ROWS;
+
+/// Rows that are picked where their number is known about: so many more than are wanted that there are too few only if the guess
+/// was wrong.
+const EXPECTED: usize = MOST_ROWS + MOST_ROWS / 2;
 
 /// Rows that one worker has picked from one chunk. Their cells travel beside it, column by column, eight bytes each.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -74,6 +78,31 @@ impl Sample {
     /// An empty one, of a table with these columns.
     pub fn new(columns: Vec<Column>) -> Self {
         Self { table: Table { columns, ..Table::default() }, below: u64::MAX }
+    }
+
+    /// With a bound for about so many rows from the beginning, which spares what would be picked only to be let go again.
+    pub fn expecting(self, n_rows: u64) -> Self {
+        let below = match n_rows > EXPECTED as u64 {
+            true => (u128::from(u64::MAX) * EXPECTED as u128 / u128::from(n_rows)) as u64,
+            false => u64::MAX,
+        };
+        Self { below, ..self }
+    }
+
+    /// Whether there were rows enough among so many, and not enough were picked.
+    pub fn is_short(&self, n_rows: u64) -> bool {
+        self.below < u64::MAX && (self.table.n_rows() as u64) < n_rows.min(MOST_ROWS as u64)
+    }
+
+    /// Lets all rows go, to pick from so many once more.
+    pub fn start_over(&mut self, n_rows: u64) {
+        self.table.columns.iter_mut().for_each(|column| column.cells.clear());
+        self.table.spans.clear();
+        let before = self.below;
+        *self = Self { table: std::mem::take(&mut self.table), below: 0 }.expecting(n_rows);
+        if self.below <= before {
+            self.below = u64::MAX;
+        }
     }
 
     /// An empty one, of a table with the columns of this one.
@@ -185,6 +214,29 @@ mod tests {
         }
         // One row too many.
         assert_eq!(sample(&[0, MOST_ROWS as u64 + 1]).len(), MOST_ROWS);
+        // With a bound from the beginning, for twice and for half of the rows that there are.
+        for guessed in [n / 2, n] {
+            let mut sample = Sample::new(vec![Column::default()]).expecting(guessed);
+            let (some, cells) = picked(0..n, sample.below);
+            sample.push(some, &cells);
+            assert!(!sample.is_short(n));
+            assert_eq!(sample.finish().spans.iter().map(|span| span.start).collect::<Vec<_>>(), whole);
+        }
+        let mut sample = Sample::new(vec![Column::default()]).expecting(2 * n);
+        for is_short in [true, false] {
+            let (some, cells) = picked(0..n, sample.below);
+            sample.push(some, &cells);
+            assert_eq!(sample.is_short(n), is_short);
+            if is_short {
+                sample.start_over(n);
+            }
+        }
+        assert_eq!(sample.finish().spans.iter().map(|span| span.start).collect::<Vec<_>>(), whole);
+        // Where the rows' hashes are against it, all are picked.
+        let mut unlucky = Sample::new(vec![Column::default()]).expecting(n);
+        unlucky.start_over(n);
+        assert_eq!(unlucky.below, u64::MAX);
+        assert_eq!(Sample::new(Vec::new()).expecting(MOST_ROWS as u64).below, u64::MAX);
         // Evenly from all parts.
         let first_half = whole.iter().filter(|&&start| start < n / 2 * 10).count();
         assert!((first_half as f64 / whole.len() as f64 - 0.5).abs() < 0.01);

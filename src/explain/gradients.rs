@@ -5,11 +5,13 @@
 //! well; so each step costs only the layers behind it. The steps are few, and what they miss is shared out in proportion:
 //! the attributions add up to the difference of the logits.
 
-use crate::dense::{Activation, Dense, tanh};
+use crate::dense::{Activation, Dense, Inputs, Layer, tanh};
 
 /// A chain of layers, ready to be walked back.
 pub struct Gradients {
-    layers: Vec<GradientLayer>,
+    /// Without its bias, and what it does to its sums.
+    first: (Both, Activation),
+    rest: Vec<Both>,
     /// The typical row.
     base: Vec<f32>,
     /// The first layer's sums for it.
@@ -17,14 +19,11 @@ pub struct Gradients {
     base_logit: f64,
 }
 
-struct GradientLayer {
-    n_outputs: usize,
-    /// Rows of `n_outputs` weights, a row for each input.
-    weights: Vec<f32>,
-    /// The same, a row for each output, for the way back.
-    transposed: Vec<f32>,
-    bias: Vec<f32>,
-    activation: Activation,
+/// A layer in both directions.
+struct Both {
+    forth: Layer,
+    /// From how fast something changes with each sum to how fast it changes with each input.
+    back: Layer,
 }
 
 /// Middles of the pieces of the way. Of KDDTrain+'s rows, 16 leave 1 % of the difference over at the median.
@@ -34,22 +33,17 @@ impl Gradients {
     /// Of a chain whose one output is a probability; its sigmoid is left out, so that what is attributed is the logit.
     #[must_use]
     pub fn of(dense: &Dense, base: Vec<f32>) -> Self {
-        let last = dense.layers().len() - 1;
-        let layers = dense.layers().iter().enumerate().map(|(at, layer)| {
-            let (weights, n_outputs) = (layer.weights(), layer.n_outputs());
-            let column = |output: usize| weights.iter().skip(output).step_by(n_outputs).copied();
-            GradientLayer {
-                n_outputs,
-                transposed: (0..n_outputs).flat_map(column).collect(),
-                weights,
-                bias: layer.bias().to_vec(),
-                activation: if at == last { Activation::Identity } else { layer.activation() },
-            }
-        });
-        let layers: Vec<GradientLayer> = layers.collect();
-        let base_sums = layers[0].sums(&base);
-        let mut gradients = Self { layers, base, base_sums, base_logit: 0.0 };
-        gradients.base_logit = gradients.logit(&gradients.base_sums, &mut Vec::new());
+        let layers = dense.layers();
+        let last = layers.len() - 1;
+        let activation = |at: usize| if at == last { Activation::Identity } else { layers[at].activation() };
+        let blank = vec![0.0; layers[0].n_outputs()];
+        let first = Both::of(&layers[0], &blank, Activation::Identity);
+        let rest = (1..).zip(&layers[1..]).map(|(at, layer)| Both::of(layer, layer.bias(), activation(at)));
+        let rest = rest.collect();
+        let whole = Both::of(&layers[0], layers[0].bias(), Activation::Identity);
+        let base_sums = run_one(&whole.forth, &base);
+        let mut gradients = Self { first: (first, activation(0)), rest, base, base_sums, base_logit: 0.0 };
+        gradients.base_logit = logit_of(&gradients.outputs(&gradients.base_sums));
         gradients
     }
 
@@ -65,85 +59,92 @@ impl Gradients {
     /// If the row or `out` has not the chain's inputs.
     pub fn attribute(&self, row: &[f32], out: &mut [f64]) -> f64 {
         assert!(row.len() == self.base.len() && out.len() == row.len(), "a place for each input");
-        let width = self.base_sums.len();
-        let differences = || row.iter().zip(&self.base).enumerate().filter(|(_, (x, base))| x != base);
-        let mut way = vec![0.0f32; width];
-        for (at, (x, base)) in differences() {
-            let weights = &self.layers[0].weights[at * width..(at + 1) * width];
-            way.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += (x - base) * weight);
-        }
-        let mut outputs = Vec::new();
-        let mut gradient = vec![0.0f32; width];
-        let mut sums = vec![0.0f32; width];
-        let mut at = |part: f32, outputs: &mut Vec<Vec<f32>>| {
-            sums.iter_mut().zip(&self.base_sums).zip(&way).for_each(|((sum, base), way)| *sum = base + part * way);
-            self.logit(&sums, outputs)
+        let differences: Vec<f32> = row.iter().zip(&self.base).map(|(x, base)| x - base).collect();
+        let way = run_one(&self.first.0.forth, &differences);
+        let at = |part: f32| self.base_sums.iter().zip(&way).map(move |(base, way)| base + part * way);
+        let middles = (0..STEPS).map(|step| (step as f32 + 0.5) / STEPS as f32);
+        let sums: Vec<f32> = middles.chain([1.0]).flat_map(at).collect();
+        let outputs = self.outputs(&sums);
+        let logit = logit_of(&outputs);
+        let slopes = run_one(&self.first.0.back, &self.gradient(&outputs));
+        let of_input = |(x, slope): (&f32, f32)| match *x {
+            0.0 => 0.0,
+            x => f64::from(x) * f64::from(slope) / STEPS as f64,
         };
-        for step in 0..STEPS {
-            at((step as f32 + 0.5) / STEPS as f32, &mut outputs);
-            self.add_gradient(&outputs, &mut gradient);
-        }
-        let logit = at(1.0, &mut outputs);
-        let mut slopes = Vec::new();
-        self.layers[0].back(&gradient, &mut slopes);
-        let mut parts = vec![0.0; out.len()];
-        for (at, (x, base)) in differences() {
-            parts[at] = f64::from(x - base) * f64::from(slopes[at]) / STEPS as f64;
-        }
+        let mut parts: Vec<f64> = differences.iter().zip(slopes).map(of_input).collect();
         complete(&mut parts, logit - self.base_logit);
         out.iter_mut().zip(parts).for_each(|(out, part)| *out += part);
         logit
     }
 
-    /// From the first layer's sums; `outputs` takes what comes out of each layer.
-    fn logit(&self, sums: &[f32], outputs: &mut Vec<Vec<f32>>) -> f64 {
-        outputs.resize(self.layers.len(), Vec::new());
-        outputs[0].clear();
-        outputs[0].extend(sums.iter().map(|&sum| activate(self.layers[0].activation, sum)));
-        for (at, layer) in self.layers.iter().enumerate().skip(1) {
-            let (before, here) = outputs.split_at_mut(at);
-            layer.run(&before[at - 1], &mut here[0]);
+    /// What comes out of each layer, points × outputs, from the first layer's sums at some points.
+    fn outputs(&self, sums: &[f32]) -> Vec<Vec<f32>> {
+        let mut rows = vec![Inputs::default(); sums.len() / self.base_sums.len()];
+        let mut scratch = Vec::new();
+        let mut outputs = vec![sums.iter().map(|&sum| activate(self.first.1, sum)).collect::<Vec<f32>>()];
+        for Both { forth, .. } in &self.rest {
+            fill(&mut rows, &outputs[outputs.len() - 1]);
+            forth.run(&rows, &mut scratch);
+            outputs.push(forth.outputs(&scratch).flatten().copied().collect());
         }
-        f64::from(outputs[self.layers.len() - 1][0])
+        outputs
     }
 
-    /// Adds how fast the logit changes with each of the first layer's sums.
-    fn add_gradient(&self, outputs: &[Vec<f32>], gradient: &mut [f32]) {
-        let (mut behind, mut before) = (vec![1.0f32], Vec::new());
-        for (at, (layer, outputs)) in self.layers.iter().zip(outputs).enumerate().rev() {
-            behind.iter_mut().zip(outputs).for_each(|(slope, &y)| *slope *= slope_at(layer.activation, y));
-            if at > 0 {
-                layer.back(&behind, &mut before);
-                std::mem::swap(&mut behind, &mut before);
-            }
+    /// How fast the logit changes with each of the first layer's sums, over the middles of all pieces.
+    fn gradient(&self, outputs: &[Vec<f32>]) -> Vec<f32> {
+        let mut rows = vec![Inputs::default(); STEPS];
+        let (mut slopes, mut scratch) = (vec![1.0f32; STEPS], Vec::new());
+        let through = |slopes: &mut [f32], activation, outputs: &[f32]| {
+            slopes.iter_mut().zip(outputs).for_each(|(slope, &y)| *slope *= slope_at(activation, y));
+        };
+        for (Both { forth, back }, outputs) in self.rest.iter().zip(&outputs[1..]).rev() {
+            through(&mut slopes, forth.activation(), outputs);
+            fill(&mut rows, &slopes);
+            back.run(&rows, &mut scratch);
+            slopes = back.outputs(&scratch).flatten().copied().collect();
         }
-        gradient.iter_mut().zip(behind).for_each(|(sum, slope)| *sum += slope);
+        through(&mut slopes, self.first.1, &outputs[0]);
+        let mut gradient = vec![0.0; self.base_sums.len()];
+        for slopes in slopes.chunks_exact(gradient.len()) {
+            gradient.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
+        }
+        gradient
     }
 }
 
-impl GradientLayer {
-    fn sums(&self, x: &[f32]) -> Vec<f32> {
-        let mut sums = self.bias.clone();
-        for (&x, weights) in x.iter().zip(self.weights.chunks_exact(self.n_outputs)).filter(|(x, _)| **x != 0.0) {
-            sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += x * weight);
-        }
-        sums
-    }
-
-    /// How fast something changes with each input, from how fast it changes with each sum.
-    fn back(&self, slopes: &[f32], out: &mut Vec<f32>) {
-        let n_inputs = self.transposed.len() / self.n_outputs;
-        out.clear();
-        out.resize(n_inputs, 0.0);
-        for (&slope, weights) in slopes.iter().zip(self.transposed.chunks_exact(n_inputs)).filter(|(s, _)| **s != 0.0) {
-            out.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += slope * weight);
+impl Both {
+    fn of(layer: &Layer, bias: &[f32], activation: Activation) -> Self {
+        let (weights, n_outputs) = (layer.weights(), layer.n_outputs());
+        let column = |output: usize| weights.iter().skip(output).step_by(n_outputs).copied();
+        let transposed: Vec<f32> = (0..n_outputs).flat_map(column).collect();
+        let blank = vec![0.0; layer.n_inputs()];
+        let new = |n, weights: &[f32], bias: &[f32], activation| {
+            Layer::new(n, weights, bias, activation).expect("they are a layer's")
+        };
+        Self {
+            forth: new(layer.n_inputs(), &weights, bias, activation),
+            back: new(n_outputs, &transposed, &blank, Activation::Identity),
         }
     }
+}
 
-    fn run(&self, x: &[f32], out: &mut Vec<f32>) {
-        *out = self.sums(x);
-        out.iter_mut().for_each(|y| *y = activate(self.activation, *y));
-    }
+/// Takes in rows that lie one behind the other.
+fn fill(rows: &mut [Inputs], all: &[f32]) {
+    let width = all.len() / rows.len();
+    rows.iter_mut().zip(all.chunks_exact(width)).for_each(|(row, values)| row.fill(values));
+}
+
+fn run_one(layer: &Layer, x: &[f32]) -> Vec<f32> {
+    let (mut row, mut out) = (Inputs::default(), Vec::new());
+    row.fill(x);
+    layer.run(&[row], &mut out);
+    out.truncate(layer.n_outputs());
+    out
+}
+
+/// The last point's.
+fn logit_of(outputs: &[Vec<f32>]) -> f64 {
+    f64::from(*outputs.last().and_then(|logits| logits.last()).expect("a chain has an output"))
 }
 
 /// Shares what is missing to the whole out in proportion to the parts' sizes.
@@ -185,7 +186,6 @@ fn slope_at(activation: Activation, y: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dense::Layer;
     use crate::rng::Rng;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;

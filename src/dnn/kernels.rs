@@ -1,0 +1,20 @@
+//! Which of tract's kernels multiplies matrices in a browser. Its own choice, 8 × 8 sums, is the fastest where there are 32 vector
+//! registers; an x86-64 engine has 15 to give, spills most of the sums at every step, and takes longer than with 4 × 4.
+
+use tract_onnx::tract_core::internal::{DatumType, inventory, tract_linalg};
+use tract_linalg::isa::{Arch, IsaSet};
+use tract_linalg::mmm::{Query, Suitable};
+use tract_linalg::mmm_tiers::MmmTier;
+
+inventory::submit! {
+    MmmTier { arch: Some(Arch::Wasm32Simd128), precedence: 9, name: "few registers", applies: |_| true, preferred }
+}
+
+fn preferred(_: &IsaSet, datum: DatumType, query: &Query, _: &[Suitable]) -> Option<&'static str> {
+    (datum == DatumType::F32 && query.n != Some(1)).then_some("wasm_f32_4x4")
+}
+
+/// A linker leaves out what nothing refers to, the entry above with it.
+pub fn prefer() {
+    std::hint::black_box(preferred as *const ());
+}
