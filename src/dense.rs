@@ -291,7 +291,7 @@ impl Dense {
     /// If `x` has another width.
     pub fn for_each_row(&self, x: ArrayView2<'_, f32>, mut each: impl FnMut(usize, &[f32], &[f32])) {
         assert_eq!(x.ncols(), self.n_inputs(), "the network's inputs");
-        let (mut lists, mut sums) = (vec![Inputs::new(self.n_inputs()); BATCH], Vec::new());
+        let (mut lists, mut sums) = (vec![Inputs::new(self.n_inputs()); BATCH.min(x.nrows())], Vec::new());
         for (batch, x) in x.axis_chunks_iter(Axis(0), BATCH).enumerate() {
             let x = x.as_standard_layout();
             let row = |at| x.row(at).to_slice().expect("rows are side by side");

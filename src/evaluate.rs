@@ -168,27 +168,50 @@ pub fn curve(scores: &[f32], labels: &[u8]) -> Curve {
 #[must_use]
 pub fn areas_and_curve(scores: &[f32], labels: &[u8]) -> (f64, f64, Curve) {
     let sorted = Sorted::new(scores, labels);
-    (roc_auc_of(sorted.steps()), pr_auc_of(sorted.steps()), curve_of(&sorted))
+    let (mut roc, mut pr, mut points) = (RocArea::default(), PrArea::default(), Points::of(&sorted));
+    for step in sorted.steps() {
+        roc.add(step);
+        pr.add(step);
+        points.add(step);
+    }
+    (roc.share(), pr.mean(), points.curve)
 }
 
 fn curve_of(sorted: &Sorted) -> Curve {
-    const HALF: u64 = 256;
-    let total = (sorted.anomalies.len() + sorted.normal.len()) as u64;
-    let mut steps = sorted.steps().peekable();
-    let even = (1..=HALF).map(|k| (total as u128 * u128::from(k) / u128::from(HALF)) as u64);
-    let close = (0..HALF).map(|k| libm::exp2(libm::log2(total as f64) * k as f64 / HALF as f64) as u64);
-    let mut wanted: Vec<u64> = even.chain(close).collect();
-    wanted.sort_unstable();
-    let (mut flagged, mut true_positives) = (vec![0], vec![0]);
-    for wanted in wanted {
-        while steps.next_if(|step| step.flagged() < wanted).is_some() {}
-        let Some(step) = steps.peek() else { break };
-        if flagged.last() < Some(&step.flagged()) {
-            flagged.push(step.flagged());
-            true_positives.push(step.anomalies);
+    let mut points = Points::of(sorted);
+    sorted.steps().for_each(|step| points.add(step));
+    points.curve
+}
+
+/// Takes the points of a curve out of its steps.
+struct Points {
+    /// Rising numbers of flagged rows: at the first step that has as many there is a point.
+    wanted: Vec<u64>,
+    next: usize,
+    curve: Curve,
+}
+
+impl Points {
+    fn of(sorted: &Sorted) -> Self {
+        const HALF: u64 = 256;
+        let total = (sorted.anomalies.len() + sorted.normal.len()) as u64;
+        let even = (1..=HALF).map(|k| (total as u128 * u128::from(k) / u128::from(HALF)) as u64);
+        let close = (0..HALF).map(|k| libm::exp2(libm::log2(total as f64) * k as f64 / HALF as f64) as u64);
+        let mut wanted: Vec<u64> = even.chain(close).collect();
+        wanted.sort_unstable();
+        Self { wanted, next: 0, curve: Curve { flagged: vec![0], true_positives: vec![0] } }
+    }
+
+    fn add(&mut self, step: Step) {
+        let flagged = step.flagged();
+        let is_reached = |&&wanted: &&u64| wanted <= flagged;
+        let reached = self.wanted[self.next..].iter().take_while(is_reached).count();
+        if reached > 0 {
+            self.next += reached;
+            self.curve.flagged.push(flagged);
+            self.curve.true_positives.push(step.anomalies);
         }
     }
-    Curve { flagged, true_positives }
 }
 
 impl Curve {
@@ -376,26 +399,56 @@ fn pass(keys: &mut &[u32], key: u32) -> u64 {
     n as u64
 }
 
-fn roc_auc_of(steps: impl Iterator<Item = Step>) -> f64 {
-    let (mut before, mut twice_area) = (Step::default(), 0_u128);
-    for step in steps {
-        let (rises, runs) = (step.anomalies - before.anomalies, step.normal - before.normal);
-        twice_area += u128::from(runs) * u128::from(2 * before.anomalies + rises);
-        before = step;
+/// Twice the area under the curve, step by step.
+#[derive(Default)]
+struct RocArea {
+    before: Step,
+    twice: u128,
+}
+
+impl RocArea {
+    fn add(&mut self, step: Step) {
+        let (rises, runs) = (step.anomalies - self.before.anomalies, step.normal - self.before.normal);
+        self.twice += u128::from(runs) * u128::from(2 * self.before.anomalies + rises);
+        self.before = step;
     }
-    let pairs = u128::from(before.anomalies) * u128::from(before.normal);
-    if pairs == 0 { 0.5 } else { twice_area as f64 / (2 * pairs) as f64 }
+
+    fn share(&self) -> f64 {
+        let pairs = u128::from(self.before.anomalies) * u128::from(self.before.normal);
+        if pairs == 0 { 0.5 } else { self.twice as f64 / (2 * pairs) as f64 }
+    }
+}
+
+/// The sum of the precisions, each as often as the anomalies rise.
+#[derive(Default)]
+struct PrArea {
+    before: u64,
+    sum: f64,
+}
+
+impl PrArea {
+    fn add(&mut self, step: Step) {
+        if step.anomalies > self.before {
+            self.sum += (step.anomalies - self.before) as f64 * ratio(step.anomalies, step.flagged());
+            self.before = step.anomalies;
+        }
+    }
+
+    fn mean(&self) -> f64 {
+        if self.before == 0 { 0.0 } else { self.sum / self.before as f64 }
+    }
+}
+
+fn roc_auc_of(steps: impl Iterator<Item = Step>) -> f64 {
+    let mut area = RocArea::default();
+    steps.for_each(|step| area.add(step));
+    area.share()
 }
 
 fn pr_auc_of(steps: impl Iterator<Item = Step>) -> f64 {
-    let (mut before, mut sum) = (0, 0.0);
-    for step in steps {
-        if step.anomalies > before {
-            sum += (step.anomalies - before) as f64 * ratio(step.anomalies, step.flagged());
-            before = step.anomalies;
-        }
-    }
-    if before == 0 { 0.0 } else { sum / before as f64 }
+    let mut area = PrArea::default();
+    steps.for_each(|step| area.add(step));
+    area.mean()
 }
 
 fn point_at_fpr_of(steps: &[Step], false_positive_rate: f64) -> RocPoint {

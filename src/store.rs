@@ -36,6 +36,16 @@ pub trait Spool: Store {
     /// If there is no room left.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
 
+    /// Appends all bytes of a store.
+    ///
+    /// # Errors
+    /// If it cannot be read, or there is no room left.
+    fn append_store(&mut self, store: &dyn Store) -> Result<()> {
+        let mut bytes = Vec::new();
+        store.read(0, store.size() as usize, &mut bytes)?;
+        self.append(&bytes)
+    }
+
     /// Whether nothing should be appended for now, since what was has not got where it belongs. The program steps the job again
     /// when that has changed.
     fn is_full(&self) -> bool {

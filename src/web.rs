@@ -8,7 +8,7 @@
 //! arrays `[bytes, bulk, blob]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
 //! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports.
 
-use crate::engine::Pool;
+use crate::engine::{Answered, Heard, Pool};
 use crate::error::{Error, Result};
 use crate::protocol::{Bulk, JobId, Reply, Request};
 use crate::store::{Spool, Store, out_of_range};
@@ -342,26 +342,31 @@ impl Default for PagePort {
 /// A director's hands.
 pub struct Hands {
     ports: Vec<MessagePort>,
-    heard: Rc<RefCell<Heard>>,
+    heard: Rc<RefCell<Hearing>>,
     _listeners: Vec<EventListener>,
 }
 
+/// What has come from them.
 #[derive(Default)]
-struct Heard {
+struct Hearing {
     is_ready: Vec<bool>,
-    answers: VecDeque<(usize, Vec<u8>, Vec<Bulk>)>,
+    answers: VecDeque<Heard>,
 }
 
 impl Hands {
     /// `on_answer` is called whenever one of them has spoken.
     pub fn new(ports: Vec<MessagePort>, on_answer: impl Fn() + Clone + 'static) -> Self {
-        let heard = Rc::new(RefCell::new(Heard { is_ready: vec![false; ports.len()], ..Heard::default() }));
+        let heard = Rc::new(RefCell::new(Hearing { is_ready: vec![false; ports.len()], ..Hearing::default() }));
         let listen = |(at, port): (usize, &MessagePort)| {
             let (heard, on_answer) = (heard.clone(), on_answer.clone());
             let listener = EventListener::new(port, "message", move |event| {
                 let data = event.unchecked_ref::<MessageEvent>().data();
                 match unpack_hand(&data) {
-                    Some((bytes, bulk, _)) => heard.borrow_mut().answers.push_back((at, bytes, bulk)),
+                    Some((bytes, bulk, blob)) => {
+                        let written = blob.map(|blob| Box::new(BlobStore::new(blob)) as Box<dyn Store>);
+                        let answer = Answered { bytes, bulk, written };
+                        heard.borrow_mut().answers.push_back(Heard { from: at, answer });
+                    }
                     None => heard.borrow_mut().is_ready[at] = true,
                 }
                 on_answer();
@@ -384,12 +389,11 @@ impl Pool for Hands {
     }
 
     fn send(&mut self, to: usize, message: &[u8], bulk: Vec<Bulk>, store: Option<&dyn Store>) -> Result<()> {
-        let blob = store.and_then(|store| store.as_any().downcast_ref::<BlobStore>()).map(|store| store.to_blob(""));
-        send_hand(&self.ports[to], message, &bulk, blob.as_ref());
+        send_hand(&self.ports[to], message, &bulk, store);
         Ok(())
     }
 
-    fn receive(&mut self) -> Option<(usize, Vec<u8>, Vec<Bulk>)> {
+    fn receive(&mut self) -> Option<Heard> {
         self.heard.borrow_mut().answers.pop_front()
     }
 
@@ -399,12 +403,13 @@ impl Pool for Hands {
     }
 }
 
-/// What a hand hears: bytes, bulk and, with an open file, its Blob.
+/// What a hand hears or says: bytes, bulk and, with an open file or one that is written, its Blob.
 pub type Told = (Vec<u8>, Vec<Bulk>, Option<Blob>);
 
-fn send_hand(port: &MessagePort, message: &[u8], bulk: &[Bulk], blob: Option<&Blob>) {
+fn send_hand(port: &MessagePort, message: &[u8], bulk: &[Bulk], store: Option<&dyn Store>) {
     let (buffers, transfer) = pack_bulk(bulk);
-    let blob = blob.map_or(JsValue::UNDEFINED, |blob| blob.clone().into());
+    let store = store.and_then(|store| store.as_any().downcast_ref::<BlobStore>());
+    let blob = store.map_or(JsValue::UNDEFINED, |store| store.to_blob("").into());
     let message = Array::of3(&Uint8Array::from(message), &buffers, &blob);
     port.post_message_with_transferable(&message, &transfer).expect("every part of a message can be cloned");
 }
@@ -416,12 +421,12 @@ fn unpack_hand(data: &JsValue) -> Option<Told> {
 }
 
 /// A hand's work: `on_told` does what the director says, and what it gives is sent back.
-pub fn serve(port: MessagePort, mut on_told: impl FnMut(Told) -> Option<(Vec<u8>, Vec<Bulk>)> + 'static) {
+pub fn serve(port: MessagePort, mut on_told: impl FnMut(Told) -> Option<Answered> + 'static) {
     let back = port.clone();
     EventListener::new(&port, "message", move |event| {
         let told = unpack_hand(&event.unchecked_ref::<MessageEvent>().data());
-        if let Some((bytes, bulk)) = told.and_then(&mut on_told) {
-            send_hand(&back, &bytes, &bulk, None);
+        if let Some(Answered { bytes, bulk, written }) = told.and_then(&mut on_told) {
+            send_hand(&back, &bytes, &bulk, written.as_deref());
         }
     })
     .forget();
@@ -444,6 +449,9 @@ const PART_BYTES: usize = 8 << 20;
 /// Appends of this size become Blobs by themselves.
 const LARGE: usize = 1 << 20;
 
+/// Ranges within so many bytes are read together, with what lies between them.
+const CLOSE: u64 = 256 << 10;
+
 /// The browser's own copy of some bytes.
 fn to_blob(bytes: &[u8]) -> Blob {
     // SAFETY: the view is gone before anything of ours runs again that could move the memory: a Blob copies when it is made.
@@ -453,6 +461,12 @@ fn to_blob(bytes: &[u8]) -> Blob {
 
 fn unreadable(_: JsValue) -> Error {
     Error::new("The file can no longer be read; it may have been changed or moved").advice("Open it again")
+}
+
+/// The Blob of a store of the browser's.
+fn blob_of(store: &dyn Store) -> Result<Blob> {
+    let store = store.as_any().downcast_ref::<BlobStore>();
+    store.map(|store| store.to_blob("")).ok_or_else(|| Error::new("What was written is not the browser's"))
 }
 
 impl BlobStore {
@@ -538,6 +552,15 @@ impl Store for BlobStore {
             ranges.iter().for_each(|range| out.extend_from_slice(&self.tail[tail(range.start)..tail(range.end)]));
             return Ok(());
         }
+        // Each slice costs the browser a third of a millisecond, so what lies close together is one.
+        let whole = ranges.iter().cloned().reduce(|all, one| all.start.min(one.start)..all.end.max(one.end));
+        if let Some(whole) = whole.filter(|whole| ranges.len() > 1 && whole.end - whole.start <= CLOSE) {
+            let mut bytes = Vec::new();
+            self.gather(slice::from_ref(&whole), &mut bytes)?;
+            let within = |at: u64| (at - whole.start) as usize;
+            ranges.iter().for_each(|range| out.extend_from_slice(&bytes[within(range.start)..within(range.end)]));
+            return Ok(());
+        }
         let pieces = Array::new();
         for range in ranges {
             self.slices(range.clone(), &pieces)?;
@@ -577,6 +600,14 @@ impl Spool for BlobStore {
         if self.tail.len() >= PART_BYTES {
             self.flush();
         }
+        Ok(())
+    }
+
+    /// By reference, the bytes are not copied.
+    fn append_store(&mut self, store: &dyn Store) -> Result<()> {
+        self.flush();
+        self.parts.push((self.size, blob_of(store)?));
+        self.size += store.size();
         Ok(())
     }
 
@@ -681,6 +712,33 @@ impl FileSink {
         sink
     }
 
+    fn write(
+        &mut self,
+        n: usize,
+        write: impl FnOnce(&FileSystemWritableFileStream) -> std::result::Result<Promise<JsValue>, JsValue>,
+    ) -> Result<()> {
+        let mut sinking = self.sinking.borrow_mut();
+        if let Some(failure) = &sinking.failure {
+            return Err(failure.clone());
+        }
+        let stream = sinking.stream.as_ref().expect("nothing is appended to what is full");
+        let written = write(stream).map_err(|error| unwritable(&error))?;
+        self.size += n as u64;
+        sinking.pending += n;
+        let (sinking, on_room) = (self.sinking.clone(), self.on_room.clone());
+        spawn_local(async move {
+            let written = JsFuture::from(written).await;
+            let mut sinking = sinking.borrow_mut();
+            sinking.pending -= n;
+            if let Err(error) = written {
+                sinking.failure.get_or_insert_with(|| unwritable(&error));
+            }
+            drop(sinking);
+            on_room();
+        });
+        Ok(())
+    }
+
     /// Waits until all of it is in its place.
     ///
     /// # Errors
@@ -751,27 +809,12 @@ impl Store for FileSink {
 
 impl Spool for FileSink {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut sinking = self.sinking.borrow_mut();
-        if let Some(failure) = &sinking.failure {
-            return Err(failure.clone());
-        }
-        let stream = sinking.stream.as_ref().expect("nothing is appended to what is full");
-        let written = stream.write_with_js_u8_array(&bytes.into()).map_err(|error| unwritable(&error))?;
-        let n = bytes.len();
-        self.size += n as u64;
-        sinking.pending += n;
-        let (sinking, on_room) = (self.sinking.clone(), self.on_room.clone());
-        spawn_local(async move {
-            let written = JsFuture::from(written).await;
-            let mut sinking = sinking.borrow_mut();
-            sinking.pending -= n;
-            if let Err(error) = written {
-                sinking.failure.get_or_insert_with(|| unwritable(&error));
-            }
-            drop(sinking);
-            on_room();
-        });
-        Ok(())
+        self.write(bytes.len(), |stream| stream.write_with_js_u8_array(&bytes.into()))
+    }
+
+    fn append_store(&mut self, store: &dyn Store) -> Result<()> {
+        let blob = blob_of(store)?;
+        self.write(store.size() as usize, |stream| stream.write_with_blob(&blob))
     }
 
     fn is_full(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A file of several chunks, read and scored by any number of crews: the same to the last bit.
 
 use oddflow::Result;
-use oddflow::engine::{Engine, Hand, Outcome, Pool};
+use oddflow::engine::{Engine, Hand, Heard, Outcome, Pool};
 use oddflow::generate::Generator;
 use oddflow::protocol::{Bulk, Lens, Opened, Reference, Reply, Request, Settings, SortKey};
 use oddflow::store::Store;
@@ -14,12 +14,14 @@ type Told = (usize, Vec<u8>, Vec<Bulk>, Option<Vec<u8>>);
 struct Lazy {
     hands: Vec<Hand>,
     told: Vec<Told>,
-    heard: VecDeque<(usize, Vec<u8>, Vec<Bulk>)>,
+    heard: VecDeque<Heard>,
 }
 
 impl Lazy {
     fn new(n: usize) -> Self {
-        Self { hands: (0..n).map(|_| Hand::default()).collect(), told: Vec::new(), heard: VecDeque::new() }
+        // Every other one gives what it writes as a store.
+        let hand = |at| if at % 2 == 0 { Hand::that_writes(|| Box::new(Vec::new())) } else { Hand::default() };
+        Self { hands: (0..n).map(hand).collect(), told: Vec::new(), heard: VecDeque::new() }
     }
 }
 
@@ -38,7 +40,7 @@ impl Pool for Lazy {
         Ok(())
     }
 
-    fn receive(&mut self) -> Option<(usize, Vec<u8>, Vec<Bulk>)> {
+    fn receive(&mut self) -> Option<Heard> {
         self.heard.pop_front()
     }
 
@@ -47,7 +49,7 @@ impl Pool for Lazy {
         for (to, message, bulk, store) in self.told.drain(..) {
             let store = store.map(|store| Box::new(store) as Box<dyn Store>);
             let answer = self.hands[to].hear(&message, bulk, store).expect("one build");
-            answers.extend(answer.map(|(bytes, bulk)| (to, bytes, bulk)));
+            answers.extend(answer.map(|answer| Heard { from: to, answer }));
         }
         self.heard.extend(answers.into_iter().rev());
         Ok(())

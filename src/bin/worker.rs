@@ -21,7 +21,7 @@ const BUILD: &str = match option_env!("ODDFLOW_BUILD") {
 };
 
 /// More often than this a progress bar need not move.
-const PROGRESS_EVERY_MS: f64 = 50.0;
+const PROGRESS_EVERY_MS: f64 = 100.0;
 
 struct Shell {
     port: PagePort,
@@ -164,7 +164,7 @@ impl Turns {
 }
 
 fn serve_another(port: MessagePort) {
-    let mut hand = Hand::default();
+    let mut hand = Hand::that_writes(|| Box::new(BlobStore::default()));
     serve(port, move |(message, bulk, blob)| {
         let store = blob.map(|blob| Box::new(BlobStore::new(blob)) as Box<dyn Store>);
         hand.hear(&message, bulk, store).expect("both sides are of one build")

@@ -8,6 +8,7 @@ use super::lens::{Reasons, Sight, look};
 use super::places::Chunk;
 use super::reference::Test;
 use super::sample::{Picked, is_picked};
+use super::sweep::Answered;
 use super::{arrange, export, survey};
 use crate::bundle::Pack;
 use crate::encode::Encoder;
@@ -19,7 +20,7 @@ use crate::ingest::{Dialect, Part, PartReader, Plan, Start, Tally, guess_start};
 use crate::protocol::Bulk;
 use crate::schema::{self, Schema, Summary};
 use crate::seen::Seen;
-use crate::store::Store;
+use crate::store::{Spool, Store};
 use crate::table::{BadRecord, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -103,7 +104,7 @@ pub(super) enum Finding {
         picked: Picked,
     },
     Arranged(arrange::Finding),
-    /// Bulk: the bytes.
+    /// Bulk: the bytes, unless a hand has written them where they belong.
     Exported,
     Surveyed(survey::Finding),
     /// The reasons of some records were found, and there are more: the order is to be given again.
@@ -544,9 +545,16 @@ fn size_of(table: &Table) -> u64 {
 #[derive(Default)]
 pub struct Hand {
     crew: Crew,
+    new_spool: Option<fn() -> Box<dyn Spool>>,
 }
 
 impl Hand {
+    /// One that gives what it writes as a store, which the program can hand over without a copy.
+    #[must_use]
+    pub fn that_writes(new_spool: fn() -> Box<dyn Spool>) -> Self {
+        Self { new_spool: Some(new_spool), ..Self::default() }
+    }
+
     /// Takes a message, which the engine has packed, with what travels beside it: bulk, and the file's bytes where a file
     /// is opened. Gives an answer, if the message wants one, and its bulk.
     ///
@@ -557,7 +565,7 @@ impl Hand {
         message: &[u8],
         bulk: Vec<Bulk>,
         store: Option<Box<dyn Store>>,
-    ) -> Result<Option<(Vec<u8>, Vec<Bulk>)>> {
+    ) -> Result<Option<Answered>> {
         let message = postcard::from_bytes(message).map_err(|_| Error::new("A worker is of another build"))?;
         match message {
             Message::Open { file, plan } => {
@@ -586,16 +594,31 @@ impl Hand {
                     number: order.number,
                     finding: Err(Error::new("The worker has no answer")),
                 };
-                let (finding, bulk) = match self.crew.perform(&order, &bulk) {
-                    Ok((finding, bulk)) => (Ok(finding), bulk),
-                    Err(error) => (Err(error), Vec::new()),
+                let done = self.crew.perform(&order, &bulk).and_then(|(finding, bulk)| self.write(finding, bulk));
+                let (finding, bulk, written) = match done {
+                    Ok((finding, bulk, written)) => (Ok(finding), bulk, written),
+                    Err(error) => (Err(error), Vec::new(), None),
                 };
                 let answer = Answer { finding, ..answer };
-                let answer = postcard::to_stdvec(&answer).map_err(|_| Error::new("An answer cannot be packed"))?;
-                return Ok(Some((answer, bulk)));
+                let bytes = postcard::to_stdvec(&answer).map_err(|_| Error::new("An answer cannot be packed"))?;
+                return Ok(Some(Answered { bytes, bulk, written }));
             }
         }
         Ok(None)
+    }
+}
+
+impl Hand {
+    /// Puts what was exported where it belongs.
+    fn write(&self, finding: Finding, bulk: Vec<Bulk>) -> Result<(Finding, Vec<Bulk>, Option<Box<dyn Store>>)> {
+        match (&finding, self.new_spool, &bulk[..]) {
+            (Finding::Exported, Some(new_spool), [Bulk::U8(bytes)]) => {
+                let mut spool = new_spool();
+                spool.append(bytes)?;
+                Ok((finding, Vec::new(), Some(spool)))
+            }
+            _ => Ok((finding, bulk, None)),
+        }
     }
 }
 

@@ -124,8 +124,9 @@ impl Work for Export {
         self.sweep = Some(sweep);
         let spool = self.spool.as_mut().expect("a finished job is not stepped again");
         match swept? {
-            Swept::Found(found) => match found.bulk.first() {
-                Some(Bulk::U8(bytes)) => spool.append(bytes)?,
+            Swept::Found(found) => match (found.bulk.first(), found.written) {
+                (_, Some(written)) => spool.append_store(&*written)?,
+                (Some(Bulk::U8(bytes)), _) => spool.append(bytes)?,
                 _ => return Err(Error::new("A worker's answer is incomplete")),
             },
             Swept::Working => {}

@@ -50,7 +50,7 @@ use sweep::{Crews, Effort, Owner, Sweep};
 pub use crew::Hand;
 pub use export::APPENDED_COLUMNS;
 pub use judge::{AttackGroup, AttackRecall, BaseRatePrecision, Evaluation, Novelty, StageEvaluation};
-pub use sweep::Pool;
+pub use sweep::{Answered, Heard, Pool};
 
 /// Rows that one step works on.
 const ROWS_PER_STEP: usize = 8192;

@@ -212,7 +212,7 @@ impl Reading {
 
     /// Takes in the next chunk, after making sure that it begins where the last one ends.
     fn take(&mut self, engine: &mut Engine, found: Found) -> Result<()> {
-        let Found { number, mut by, finding: Finding::Read(mut read), mut bulk } = found else {
+        let Found { number, mut by, finding: Finding::Read(mut read), mut bulk, .. } = found else {
             return Err(Error::new("A worker gave another answer than it was asked for"));
         };
         if read.start != self.start {

@@ -86,7 +86,12 @@ impl Sample {
             true => (u128::from(u64::MAX) * EXPECTED as u128 / u128::from(n_rows)) as u64,
             false => u64::MAX,
         };
-        Self { below, ..self }
+        let mut table = self.table;
+        // Arrays that grow are copied each time.
+        let room = n_rows.min((EXPECTED + EXPECTED / 16) as u64) as usize;
+        table.columns.iter_mut().for_each(|column| column.cells.reserve_exact(room));
+        table.spans.reserve_exact(room);
+        Self { table, below }
     }
 
     /// Whether there were rows enough among so many, and not enough were picked.

@@ -25,14 +25,28 @@ pub trait Pool {
     /// If the file cannot be shared, or the worker is gone.
     fn send(&mut self, to: usize, message: &[u8], bulk: Vec<Bulk>, store: Option<&dyn Store>) -> Result<()>;
 
-    /// The next answer that has come, and whose it is.
-    fn receive(&mut self) -> Option<(usize, Vec<u8>, Vec<Bulk>)>;
+    /// The next answer that has come.
+    fn receive(&mut self) -> Option<Heard>;
 
     /// Blocks until an answer has come, where that can be done; otherwise the program steps the job again when one has.
     ///
     /// # Errors
     /// If one of them has ended, so that its answer will not come.
     fn wait(&mut self) -> Result<()>;
+}
+
+/// An answer of another crew, as [`super::Hand::hear`] gave it.
+pub struct Heard {
+    pub from: usize,
+    pub answer: Answered,
+}
+
+/// What a hand answers: bytes, bulk, and what it has written.
+#[derive(Default)]
+pub struct Answered {
+    pub bytes: Vec<u8>,
+    pub bulk: Vec<Bulk>,
+    pub written: Option<Box<dyn Store>>,
 }
 
 /// Orders that a crew has at a time: one in hand, and the next so that it need not wait.
@@ -44,7 +58,7 @@ pub(super) struct Crews {
     /// Orders that each has not answered.
     load: Vec<usize>,
     /// Answers of the present sweep that have come.
-    inbox: Vec<(u32, Owner, Result<Finding>, Vec<Bulk>)>,
+    inbox: Vec<Result<Found>>,
 }
 
 impl Crews {
@@ -74,14 +88,15 @@ impl Crews {
 
     /// Takes in what has come; answers to sweeps that were given up are of no use.
     fn receive(&mut self, sweep: u32) -> Result<()> {
-        while let Some((from, answer, bulk)) = self.pool.receive() {
+        while let Some(Heard { from, answer: Answered { bytes, bulk, written } }) = self.pool.receive() {
             if let Some(load) = self.load.get_mut(from) {
                 *load = load.saturating_sub(1);
             }
             let answer: Answer =
-                postcard::from_bytes(&answer).map_err(|_| Error::new("A worker's answer cannot be read"))?;
+                postcard::from_bytes(&bytes).map_err(|_| Error::new("A worker's answer cannot be read"))?;
             if answer.sweep == sweep {
-                self.inbox.push((answer.number, from as Owner + 1, answer.finding, bulk));
+                let (number, by) = (answer.number, from as Owner + 1);
+                self.inbox.push(answer.finding.map(|finding| Found { number, by, finding, bulk, written }));
             }
         }
         Ok(())
@@ -150,6 +165,7 @@ pub(super) struct Found {
     pub by: Owner,
     pub finding: Finding,
     pub bulk: Vec<Bulk>,
+    pub written: Option<Box<dyn Store>>,
 }
 
 impl Sweep {
@@ -178,8 +194,8 @@ impl Sweep {
     ) -> Result<Swept> {
         if let Some(crews) = &mut engine.crews {
             crews.receive(self.id)?;
-            for (number, by, finding, bulk) in std::mem::take(&mut crews.inbox) {
-                self.hear(Found { number, by, finding: finding?, bulk });
+            for found in std::mem::take(&mut crews.inbox) {
+                self.hear(found?);
             }
             for load in 0..AHEAD {
                 for to in 0..crews.n() {
@@ -197,7 +213,7 @@ impl Sweep {
         }
         if let Some((order, bulk)) = self.next(OWN, &mut task) {
             let (finding, bulk) = engine.crew.perform(&order, &bulk)?;
-            self.hear(Found { number: order.number, by: OWN, finding, bulk });
+            self.hear(Found { number: order.number, by: OWN, finding, bulk, written: None });
             return Ok(Swept::Working);
         }
         Ok(if (self.taken as usize) < self.chunks.len() { Swept::Waiting } else { Swept::Done })

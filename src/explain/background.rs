@@ -217,7 +217,7 @@ fn numbers(column: &Column, rows: &[u32]) -> ColumnBackground {
     }
     let median = sorted[n / 2];
     let mut distances: Vec<f64> = sorted.iter().map(|x| (x - median).abs()).collect();
-    distances.sort_unstable_by(f64::total_cmp);
+    let deviation = *distances.select_nth_unstable_by(n / 2, f64::total_cmp).1;
     let starts: Vec<usize> = (0..n).filter(|&at| at == 0 || sorted[at - 1] < sorted[at]).collect();
     let knot = |run: usize| {
         let end = starts.get(run + 1).copied().unwrap_or(n);
@@ -239,7 +239,7 @@ fn numbers(column: &Column, rows: &[u32]) -> ColumnBackground {
         missing: 1.0 - n as f64 / rows.len() as f64,
         zeros: sorted.iter().filter(|&&x| x == 0.0).count() as f64 / n as f64,
         median,
-        deviation: distances[n / 2],
+        deviation,
         low: sorted[n / 100],
         high: sorted[n - 1 - n / 100],
         knots: chosen.into_iter().map(knot).collect(),

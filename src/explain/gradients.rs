@@ -61,9 +61,10 @@ impl Gradients {
         assert!(row.len() == self.base.len() && out.len() == row.len(), "a place for each input");
         let differences: Vec<f32> = row.iter().zip(&self.base).map(|(x, base)| x - base).collect();
         let way = run_one(&self.first.0.forth, &differences);
-        let at = |part: f32| self.base_sums.iter().zip(&way).map(move |(base, way)| base + part * way);
-        let middles = (0..STEPS).map(|step| (step as f32 + 0.5) / STEPS as f32);
-        let sums: Vec<f32> = middles.chain([1.0]).flat_map(at).collect();
+        let mut sums = Vec::with_capacity((STEPS + 1) * way.len());
+        for part in (0..STEPS).map(|step| (step as f32 + 0.5) / STEPS as f32).chain([1.0]) {
+            sums.extend(self.base_sums.iter().zip(&way).map(|(base, way)| base + part * way));
+        }
         let outputs = self.outputs(&sums);
         let logit = logit_of(&outputs);
         let slopes = run_one(&self.first.0.back, &self.gradient(&outputs));
@@ -85,7 +86,7 @@ impl Gradients {
         for Both { forth, .. } in &self.rest {
             fill(&mut rows, &outputs[outputs.len() - 1]);
             forth.run(&rows, &mut scratch);
-            outputs.push(forth.outputs(&scratch).flatten().copied().collect());
+            outputs.push(joined(forth.outputs(&scratch)));
         }
         outputs
     }
@@ -101,7 +102,7 @@ impl Gradients {
             through(&mut slopes, forth.activation(), outputs);
             fill(&mut rows, &slopes);
             back.run(&rows, &mut scratch);
-            slopes = back.outputs(&scratch).flatten().copied().collect();
+            slopes = joined(back.outputs(&scratch));
         }
         through(&mut slopes, self.first.1, &outputs[0]);
         let mut gradient = vec![0.0; self.base_sums.len()];
@@ -126,6 +127,13 @@ impl Both {
             back: new(n_outputs, &transposed, &blank, Activation::Identity),
         }
     }
+}
+
+/// Rows, one behind the other.
+fn joined<'a>(rows: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
+    let mut all = Vec::new();
+    rows.for_each(|row| all.extend_from_slice(row));
+    all
 }
 
 /// Takes in rows that lie one behind the other.

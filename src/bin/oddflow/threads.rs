@@ -1,7 +1,7 @@
 //! The engine's crews elsewhere: a thread for each, which ends with the engine.
 
 use crate::files::FileStore;
-use oddflow::engine::{Hand, Pool};
+use oddflow::engine::{Answered, Hand, Heard, Pool};
 use oddflow::protocol::Bulk;
 use oddflow::store::Store;
 use oddflow::{Error, Result};
@@ -13,19 +13,19 @@ use std::thread;
 
 /// A message to a thread.
 type Told = (Vec<u8>, Vec<Bulk>, Option<FileStore>);
-/// An answer, and whose it is.
-type Heard = (usize, Vec<u8>, Vec<Bulk>);
+/// An answer, and whose it is. Threads write nothing by themselves.
+type Sent = (usize, Vec<u8>, Vec<Bulk>);
 /// What [`Hand::hear`] gives.
-type Answer = Result<Option<(Vec<u8>, Vec<Bulk>)>>;
+type Answer = Result<Option<Answered>>;
 
 /// More would only wait for one another.
 pub const MOST: u32 = 256;
 
 pub struct Threads {
     to: Vec<Sender<Told>>,
-    from: Receiver<Result<Heard>>,
+    from: Receiver<Result<Sent>>,
     /// What came while waiting.
-    heard: VecDeque<Heard>,
+    heard: VecDeque<Sent>,
     /// Why a thread has ended: what it was told to do will not be done.
     failed: Option<Error>,
 }
@@ -46,7 +46,7 @@ impl Threads {
         let (answer, from) = mpsc::channel();
         let start = |number| {
             let (to, told) = mpsc::channel::<Told>();
-            let answer: Sender<Result<Heard>> = answer.clone();
+            let answer: Sender<Result<Sent>> = answer.clone();
             let work = move || {
                 let mut hear = new_hand();
                 for (message, bulk, store) in told {
@@ -57,7 +57,7 @@ impl Threads {
                     let failed = heard.is_err();
                     let sent = match heard {
                         Ok(None) => Ok(()),
-                        Ok(Some((bytes, bulk))) => answer.send(Ok((number, bytes, bulk))),
+                        Ok(Some(Answered { bytes, bulk, .. })) => answer.send(Ok((number, bytes, bulk))),
                         Err(error) => answer.send(Err(error)),
                     };
                     if failed || sent.is_err() {
@@ -75,7 +75,7 @@ impl Threads {
         Ok(Self { to, from, heard: VecDeque::new(), failed: None })
     }
 
-    fn take(&mut self, heard: Result<Heard>) {
+    fn take(&mut self, heard: Result<Sent>) {
         match heard {
             Ok(heard) => self.heard.push_back(heard),
             Err(error) => self.failed = Some(error),
@@ -108,7 +108,8 @@ impl Pool for Threads {
         while let Ok(heard) = self.from.try_recv() {
             self.take(heard);
         }
-        self.heard.pop_front()
+        let (from, bytes, bulk) = self.heard.pop_front()?;
+        Some(Heard { from, answer: Answered { bytes, bulk, written: None } })
     }
 
     fn wait(&mut self) -> Result<()> {
