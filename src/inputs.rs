@@ -263,6 +263,8 @@ impl Folded {
                         (piece, (x - fine.edges[piece]) * fine.by_length[piece])
                     });
                 }
+                // Of the features of a category, most are zero in all of some rows.
+                None if values.iter().fold(true, |all, &x| all & (x == 0.0)) => {}
                 None => values.iter().zip(&mut *lists).for_each(|(&x, list)| list.push(feature, x)),
             }
         }
