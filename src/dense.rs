@@ -136,9 +136,8 @@ impl Layer {
     /// As [`Layer::new`] took them.
     #[must_use]
     pub fn weights(&self) -> Vec<f32> {
-        let place = |input: usize, output: usize| {
-            (output / self.tile * self.n_inputs + input) * self.tile + output % self.tile
-        };
+        let place =
+            |input: usize, output: usize| (output / self.tile * self.n_inputs + input) * self.tile + output % self.tile;
         let row = |input| (0..self.n_outputs).map(move |output| self.weights[place(input, output)]);
         (0..self.n_inputs).flat_map(row).collect()
     }

@@ -576,9 +576,11 @@ impl Store for BlobStore {
         if u64::from(bytes.length()) != len {
             return Err(out_of_range());
         }
-        let filled = out.len();
-        out.resize(filled + bytes.length() as usize, 0);
-        bytes.copy_to(&mut out[filled..]);
+        // Without being filled with zeros first.
+        match out.is_empty() {
+            true => *out = bytes.to_vec(),
+            false => out.append(&mut bytes.to_vec()),
+        }
         Ok(())
     }
 

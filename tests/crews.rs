@@ -297,7 +297,10 @@ fn the_sample_is_large_enough_however_the_file_goes_on() {
         let Outcome { reply: Reply::Analyzed(analysis), bulk, .. } = engine.finish(job, |_| ()).unwrap() else {
             panic!("it was analyzed");
         };
-        assert_eq!((analysis.n_scored, analysis.background.rows, analysis.background.complete), (305_000, 1 << 17, false));
+        assert_eq!(
+            (analysis.n_scored, analysis.background.rows, analysis.background.complete),
+            (305_000, 1 << 17, false)
+        );
         format!("{analysis:?} {bulk:?}")
     };
     let alone = heard(0, 1 << 30);

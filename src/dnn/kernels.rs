@@ -1,10 +1,10 @@
 //! Which of tract's kernels multiplies matrices in a browser. Its own choice, 8 × 8 sums, is the fastest where there are 32 vector
 //! registers; an x86-64 engine has 15 to give, spills most of the sums at every step, and takes longer than with 4 × 4.
 
-use tract_onnx::tract_core::internal::{DatumType, inventory, tract_linalg};
 use tract_linalg::isa::{Arch, IsaSet};
 use tract_linalg::mmm::{Query, Suitable};
 use tract_linalg::mmm_tiers::MmmTier;
+use tract_onnx::tract_core::internal::{DatumType, inventory, tract_linalg};
 
 inventory::submit! {
     MmmTier { arch: Some(Arch::Wasm32Simd128), precedence: 9, name: "few registers", applies: |_| true, preferred }

@@ -560,12 +560,7 @@ impl Hand {
     ///
     /// # Errors
     /// If the message is of another build.
-    pub fn hear(
-        &mut self,
-        message: &[u8],
-        bulk: Vec<Bulk>,
-        store: Option<Box<dyn Store>>,
-    ) -> Result<Option<Answered>> {
+    pub fn hear(&mut self, message: &[u8], bulk: Vec<Bulk>, store: Option<Box<dyn Store>>) -> Result<Option<Answered>> {
         let message = postcard::from_bytes(message).map_err(|_| Error::new("A worker is of another build"))?;
         match message {
             Message::Open { file, plan } => {
@@ -594,31 +589,31 @@ impl Hand {
                     number: order.number,
                     finding: Err(Error::new("The worker has no answer")),
                 };
-                let done = self.crew.perform(&order, &bulk).and_then(|(finding, bulk)| self.write(finding, bulk));
-                let (finding, bulk, written) = match done {
-                    Ok((finding, bulk, written)) => (Ok(finding), bulk, written),
-                    Err(error) => (Err(error), Vec::new(), None),
+                let done = self.crew.perform(&order, &bulk).and_then(|(finding, mut bulk)| {
+                    let written = self.write(&finding, &mut bulk)?;
+                    Ok((finding, Answered { bulk, written, ..Answered::default() }))
+                });
+                let (finding, answered) = match done {
+                    Ok((finding, answered)) => (Ok(finding), answered),
+                    Err(error) => (Err(error), Answered::default()),
                 };
                 let answer = Answer { finding, ..answer };
                 let bytes = postcard::to_stdvec(&answer).map_err(|_| Error::new("An answer cannot be packed"))?;
-                return Ok(Some(Answered { bytes, bulk, written }));
+                return Ok(Some(Answered { bytes, ..answered }));
             }
         }
         Ok(None)
     }
-}
 
-impl Hand {
     /// Puts what was exported where it belongs.
-    fn write(&self, finding: Finding, bulk: Vec<Bulk>) -> Result<(Finding, Vec<Bulk>, Option<Box<dyn Store>>)> {
-        match (&finding, self.new_spool, &bulk[..]) {
-            (Finding::Exported, Some(new_spool), [Bulk::U8(bytes)]) => {
-                let mut spool = new_spool();
-                spool.append(bytes)?;
-                Ok((finding, Vec::new(), Some(spool)))
-            }
-            _ => Ok((finding, bulk, None)),
-        }
+    fn write(&self, finding: &Finding, bulk: &mut Vec<Bulk>) -> Result<Option<Box<dyn Store>>> {
+        let (Finding::Exported, Some(new_spool), [Bulk::U8(bytes)]) = (finding, self.new_spool, &bulk[..]) else {
+            return Ok(None);
+        };
+        let mut spool = new_spool();
+        spool.append(bytes)?;
+        bulk.clear();
+        Ok(Some(spool))
     }
 }
 

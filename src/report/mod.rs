@@ -29,10 +29,10 @@ pub use document::{
 pub use histogram::{CountScale, Histogram, nice_ticks};
 pub use plot::{Plot, bars, cells, line, outline, place};
 pub use ranking::Ranking;
-pub use rates::stage_rates;
+pub use rates::stage_confusion;
 pub use scroll::{Columns, RowScroll};
 pub use swimlane::Swimlanes;
 pub use words::{
-    WORSE_THAN_CHANCE, auc_words, bytes, count, drift, drift_words, duration, has_no_skill, metric, plural, score,
-    share, share_of_one,
+    WORSE_THAN_CHANCE, auc_words, bytes, confusion_words, count, drift, drift_words, duration, has_no_skill, metric,
+    plural, score, share, share_of_one,
 };

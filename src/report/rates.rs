@@ -2,18 +2,19 @@
 
 use crate::evaluate::{Confusion, Curve};
 
-/// Precision and recall of a stage that flags as many labelled rows as `confusion` counts.
+/// The counts of a stage that flags as many labelled rows as `confusion` counts.
 #[must_use]
-pub fn stage_rates(curve: &Curve, confusion: &Confusion) -> (f64, f64) {
+pub fn stage_confusion(curve: &Curve, confusion: &Confusion) -> Confusion {
     let (flagged, true_positives) = curve.at(confusion.true_positives + confusion.false_positives);
     let anomalies = confusion.true_positives + confusion.false_negatives;
-    let stage = Confusion {
+    let normal = confusion.true_negatives + confusion.false_positives;
+    let false_positives = flagged - true_positives.min(flagged);
+    Confusion {
         true_positives,
-        false_positives: flagged - true_positives.min(flagged),
+        false_positives,
         false_negatives: anomalies - true_positives.min(anomalies),
-        true_negatives: 0,
-    };
-    (stage.precision(), stage.recall())
+        true_negatives: normal - false_positives.min(normal),
+    }
 }
 
 #[cfg(test)]
@@ -26,7 +27,8 @@ mod tests {
         for (tp, fp, expected) in [(1, 1, (1.0, 1.0)), (2, 2, (0.5, 1.0)), (0, 0, (0.0, 0.0))] {
             let confusion =
                 Confusion { true_positives: tp, false_positives: fp, false_negatives: 2 - tp, true_negatives: 2 - fp };
-            assert_eq!(stage_rates(&curve, &confusion), expected, "{tp} {fp}");
+            let stage = stage_confusion(&curve, &confusion);
+            assert_eq!((stage.precision(), stage.recall()), expected, "{tp} {fp}");
         }
     }
 }

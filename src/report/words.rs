@@ -1,6 +1,7 @@
 //! Numbers as a person reads them. English, a comma between thousands, a thin space before a unit.
 
 use crate::domain::FitReport;
+use crate::evaluate::Confusion;
 
 /// Keeps a number and its unit on one line.
 const SPACE: char = '\u{202f}';
@@ -84,6 +85,20 @@ pub fn metric(x: f64) -> String {
         x if (0.9995..1.0).contains(&x) => format!("{:.4}", x.min(0.9999)),
         x => signed(format!("{x:.3}")),
     }
+}
+
+/// What a confusion comes to: precision, recall, F1 and accuracy. A dash where nothing was flagged, or there was nothing to find.
+#[must_use]
+pub fn confusion_words(counts: &Confusion) -> [String; 4] {
+    let Confusion { true_positives, false_positives, true_negatives, false_negatives } = *counts;
+    let (flagged, anomalies) = (true_positives + false_positives, true_positives + false_negatives);
+    let of = |whole: u64, x: f64| if whole == 0 { metric(f64::NAN) } else { metric(x) };
+    [
+        of(flagged, counts.precision()),
+        of(anomalies, counts.recall()),
+        of(flagged.min(anomalies), counts.f1()),
+        of(anomalies + false_positives + true_negatives, counts.accuracy()),
+    ]
 }
 
 /// `340 ms`, `2.4 s`, `3 min 20 s`
@@ -232,6 +247,20 @@ mod tests {
         {
             assert_eq!(duration(ms).replace(SPACE, " "), text);
         }
+    }
+
+    #[test]
+    fn a_share_of_nothing_is_a_dash() {
+        let check = |[tp, fp, tn, fn_]: [u64; 4], expected: [&str; 4]| {
+            let counts =
+                Confusion { true_positives: tp, false_positives: fp, true_negatives: tn, false_negatives: fn_ };
+            assert_eq!(confusion_words(&counts), expected, "{counts:?}");
+        };
+        check([1, 1, 2, 0], ["0.500", "1.000", "0.667", "0.750"]);
+        check([0, 0, 3, 1], ["–", "0.000", "–", "0.750"]);
+        check([0, 1, 3, 0], ["0.000", "–", "–", "0.750"]);
+        check([0, 1, 0, 1], ["0.000", "0.000", "0.000", "0.000"]);
+        check([0, 0, 0, 0], ["–", "–", "–", "–"]);
     }
 
     #[test]

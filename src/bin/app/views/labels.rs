@@ -7,7 +7,7 @@ use crate::state::Outcome;
 use leptos::prelude::*;
 use oddflow::evaluate::{Confusion, NameRecall};
 use oddflow::protocol::{Quality, StageQuality, Survey};
-use oddflow::report::{auc_words, count, has_no_skill, metric, plural, share, stage_rates};
+use oddflow::report::{auc_words, confusion_words, count, has_no_skill, metric, plural, share, stage_confusion};
 use std::sync::Arc;
 
 #[component]
@@ -38,6 +38,7 @@ pub fn Labels(outcome: Arc<Outcome>) -> impl IntoView {
         (true, true) => "Of what is shown, and of what would be if ordinary records were, too.",
     };
     let auc = Memo::new(move |_| quality.with(|quality| quality.hybrid.roc_auc));
+    let words_of = Memo::new(move |_| confusion_words(&confusion.get()));
     view! {
         <div class="panel-head">
             <h2>"Against the labels"</h2>
@@ -50,10 +51,10 @@ pub fn Labels(outcome: Arc<Outcome>) -> impl IntoView {
             <div>
                 <h3>"At this threshold"</h3>
                 <dl class="figures">
-                    <div><dt>"Precision"</dt><dd>{move || metric(confusion.get().precision())}</dd></div>
-                    <div><dt>"Recall"</dt><dd>{move || metric(confusion.get().recall())}</dd></div>
-                    <div><dt>"F1"</dt><dd>{move || metric(confusion.get().f1())}</dd></div>
-                    <div><dt>"Accuracy"</dt><dd>{move || metric(confusion.get().accuracy())}</dd></div>
+                    <div><dt>"Precision"</dt><dd>{move || words_of.get()[0].clone()}</dd></div>
+                    <div><dt>"Recall"</dt><dd>{move || words_of.get()[1].clone()}</dd></div>
+                    <div><dt>"F1"</dt><dd>{move || words_of.get()[2].clone()}</dd></div>
+                    <div><dt>"Accuracy"</dt><dd>{move || words_of.get()[3].clone()}</dd></div>
                 </dl>
                 <table class="list confusion">
                     <caption class="visually-hidden">"Confusion matrix at this threshold"</caption>
@@ -156,14 +157,14 @@ fn Attacks() -> impl IntoView {
 
 fn stage_row(name: &'static str, stage: StageQuality, confusion: Memo<Confusion>) -> impl IntoView {
     let curve = Arc::new(stage.curve);
-    let rates = Memo::new(move |_| confusion.with(|confusion| stage_rates(&curve, confusion)));
+    let words = Memo::new(move |_| confusion.with(|confusion| confusion_words(&stage_confusion(&curve, confusion))));
     view! {
         <tr>
             <th scope="row">{name}</th>
             <td class="number">{metric(stage.roc_auc)}</td>
             <td class="number">{metric(stage.pr_auc)}</td>
-            <td class="number">{move || metric(rates.get().0)}</td>
-            <td class="number">{move || metric(rates.get().1)}</td>
+            <td class="number">{move || words.get()[0].clone()}</td>
+            <td class="number">{move || words.get()[1].clone()}</td>
         </tr>
     }
 }
