@@ -39,11 +39,10 @@ const WIDE_TILE: usize = 64;
 /// How many of so many outputs make a tile.
 fn tile_of(n_outputs: usize) -> usize {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx") && n_outputs.next_multiple_of(TILE).is_multiple_of(WIDE_TILE) {
-        return WIDE_TILE;
-    }
-    let _ = n_outputs;
-    TILE
+    let wide = std::arch::is_x86_feature_detected!("avx").then_some(WIDE_TILE);
+    #[cfg(not(target_arch = "x86_64"))]
+    let wide: Option<usize> = None;
+    wide.filter(|&wide| n_outputs.next_multiple_of(TILE).is_multiple_of(wide)).unwrap_or(TILE)
 }
 
 /// Rows that go through a network together, layer by layer: the weights of a tile then come from the nearest cache.
@@ -147,7 +146,7 @@ impl Layer {
         &self.bias[..self.n_outputs]
     }
 
-    /// Some rows through the layer; `out` takes as many numbers for each as [`Self::outputs`] cuts off again.
+    /// Some rows through the layer; `out` takes whole tiles for each, of which [`Self::outputs`] cuts off the padding.
     ///
     /// # Panics
     /// If an input's place is beyond the layer's.
@@ -343,17 +342,29 @@ mod tests {
     }
 
     #[test]
-    fn tiles_and_skipped_zeros_change_no_bit() {
+    fn tiles_batches_and_skipped_zeros_change_no_bit() {
         let mut rng = Rng::new(5);
-        let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32).collect::<Vec<_>>();
-        let (weights, bias) = (draw(41 * 70), draw(70));
-        let net = Dense::new(vec![Layer::new(41, &weights, &bias, Activation::Identity).unwrap()]).unwrap();
         let x =
-            Array2::from_shape_fn((9, 41), |(i, k)| if (i + k) % 3 == 0 { 0.0 } else { (i * k) as f32 / 7.0 - 3.0 });
-        for (row, y) in x.rows().into_iter().zip(outputs(&net, &x)) {
-            for (j, y) in y.iter().enumerate() {
-                let sum = row.iter().enumerate().fold(bias[j], |sum, (k, x)| sum + x * weights[k * 70 + j]);
-                assert_eq!(*y, sum);
+            Array2::from_shape_fn((35, 41), |(i, k)| if (i + k) % 3 == 0 { 0.0 } else { (i * k) as f32 / 7.0 - 3.0 });
+        for hidden in [1, 32, 64, 70, 128, 130] {
+            let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32).collect::<Vec<_>>();
+            let sizes = [(41, draw(41 * hidden), draw(hidden)), (hidden, draw(hidden * 66), draw(66))];
+            let layers = sizes.iter().map(|(n, weights, bias)| {
+                let layer = Layer::new(*n, weights, bias, Activation::Relu).unwrap();
+                assert_eq!((layer.weights(), layer.bias()), (weights.clone(), &bias[..]));
+                layer
+            });
+            let net = Dense::new(layers.collect()).unwrap();
+            for (row, y) in x.rows().into_iter().zip(outputs(&net, &x)) {
+                let mut values = row.to_vec();
+                for (_, weights, bias) in &sizes {
+                    let sum = |j: usize| {
+                        let terms = values.iter().enumerate();
+                        terms.fold(bias[j], |sum, (k, x)| sum + x * weights[k * bias.len() + j])
+                    };
+                    values = (0..bias.len()).map(sum).map(|y| if y < 0.0 { 0.0 } else { y }).collect();
+                }
+                assert_eq!(y, values, "{hidden}");
             }
         }
     }

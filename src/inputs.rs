@@ -161,8 +161,8 @@ pub fn fine_features(encoder: &Encoder) -> Vec<u32> {
 
 /// A network that reads features and scores, with the pieces folded into its first layer.
 pub struct Folded {
-    /// The first with a row of weights for each feature, then one for the score, then two for each piece of each fine feature: what it and
-    /// the feature add where the piece begins, and what they add on the way to its end.
+    /// The first with a row of weights for each feature, then one for the score, then two for each piece of each fine feature:
+    /// what it and the feature add where the piece begins, and what they add on the way to its end.
     layers: Vec<Layer>,
     fine: Vec<Fine>,
     n_features: usize,

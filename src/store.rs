@@ -36,6 +36,11 @@ pub trait Spool: Store {
     /// If there is no room left.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
 
+    /// Whether it rather has what a hand writes as a store of its own program than as bytes.
+    fn takes_stores(&self) -> bool {
+        false
+    }
+
     /// Appends all bytes of a store.
     ///
     /// # Errors
@@ -77,6 +82,10 @@ impl Spool for Vec<u8> {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.extend_from_slice(bytes);
         Ok(())
+    }
+
+    fn takes_stores(&self) -> bool {
+        true
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

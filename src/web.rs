@@ -605,6 +605,10 @@ impl Spool for BlobStore {
         Ok(())
     }
 
+    fn takes_stores(&self) -> bool {
+        true
+    }
+
     /// By reference, the bytes are not copied.
     fn append_store(&mut self, store: &dyn Store) -> Result<()> {
         self.flush();
@@ -714,33 +718,6 @@ impl FileSink {
         sink
     }
 
-    fn write(
-        &mut self,
-        n: usize,
-        write: impl FnOnce(&FileSystemWritableFileStream) -> std::result::Result<Promise<JsValue>, JsValue>,
-    ) -> Result<()> {
-        let mut sinking = self.sinking.borrow_mut();
-        if let Some(failure) = &sinking.failure {
-            return Err(failure.clone());
-        }
-        let stream = sinking.stream.as_ref().expect("nothing is appended to what is full");
-        let written = write(stream).map_err(|error| unwritable(&error))?;
-        self.size += n as u64;
-        sinking.pending += n;
-        let (sinking, on_room) = (self.sinking.clone(), self.on_room.clone());
-        spawn_local(async move {
-            let written = JsFuture::from(written).await;
-            let mut sinking = sinking.borrow_mut();
-            sinking.pending -= n;
-            if let Err(error) = written {
-                sinking.failure.get_or_insert_with(|| unwritable(&error));
-            }
-            drop(sinking);
-            on_room();
-        });
-        Ok(())
-    }
-
     /// Waits until all of it is in its place.
     ///
     /// # Errors
@@ -811,12 +788,27 @@ impl Store for FileSink {
 
 impl Spool for FileSink {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.write(bytes.len(), |stream| stream.write_with_js_u8_array(&bytes.into()))
-    }
-
-    fn append_store(&mut self, store: &dyn Store) -> Result<()> {
-        let blob = blob_of(store)?;
-        self.write(store.size() as usize, |stream| stream.write_with_blob(&blob))
+        let mut sinking = self.sinking.borrow_mut();
+        if let Some(failure) = &sinking.failure {
+            return Err(failure.clone());
+        }
+        let stream = sinking.stream.as_ref().expect("nothing is appended to what is full");
+        let written = stream.write_with_js_u8_array(&bytes.into()).map_err(|error| unwritable(&error))?;
+        let n = bytes.len();
+        self.size += n as u64;
+        sinking.pending += n;
+        let (sinking, on_room) = (self.sinking.clone(), self.on_room.clone());
+        spawn_local(async move {
+            let written = JsFuture::from(written).await;
+            let mut sinking = sinking.borrow_mut();
+            sinking.pending -= n;
+            if let Err(error) = written {
+                sinking.failure.get_or_insert_with(|| unwritable(&error));
+            }
+            drop(sinking);
+            on_room();
+        });
+        Ok(())
     }
 
     fn is_full(&self) -> bool {

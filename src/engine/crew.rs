@@ -104,7 +104,7 @@ pub(super) enum Finding {
         picked: Picked,
     },
     Arranged(arrange::Finding),
-    /// Bulk: the bytes, unless a hand has written them where they belong.
+    /// Bulk: the bytes, unless a hand has made a store of them.
     Exported,
     Surveyed(survey::Finding),
     /// The reasons of some records were found, and there are more: the order is to be given again.
@@ -541,6 +541,9 @@ fn size_of(table: &Table) -> u64 {
     (columns.sum::<usize>() + table.spans.capacity() * 16) as u64
 }
 
+/// Bytes of which a store of their own is made; fewer are copied as soon.
+const LEAST_STORED: usize = 1 << 20;
+
 /// The other end of a [`super::Pool`]: does what it is told.
 #[derive(Default)]
 pub struct Hand {
@@ -556,7 +559,7 @@ impl Hand {
     }
 
     /// Takes a message, which the engine has packed, with what travels beside it: bulk, and the file's bytes where a file
-    /// is opened. Gives an answer, if the message wants one, and its bulk.
+    /// is opened. Gives an answer, if the message wants one.
     ///
     /// # Errors
     /// If the message is of another build.
@@ -590,7 +593,7 @@ impl Hand {
                     finding: Err(Error::new("The worker has no answer")),
                 };
                 let done = self.crew.perform(&order, &bulk).and_then(|(finding, mut bulk)| {
-                    let written = self.write(&finding, &mut bulk)?;
+                    let written = self.write(&order.task, &mut bulk)?;
                     Ok((finding, Answered { bulk, written, ..Answered::default() }))
                 });
                 let (finding, answered) = match done {
@@ -605,11 +608,14 @@ impl Hand {
         Ok(None)
     }
 
-    /// Puts what was exported where it belongs.
-    fn write(&self, finding: &Finding, bulk: &mut Vec<Bulk>) -> Result<Option<Box<dyn Store>>> {
-        let (Finding::Exported, Some(new_spool), [Bulk::U8(bytes)]) = (finding, self.new_spool, &bulk[..]) else {
+    /// Makes a store of what was exported, where it is wanted and worth it.
+    fn write(&self, task: &Task, bulk: &mut Vec<Bulk>) -> Result<Option<Box<dyn Store>>> {
+        let (Task::Export(task), Some(new_spool), [Bulk::U8(bytes)]) = (task, self.new_spool, &bulk[..]) else {
             return Ok(None);
         };
+        if !task.as_store || bytes.len() < LEAST_STORED {
+            return Ok(None);
+        }
         let mut spool = new_spool();
         spool.append(bytes)?;
         bulk.clear();

@@ -39,7 +39,11 @@ pub(super) struct Export {
 
 /// What a crew does with a chunk's records: writes them all, flagged and judged as the lens has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Task(Sight);
+pub(super) struct Task {
+    sight: Sight,
+    /// Whether a hand may give what it has written as a store.
+    pub as_store: bool,
+}
 
 impl Task {
     pub fn perform(
@@ -49,7 +53,7 @@ impl Task {
         ready: &Ready,
         found: &mut Reasons,
     ) -> Result<Option<Vec<u8>>> {
-        let Self(sight) = self;
+        let Self { sight, .. } = self;
         let (dialect, table) = (records.dialect, records.table);
         let n_columns = table.columns.len();
         let first_line = records.chunk.first_line - 1;
@@ -117,7 +121,8 @@ impl Work for Export {
             Some(sweep) => sweep,
             None => self.begin(engine, &dataset)?,
         };
-        let task = || crew::Task::Export(Box::new(Task(run.sight(&self.lens))));
+        let as_store = self.spool.as_ref().is_some_and(|spool| spool.takes_stores());
+        let task = || crew::Task::Export(Box::new(Task { sight: run.sight(&self.lens), as_store }));
         let swept = sweep.step(engine, |_, chunk| (task(), run.scores_of(chunk)));
         let rows = dataset.rows_before(sweep.done().0);
         let progress = Progress { stage: Stage::Writing, done: rows, total, rows };

@@ -129,7 +129,8 @@ impl Decoding {
         let file = engine.open_everywhere(&store, &plan)?;
         // wasm memory never shrinks, so what records will take cannot be taken from the columns later.
         let lines = [b'\n', b'\r'].map(|end| memchr::memchr_iter(end, &head).count() as u64).into_iter().max();
-        engine.opening = lines.unwrap_or(0) * (store.size() / head.len().max(1) as u64 + 1);
+        let lines = u128::from(lines.unwrap_or(0)) * u128::from(store.size());
+        engine.opening = 1 + lines.div_ceil(head.len().max(1) as u128) as u64;
         engine.leave_room()?;
         let Part { table, tally, start, .. } = plan.begin();
         let sample = Sample::new(table.columns).expecting(engine.opening);
@@ -206,8 +207,13 @@ impl Reading {
 
     fn progress(&self) -> Progress {
         let total = self.store.size();
-        let done = self.places.chunks.last().map_or(0, |chunk| chunk.end);
-        Progress { stage: Stage::Reading, done, total, rows: self.places.n_rows() as u64 }
+        let read = match &self.again {
+            Some(again) => again.done().0 as usize,
+            None => self.places.chunks.len(),
+        };
+        let last = read.checked_sub(1).and_then(|last| self.places.chunks.get(last));
+        let rows = last.map_or(0, |chunk| chunk.rows().end as u64);
+        Progress { stage: Stage::Reading, done: last.map_or(0, |chunk| chunk.end), total, rows }
     }
 
     /// Takes in the next chunk, after making sure that it begins where the last one ends.

@@ -1,6 +1,6 @@
 //! Some rows of a file, with their cells: what its own forest, the check against the packs' domains and the reasons are
 //! fitted to. All rows of a file of up to [`MOST_ROWS`]; of a larger one so many, those whose places have the lowest hashes: rows
-//! are kept whose hash is below a bound that falls as rows come. So the same file gives the same sample, however many workers
+//! are kept whose hash is below a bound, which is guessed at first and falls as rows come. So the same file gives the same sample, however many workers
 //! read it.
 
 use crate::table::{Cell, Column, Span, Table};
@@ -16,6 +16,9 @@ const MOST_HELD: usize = 2 * MOST_ROWS;
 /// Rows that are picked where their number is known about: so many more than are wanted that there are too few only if the guess
 /// was wrong.
 const EXPECTED: usize = MOST_ROWS + MOST_ROWS / 2;
+
+/// Cells for which there is room from the beginning.
+const MOST_RESERVED: usize = 10 << 20;
 
 /// Rows that one worker has picked from one chunk. Their cells travel beside it, column by column, eight bytes each.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -87,8 +90,9 @@ impl Sample {
             false => u64::MAX,
         };
         let mut table = self.table;
-        // Arrays that grow are copied each time.
+        // Arrays that grow are copied each time. But a guess is no promise, and a file may have thousands of columns.
         let room = n_rows.min((EXPECTED + EXPECTED / 16) as u64) as usize;
+        let room = room.min(MOST_RESERVED / table.columns.len().max(1));
         table.columns.iter_mut().for_each(|column| column.cells.reserve_exact(room));
         table.spans.reserve_exact(room);
         Self { table, below }
@@ -242,6 +246,9 @@ mod tests {
         unlucky.start_over(n);
         assert_eq!(unlucky.below, u64::MAX);
         assert_eq!(Sample::new(Vec::new()).expecting(MOST_ROWS as u64).below, u64::MAX);
+        // A header of many names promises much.
+        let wide = Sample::new(vec![Column::default(); 4096]).expecting(u64::MAX);
+        assert!(wide.table.columns.iter().map(|column| column.cells.capacity()).sum::<usize>() <= MOST_RESERVED);
         // Evenly from all parts.
         let first_half = whole.iter().filter(|&&start| start < n / 2 * 10).count();
         assert!((first_half as f64 / whole.len() as f64 - 0.5).abs() < 0.01);

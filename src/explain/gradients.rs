@@ -40,8 +40,8 @@ impl Gradients {
         let first = Both::of(&layers[0], &blank, Activation::Identity);
         let rest = (1..).zip(&layers[1..]).map(|(at, layer)| Both::of(layer, layer.bias(), activation(at)));
         let rest = rest.collect();
-        let whole = Both::of(&layers[0], layers[0].bias(), Activation::Identity);
-        let base_sums = run_one(&whole.forth, &base);
+        let whole = Layer::new(layers[0].n_inputs(), &layers[0].weights(), layers[0].bias(), Activation::Identity);
+        let base_sums = run_one(&whole.expect("it is a layer"), &base);
         let mut gradients = Self { first: (first, activation(0)), rest, base, base_sums, base_logit: 0.0 };
         gradients.base_logit = logit_of(&gradients.outputs(&gradients.base_sums));
         gradients

@@ -3,7 +3,7 @@
 //! Charts of what labels say: precision and recall (first, since it is what counts where anomalies are rare: Saito and
 //! Rehmsmeier, PLOS ONE 10(3), 2015), the ROC curve, and whether a probability is one.
 
-use super::{metric, nice_ticks};
+use super::{confusion_words, metric, nice_ticks};
 use crate::evaluate::{Confusion, Curve, Reliability};
 use serde::{Deserialize, Serialize};
 
@@ -92,9 +92,10 @@ pub fn pr_chart(curves: &[(&str, &Curve)], anomalies: u64, normal: u64, at_thres
         let start = points.first().map(|first| [0.0, first[1]]);
         start.into_iter().chain(points).collect()
     };
-    let mark = at_threshold.map(|counts| Mark {
-        at: [counts.recall(), counts.precision()],
-        label: format!("Threshold: precision {}, recall {}", metric(counts.precision()), metric(counts.recall())),
+    let mark = at_threshold.map(|counts| {
+        let [precision, recall, ..] = confusion_words(counts);
+        let label = format!("Threshold: precision {precision}, recall {recall}");
+        Mark { at: [counts.recall(), counts.precision()], label }
     });
     Chart {
         title: "Precision and recall".into(),

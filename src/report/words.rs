@@ -87,17 +87,18 @@ pub fn metric(x: f64) -> String {
     }
 }
 
-/// What a confusion comes to: precision, recall, F1 and accuracy. A dash where nothing was flagged, or there was nothing to find.
+/// What a confusion comes to: precision, recall, F1 and accuracy. A dash where it would be nothing by nothing.
 #[must_use]
 pub fn confusion_words(counts: &Confusion) -> [String; 4] {
     let Confusion { true_positives, false_positives, true_negatives, false_negatives } = *counts;
     let (flagged, anomalies) = (true_positives + false_positives, true_positives + false_negatives);
+    let either = flagged + false_negatives;
     let of = |whole: u64, x: f64| if whole == 0 { metric(f64::NAN) } else { metric(x) };
     [
         of(flagged, counts.precision()),
         of(anomalies, counts.recall()),
-        of(flagged.min(anomalies), counts.f1()),
-        of(anomalies + false_positives + true_negatives, counts.accuracy()),
+        of(either, counts.f1()),
+        of(either + true_negatives, counts.accuracy()),
     ]
 }
 
@@ -257,8 +258,8 @@ mod tests {
             assert_eq!(confusion_words(&counts), expected, "{counts:?}");
         };
         check([1, 1, 2, 0], ["0.500", "1.000", "0.667", "0.750"]);
-        check([0, 0, 3, 1], ["–", "0.000", "–", "0.750"]);
-        check([0, 1, 3, 0], ["0.000", "–", "–", "0.750"]);
+        check([0, 0, 3, 1], ["–", "0.000", "0.000", "0.750"]);
+        check([0, 1, 3, 0], ["0.000", "–", "0.000", "0.750"]);
         check([0, 1, 0, 1], ["0.000", "0.000", "0.000", "0.000"]);
         check([0, 0, 0, 0], ["–", "–", "–", "–"]);
     }
