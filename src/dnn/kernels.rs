@@ -1,6 +1,6 @@
 //! Which of tract's kernels multiplies matrices in a browser. Its own choice, 8 × 8 sums, is the fastest where there are 32 vector
 //! registers, as on ARM; an x86-64 engine has 15 to give, spills most of the sums at every step, and takes longer than with 4 × 4.
-//! A module cannot ask which of them it runs on, and most of the machines at which logs are read are the latter.
+//! A module cannot ask which of them it runs on; it was measured on the latter alone.
 
 use tract_linalg::isa::{Arch, IsaSet};
 use tract_linalg::mmm::{Query, Suitable};
