@@ -248,7 +248,7 @@ impl Bins {
             Encoding::Port { .. } => {
                 let mut counts: FxHashMap<u16, u64> = FxHashMap::default();
                 rows.iter()
-                    .filter_map(|&row| column.cells[row as usize].as_port())
+                    .filter_map(|&row| column.cells.at(row as usize).as_port())
                     .for_each(|port| *counts.entry(port).or_default() += 1);
                 let mut order: Vec<(u16, u64)> = counts.into_iter().collect();
                 order.sort_unstable_by_key(|&(port, count)| (std::cmp::Reverse(count), port));
@@ -332,7 +332,7 @@ struct BoundBins<'a> {
 impl BoundBins<'_> {
     fn bin(&self, row: u32) -> usize {
         let special = |which: Special| self.bins.ordinary() + which as usize;
-        let cell = self.column.cells[row as usize];
+        let cell = self.column.cells.at(row as usize);
         match (self.bins, cell.value()) {
             (_, Value::Missing) => special(Special::Missing),
             (Bins::Edges { edges, high }, Value::Number(x)) => {

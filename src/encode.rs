@@ -151,7 +151,7 @@ impl EncoderParams {
 
     /// The encoding, without its name, if the column has something to tell.
     fn fit_column(&self, column: &Column, kind: Kind, rows: &[u32]) -> Option<ColumnEncoding> {
-        let cells = rows.iter().map(|&row| column.cells[row as usize]);
+        let cells = rows.iter().map(|&row| column.cells.at(row as usize));
         let (encoding, missing) = match kind {
             Kind::Number => self.fit_number(cells),
             Kind::Category => self.fit_category(column, cells),
@@ -430,7 +430,7 @@ fn number_text(x: f64) -> String {
 fn fingerprint(column: &Column, rows: &[u32]) -> u64 {
     let mut hasher = FxHasher::default();
     for &row in rows {
-        match column.cells[row as usize].value() {
+        match column.cells.at(row as usize).value() {
             Value::Number(x) => hasher.write_u64(number_key(x)),
             Value::Text(code) => hasher.write(column.dictionary.text(code).as_bytes()),
             Value::Missing => hasher.write_u8(0),
@@ -441,7 +441,7 @@ fn fingerprint(column: &Column, rows: &[u32]) -> u64 {
 }
 
 fn same(a: &Column, b: &Column, rows: &[u32]) -> bool {
-    rows.iter().map(|&row| row as usize).all(|row| match (a.cells[row].value(), b.cells[row].value()) {
+    rows.iter().map(|&row| row as usize).all(|row| match (a.cells.at(row).value(), b.cells.at(row).value()) {
         (Value::Number(x), Value::Number(y)) => x == y,
         (Value::Text(x), Value::Text(y)) => a.dictionary.text(x) == b.dictionary.text(y),
         (Value::Missing, Value::Missing) => true,

@@ -16,6 +16,7 @@ mod names;
 mod parts;
 mod sources;
 
+pub use names::protocol_name;
 pub use parts::{Answers, Part, Parts, cell_text, seconds};
 
 use crate::error::{Error, Result};
@@ -25,6 +26,7 @@ use names::{Proto, State};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use sources::{Of, Source, Term};
+use std::iter::repeat_n;
 
 /// A derived column.
 struct Derived {
@@ -175,7 +177,7 @@ pub fn is_flow_log(table: &Table, schema: &Schema) -> bool {
 #[must_use]
 pub fn view(table: &Table, schema: &Schema) -> Option<(Table, Schema)> {
     let reader = Reader::new(table, schema)?;
-    let mut columns: Vec<Column> = DERIVED.iter().map(|derived| column(derived.name, table.n_rows())).collect();
+    let mut columns: Vec<Column> = DERIVED.iter().map(|derived| column(derived.name)).collect();
     for row in 0..table.n_rows() {
         let flow = reader.flow(row);
         for (column, derived) in columns.iter_mut().zip(DERIVED) {
@@ -193,7 +195,7 @@ pub fn view(table: &Table, schema: &Schema) -> Option<(Table, Schema)> {
             NORMAL | ANOMALY => Cell::number(f64::from(label)),
             _ => Cell::MISSING,
         };
-        columns.push(Column { cells: labels.into_iter().map(cell).collect(), ..column(LABEL, 0) });
+        columns.push(Column { cells: labels.into_iter().map(cell).collect(), ..column(LABEL) });
         specs.push(label_spec());
         normal_labels = normal();
     }
@@ -212,20 +214,19 @@ pub fn view(table: &Table, schema: &Schema) -> Option<(Table, Schema)> {
 pub fn concat(views: &[(String, Table, Schema)]) -> (Table, Schema) {
     let mut specs: Vec<ColumnSpec> = DERIVED.iter().map(spec).collect();
     specs.extend([label_spec(), attack_spec()]);
-    let n_rows = views.iter().map(|(_, table, _)| table.n_rows()).sum();
-    let mut columns: Vec<Column> = specs.iter().map(|spec| column(&spec.canonical, n_rows)).collect();
-    let (mut source, mut capture) = (column(SOURCE, n_rows), column(CAPTURE, n_rows));
+    let mut columns: Vec<Column> = specs.iter().map(|spec| column(&spec.canonical)).collect();
+    let (mut source, mut capture) = (column(SOURCE), column(CAPTURE));
     let mut all = Table::default();
     for (at, (name, table, schema)) in views.iter().enumerate() {
         for column in &mut columns {
             match schema.find(&column.name) {
-                Some(at) => append(column, &table.columns[at]),
-                None => column.cells.resize(all.spans.len() + table.n_rows(), Cell::MISSING),
+                Some(at) => column.append(&table.columns[at]),
+                None => column.cells.extend(repeat_n(Cell::MISSING, table.n_rows())),
             }
         }
         let cell = text_cell(&mut source, name);
-        source.cells.resize(all.spans.len() + table.n_rows(), cell);
-        capture.cells.resize(all.spans.len() + table.n_rows(), Cell::number(at as f64));
+        source.cells.extend(repeat_n(cell, table.n_rows()));
+        capture.cells.extend(repeat_n(Cell::number(at as f64), table.n_rows()));
         let first = all.spans.len() as u32;
         all.bad.extend(table.bad.iter().map(|bad| BadRecord { row: first + bad.row, ..bad.clone() }));
         all.spans.extend(&table.spans);
@@ -238,16 +239,8 @@ pub fn concat(views: &[(String, Table, Schema)]) -> (Table, Schema) {
     (all, Schema { columns: specs, normal_labels: normal(), ..Schema::default() })
 }
 
-/// Appends the cells of `more`, whose texts have other codes.
-fn append(column: &mut Column, more: &Column) {
-    let dictionary = &mut column.dictionary;
-    let texts = more.dictionary.iter().map(|text| dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text));
-    let texts: Vec<Cell> = texts.collect();
-    column.cells.extend(more.cells.iter().map(|cell| cell.as_text().map_or(*cell, |code| texts[code as usize])));
-}
-
-fn column(name: &str, n_rows: usize) -> Column {
-    Column { name: name.into(), cells: Vec::with_capacity(n_rows), ..Column::default() }
+fn column(name: &str) -> Column {
+    Column { name: name.into(), ..Column::default() }
 }
 
 fn text_cell(column: &mut Column, text: &str) -> Cell {
@@ -304,7 +297,7 @@ impl<'a, T: Copy> Named<'a, T> {
     }
 
     fn get(&self, row: usize) -> Option<T> {
-        self.meanings[self.column.cells[row].as_text()? as usize]
+        self.meanings[self.column.cells.at(row).as_text()? as usize]
     }
 }
 
@@ -347,17 +340,17 @@ impl<'a> Reader<'a> {
     }
 
     fn flow(&self, row: usize) -> Flow {
-        let proto = self.proto.as_ref().and_then(|named| match named.column.cells[row].value() {
+        let proto = self.proto.as_ref().and_then(|named| match named.column.cells.at(row).value() {
             Value::Number(x) => Proto::of_number(x),
             _ => named.get(row),
         });
         let by_window = || {
-            let window = self.tcp_window?.cells[row].as_number()?;
+            let window = self.tcp_window?.cells.at(row).as_number()?;
             Some(if window < 0.0 { Proto::Udp } else { Proto::Tcp })
         };
         let proto = proto.or_else(by_window);
         let port = |column: Option<&Column>| {
-            let x = column?.cells[row].as_number()?;
+            let x = column?.cells.at(row).as_number()?;
             (f64::from(x as u16) == x).then_some(x as u16)
         };
         let packets = self.packets.each_ref().map(|terms| count(amount(terms, row, 0.0), MAX_PACKETS));
@@ -403,11 +396,11 @@ impl<'a> Reader<'a> {
     fn state(&self, flow: &Flow, row: usize) -> Option<State> {
         let named = || self.state.as_ref().and_then(|state| state.get(row));
         let flags = || {
-            let flags = |column: Option<&Column>| Some(column?.cells[row].as_number()? as u8);
+            let flags = |column: Option<&Column>| Some(column?.cells.at(row).as_number()? as u8);
             State::of_flags(flags(self.flags[0])?, flags(self.flags[1]))
         };
         let is_reset = || {
-            let is = |column: &&Column| column.cells[row].as_number().is_some_and(|count| count > 0.0);
+            let is = |column: &&Column| column.cells.at(row).as_number().is_some_and(|count| count > 0.0);
             self.resets.iter().any(is).then_some(State::Rejected)
         };
         let replies = || {
@@ -423,7 +416,7 @@ impl<'a> Reader<'a> {
 /// The first term that has a value in this row. `headers` is what to add to payload.
 fn amount(terms: &Terms<'_>, row: usize, headers: f64) -> Option<f64> {
     terms.iter().find_map(|(term, columns)| {
-        let mut values = columns.iter().map(|column| column.cells[row].as_number());
+        let mut values = columns.iter().map(|column| column.cells.at(row).as_number());
         let first = values.next()??;
         let raw = match term.of {
             Of::Product(_) => values.try_fold(first, |product, value| Some(product * value?))?,
@@ -461,7 +454,7 @@ mod tests {
     }
 
     fn shown(column: &Column, row: usize) -> String {
-        match column.cells[row].value() {
+        match column.cells.at(row).value() {
             Value::Number(x) => format!("{x:.4}").trim_end_matches('0').trim_end_matches('.').to_owned(),
             Value::Text(_) => column.text(row).unwrap_or_default().to_owned(),
             Value::Missing | Value::UnkeptText => "-".into(),

@@ -325,7 +325,7 @@ impl<'a> GroupFold<'a> {
         // Only flagged rows count their counterparts.
         let hash = |at: Option<usize>| {
             let (column, _) = (&self.table.columns[at?], excess?);
-            cell_text(column, column.cells[row as usize]).map(|text| hash_of(text.as_bytes()) as u32)
+            cell_text(column, column.cells.at(row as usize)).map(|text| hash_of(text.as_bytes()) as u32)
         };
         let (from, to, at) = (hash(self.source), hash(self.destination), hash(self.port));
         self.count_cells(GroupKind::Source, &[self.source], row, seen, to);
@@ -364,7 +364,7 @@ impl<'a> GroupFold<'a> {
         let mut bits = [0; 2];
         for (bits, column) in bits.iter_mut().zip(columns) {
             let Some(column) = column else { return };
-            let cell = self.table.columns[*column].cells[row as usize];
+            let cell = self.table.columns[*column].cells.at(row as usize);
             if cell == Cell::MISSING || cell == Cell::UNKEPT_TEXT {
                 return;
             }
@@ -374,7 +374,7 @@ impl<'a> GroupFold<'a> {
         self.count((kind, first, bits[0], bits[1]), seen, counterpart, |fold| {
             let texts = columns.iter().flatten().filter_map(|&at| {
                 let column = &fold.table.columns[at];
-                Some(cell_text(column, column.cells[row as usize])?.into_owned())
+                Some(cell_text(column, column.cells.at(row as usize))?.into_owned())
             });
             let name = fold.categories.iter().find(|(at, _)| kind == GroupKind::Category && *at == first);
             name.map(|(_, name)| name.clone()).into_iter().chain(texts).collect()
@@ -408,7 +408,7 @@ impl<'a> GroupFold<'a> {
 
     fn pattern_bits(&self, part: &PatternPart, row: u32) -> u64 {
         match part.of {
-            PatternOf::Value(at) => self.table.columns[at].cells[row as usize].to_bits(),
+            PatternOf::Value(at) => self.table.columns[at].cells.at(row as usize).to_bits(),
             _ => self.octave(part, row).map_or(u64::MAX, |octave| octave as u64),
         }
     }
@@ -420,7 +420,7 @@ impl<'a> GroupFold<'a> {
             PatternOf::Bytes => (self.parts.bytes(self.table, row)?, 1.0),
             // Durations below a tenth of a second are alike.
             PatternOf::Duration => (self.parts.amount(Part::Duration, self.table, row)?, 0.1),
-            PatternOf::Number(at) => (self.table.columns[at].cells[row as usize].as_number()?, 1.0),
+            PatternOf::Number(at) => (self.table.columns[at].cells.at(row as usize).as_number()?, 1.0),
         };
         let size = libm::floor(2.0 * libm::log2(1.0 + x.abs().min(1e300) / unit)) as i64;
         Some(if x < 0.0 { -size } else { size })
@@ -432,7 +432,7 @@ impl<'a> GroupFold<'a> {
             let value = match part.of {
                 PatternOf::Value(at) => {
                     let column = &self.table.columns[at];
-                    quote(&cell_text(column, column.cells[row as usize])?)
+                    quote(&cell_text(column, column.cells.at(row as usize))?)
                 }
                 _ => {
                     let octave = self.octave(part, row)?;

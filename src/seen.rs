@@ -83,7 +83,7 @@ impl Seen {
             };
             let mut codes = FxHashSet::default();
             for &row in rows {
-                match read(spec.kind, column.cells[row as usize]) {
+                match read(spec.kind, column.cells.at(row as usize)) {
                     Reading::Missing => seen.missing = true,
                     Reading::Amount(x) => (seen.low, seen.high) = (seen.low.min(x), seen.high.max(x)),
                     Reading::Token(token) => drop(seen.tokens.insert(token)),
@@ -123,7 +123,7 @@ pub struct BoundSeen<'a> {
 }
 
 fn is_unseen((seen, column, texts): &Bound<'_>, row: u32) -> bool {
-    match read(seen.kind, column.cells[row as usize]) {
+    match read(seen.kind, column.cells.at(row as usize)) {
         Reading::Missing => !seen.missing,
         Reading::Amount(x) => !(seen.low..=seen.high).contains(&x),
         Reading::Token(token) => !seen.tokens.contains(&token),

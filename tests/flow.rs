@@ -6,7 +6,7 @@
 use oddflow::flow;
 use oddflow::ingest::{Decoder, Ingested, Reader};
 use oddflow::schema::{ANOMALY, Schema, detect, labels};
-use oddflow::table::{Table, Value};
+use oddflow::table::{Cells, Table, Value};
 use std::path::{Path, PathBuf};
 
 /// The file as flow records, with its own labels, or `None` after saying that it is not there.
@@ -32,8 +32,8 @@ fn real(path: &str) -> Option<(Table, Schema, Option<Vec<u8>>)> {
 /// The shares of good rows without a value, in percent, by column.
 fn missing(table: &Table) -> Vec<(&str, f64)> {
     let rows = table.good_rows();
-    let share = |cells: &[oddflow::table::Cell]| {
-        let missing = rows.iter().filter(|&&row| cells[row as usize].value() == Value::Missing).count();
+    let share = |cells: &Cells| {
+        let missing = rows.iter().filter(|&&row| cells.at(row as usize).value() == Value::Missing).count();
         100.0 * missing as f64 / rows.len() as f64
     };
     table.columns.iter().map(|column| (column.name.as_str(), share(&column.cells))).collect()
@@ -47,7 +47,7 @@ fn check_sanity(path: &str, table: &Table, schema: &Schema) {
             Some("-1 to 1") => -1.0..=1.0,
             _ => 0.0..=1e22,
         };
-        for cell in &column.cells {
+        for cell in column.cells.iter() {
             let sane = match cell.value() {
                 Value::Number(x) => range.contains(&x) && spec.unit.is_some() || spec.canonical == "label",
                 Value::Text(code) => spec.unit.is_none() && (code as usize) < column.dictionary.len(),

@@ -330,7 +330,7 @@ fn a_spreadsheet_s_thousands_marks_are_read_and_reported() {
     let Some(bytes) = real("unsw-nb15/raw49_semicolon_Escenario3_hfcatucuamba.csv") else { return };
     let ingested = ingest(&bytes, 4096).unwrap();
     let column = ingested.table.columns.iter().find(|column| column.name == "Dload").unwrap();
-    assert_eq!(column.cells[0].as_number(), Some(1_307_668_672.0));
+    assert_eq!(column.cells.at(0).as_number(), Some(1_307_668_672.0));
     assert!(ingested.facts.warnings.iter().any(|warning| warning.contains("\"Dload\"") && warning.contains("mangled")));
 }
 
@@ -492,9 +492,9 @@ fn preambles_name_the_columns() {
             (facts.format.as_str(), names, table.n_rows(), table.bad.len()),
             (format, vec!["ts", "proto", "bytes"], 2, 0)
         );
-        assert_eq!((table.columns[1].text(0), table.columns[1].cells[1]), (Some("tcp"), Cell::MISSING), "{format}");
+        assert_eq!((table.columns[1].text(0), table.columns[1].cells.at(1)), (Some("tcp"), Cell::MISSING), "{format}");
         assert_eq!(
-            (table.columns[2].cells[0], table.columns[2].cells[1]),
+            (table.columns[2].cells.at(0), table.columns[2].cells.at(1)),
             (Cell::MISSING, Cell::number(7.0)),
             "{format}"
         );
@@ -514,7 +514,7 @@ fn what_stands_before_the_header_is_no_record() {
             let Ingested { table, dialect, .. } = ingest(text.as_bytes(), chunk).unwrap();
             assert_eq!(table.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [line], "{text:?}");
             assert_eq!(table.columns[0].text(0), Some("tcp"), "{text:?}");
-            assert_eq!(table.columns[1].cells[0], Cell::number(1.0), "{text:?}");
+            assert_eq!(table.columns[1].cells.at(0), Cell::number(1.0), "{text:?}");
             let span = table.spans[0];
             let record = &text.as_bytes()[span.start as usize..][..span.len as usize];
             assert_eq!(dialect.fields(record)[..2], ["tcp", "1"], "{text:?}");
@@ -611,9 +611,9 @@ fn fields_are_those_of_the_csv_crate() {
             assert_eq!(&ingested.dialect.fields(record), expected, "round {round}, row {row}: {record:?}");
             assert_eq!(ingested.table.bad_record(row as u32).is_some(), expected.len() != 5);
             for (column, field) in ingested.table.columns.iter().zip(expected).filter(|_| expected.len() == 5) {
-                let number = column.cells[row].as_number();
+                let number = column.cells.at(row).as_number();
                 let same = number == field.parse().ok() && column.text(row).is_none_or(|text| text == field.trim());
-                assert!(same, "{field:?} became {:?}", column.cells[row]);
+                assert!(same, "{field:?} became {:?}", column.cells.at(row));
             }
         }
     }

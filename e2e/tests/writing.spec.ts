@@ -18,12 +18,16 @@ async function answerDialog(page: Page, fails?: string) {
   }, fails);
 }
 
-/** The files of the browser's own storage, and what is in them. */
+/** The files of the browser's own storage, and what is in them. One that is removed while they are read is none. */
 function stored(page: Page): Promise<Record<string, string>> {
   return page.evaluate(async () => {
     const files: Record<string, string> = {};
     for await (const handle of (await navigator.storage.getDirectory() as any).values()) {
-      files[handle.name] = await (await handle.getFile()).text();
+      try {
+        files[handle.name] = await (await handle.getFile()).text();
+      } catch (error) {
+        if ((error as DOMException).name !== "NotFoundError") throw error;
+      }
     }
     return files;
   });

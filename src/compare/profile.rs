@@ -105,7 +105,7 @@ impl Profile {
                 Values::Amounts(amounts) => profile.missing += amounts.add(column, rows),
                 Values::Named(named) => profile.missing += named.add(column, rows, scores),
                 Values::Unread => {
-                    let is_missing = |row: &&u32| column.cells[**row as usize] == Cell::MISSING;
+                    let is_missing = |row: &&u32| column.cells.at(**row as usize) == Cell::MISSING;
                     profile.missing += rows.iter().filter(is_missing).count() as u64;
                 }
             }
@@ -139,7 +139,7 @@ impl Amounts {
     fn add(&mut self, column: &Column, rows: &[u32]) -> u64 {
         let mut counts: FxHashMap<u32, Bucket> = FxHashMap::default();
         let mut numbers = 0;
-        for x in rows.iter().filter_map(|&row| column.cells[row as usize].as_number()) {
+        for x in rows.iter().filter_map(|&row| column.cells.at(row as usize).as_number()) {
             let x = x.clamp(f64::MIN, f64::MAX) + 0.0;
             let key = key_of(x);
             let bucket = counts.entry(key).or_insert(Bucket { key, rows: 0, low: x });
@@ -196,7 +196,7 @@ impl Named {
         let mut order: Vec<Cell> = Vec::new();
         let mut counts: FxHashMap<u64, Tally> = FxHashMap::default();
         for &row in rows {
-            let cell = column.cells[row as usize];
+            let cell = column.cells.at(row as usize);
             let tally = counts.entry(cell.to_bits()).or_default();
             if tally.rows == 0 {
                 order.push(cell);

@@ -3,7 +3,7 @@
 use super::scale::Knots;
 use super::{ColumnEncoding, Encoding, PortRange, Scale, number_key, to_f32};
 use crate::ranker::{BLOCK, Scratch};
-use crate::table::{Column, Value};
+use crate::table::{Cell, Column, Value};
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use rustc_hash::FxHashMap;
 
@@ -97,7 +97,7 @@ impl<'a> BoundColumn<'a> {
     /// `out` is rows × features of this column, all zero.
     fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>, scratch: &mut Scratch) {
         let missing_at = out.ncols() - 1;
-        let cells = rows.iter().map(|&row| self.column.cells[row as usize]);
+        let cells = rows.iter().map(|&row| self.column.cells.at(row as usize));
         match &self.encoding.encoding {
             Encoding::Number { low, high, .. } => {
                 let mut values = [0.0; BLOCK];
@@ -148,18 +148,21 @@ impl<'a> BoundColumn<'a> {
     /// features in `out`.
     fn numbers(&self, rows: &[u32], values: &mut [f32], out: &mut ArrayViewMut2<'_, f32>) {
         let Encoding::Number { low, high, fill, infinite, .. } = self.encoding.encoding else { return };
+        let mut cells = [Cell::MISSING; BLOCK];
+        let cells = &mut cells[..rows.len()];
+        self.column.cells.gather(rows, cells);
         let mut all_finite = true;
-        for (&row, value) in rows.iter().zip(&mut *values) {
+        for (cell, value) in cells.iter().zip(&mut *values) {
             // What is no number is NaN as one.
-            let x = f64::from_bits(self.column.cells[row as usize].to_bits());
+            let x = f64::from_bits(cell.to_bits());
             all_finite &= x.is_finite();
             *value = to_f32(x);
         }
         if all_finite {
             return;
         }
-        for (at, (&row, value)) in rows.iter().zip(values).enumerate() {
-            match self.column.cells[row as usize].as_number() {
+        for (at, (cell, value)) in cells.iter().zip(values).enumerate() {
+            match cell.as_number() {
                 Some(x) if x.is_finite() => {}
                 Some(x) => {
                     if infinite {

@@ -536,7 +536,7 @@ fn size_of(table: &Table) -> u64 {
     let columns = table.columns.iter().map(|column| {
         // A text is there twice, with what holds it.
         let texts: usize = column.dictionary.iter().map(|text| 2 * text.len() + 64).sum();
-        column.cells.capacity() * 8 + texts
+        column.cells.bytes() + texts
     });
     (columns.sum::<usize>() + table.spans.capacity() * 16) as u64
 }

@@ -87,7 +87,7 @@ impl Engine {
         let mut strata: BTreeMap<(Option<u32>, u64), Vec<u32>> = BTreeMap::new();
         for &chunk in &*dataset.chunks {
             let table = self.crew.table(dataset.file, chunk)?;
-            for (row, cell) in (chunk.first_row..).zip(&table.columns[column].cells) {
+            for (row, cell) in (chunk.first_row..).zip(table.columns[column].cells.iter()) {
                 let text = texts[row as usize];
                 // The same text has another code in every chunk.
                 let other = if text.is_some() { 0 } else { cell.to_bits() };

@@ -273,7 +273,7 @@ impl Window {
         let (mut rows, mut is_comparable) = (Vec::new(), false);
         let texts: Vec<Option<f64>> = column.dictionary.iter().map(start).collect();
         for row in records.table.good_rows() {
-            let time = match column.cells[row as usize].value() {
+            let time = match column.cells.at(row as usize).value() {
                 Value::Number(x) => Some(x).filter(|_| self.of_numbers),
                 Value::Text(code) => texts[code as usize].filter(|_| !self.of_numbers),
                 Value::Missing | Value::UnkeptText => None,

@@ -3,7 +3,7 @@
 //! are kept whose hash is below a bound, which is guessed at first and falls as rows come. So the same file gives the same sample, however many workers
 //! read it.
 
-use crate::table::{Cell, Column, Span, Table};
+use crate::table::{Cell, Column, Span, Table, keep};
 use serde::{Deserialize, Serialize};
 
 /// Rows that are kept at most. More change no quantile that matters, and would fill the memory that columns of the file
@@ -51,7 +51,7 @@ impl Picked {
             let mut codes = vec![u32::MAX; column.dictionary.len()];
             let mut used = Vec::new();
             for &row in rows {
-                let mut cell = column.cells[row as usize];
+                let mut cell = column.cells.at(row as usize);
                 if let Some(code) = cell.as_text() {
                     let place = &mut codes[code as usize];
                     if *place == u32::MAX {
@@ -93,8 +93,9 @@ impl Sample {
         // Arrays that grow are copied each time. But a guess is no promise, and a file may have thousands of columns.
         let room = n_rows.min((EXPECTED + EXPECTED / 16) as u64) as usize;
         let room = room.min(MOST_RESERVED / table.columns.len().max(1));
-        table.columns.iter_mut().for_each(|column| column.cells.reserve_exact(room));
-        table.spans.reserve_exact(room);
+        // Where there is none, they grow.
+        let cells = table.columns.iter_mut().map(|column| column.cells.try_reserve_exact(room));
+        let _: Vec<_> = cells.chain([table.spans.try_reserve_exact(room)]).collect();
         Self { table, below }
     }
 
@@ -156,18 +157,10 @@ impl Sample {
         let is_kept = |&at: &usize| is_picked(&self.table.spans[at], self.below);
         let kept: Vec<usize> = (0..self.table.n_rows()).filter(is_kept).collect();
         for column in &mut self.table.columns {
-            keep(&mut column.cells, &kept);
+            column.cells.keep(&kept);
         }
         keep(&mut self.table.spans, &kept);
     }
-}
-
-/// Leaves those at some places, which rise: with no branch for each, as `retain` would have.
-fn keep<T: Copy>(all: &mut Vec<T>, places: &[usize]) {
-    for (to, &from) in places.iter().enumerate() {
-        all[to] = all[from];
-    }
-    all.truncate(places.len());
 }
 
 #[cfg(test)]

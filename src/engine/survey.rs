@@ -198,7 +198,7 @@ fn count(
                 counts.confusion.add(seen.label, seen.is_flagged);
             }
             if let Some(column) = attack {
-                let cell = column.cells[seen.row as usize];
+                let cell = column.cells.at(seen.row as usize);
                 let n = (1, u64::from(seen.is_flagged));
                 match cell.as_text() {
                     Some(code) => {

@@ -167,7 +167,7 @@ pub struct BoundBackground<'a> {
 impl<'a> BoundBackground<'a> {
     #[must_use]
     pub fn cell(&self, row: u32) -> Cell {
-        self.column.cells[row as usize]
+        self.column.cells.at(row as usize)
     }
 
     /// The value of this row, if it is listed.
@@ -208,7 +208,7 @@ impl<'a> BoundBackground<'a> {
 }
 
 fn numbers(column: &Column, rows: &[u32]) -> ColumnBackground {
-    let finite = |&row: &u32| column.cells[row as usize].as_number().filter(|x| x.is_finite());
+    let finite = |&row: &u32| column.cells.at(row as usize).as_number().filter(|x| x.is_finite());
     let mut sorted: Vec<f64> = rows.iter().filter_map(finite).map(|x| x + 0.0).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let n = sorted.len();
@@ -251,7 +251,7 @@ fn values(column: &Column, rows: &[u32]) -> ColumnBackground {
     let mut counts: FxHashMap<u64, (Cell, u64)> = FxHashMap::default();
     let mut missing = 0;
     for &row in rows {
-        let cell = column.cells[row as usize];
+        let cell = column.cells.at(row as usize);
         match cell.value() {
             Value::Missing => missing += 1,
             _ => counts.entry(cell.to_bits()).or_insert((cell, 0)).1 += 1,

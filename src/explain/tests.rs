@@ -81,6 +81,10 @@ fn planted_culprits_come_first() {
 
 /// Flows of a quiet network, and after them some odd ones.
 fn flows(odd: &str) -> (Table, Schema) {
+    read(&flows_text(odd))
+}
+
+fn flows_text(odd: &str) -> String {
     let mut rng = Rng::new(5);
     let mut text = String::from(
         "src_ip,src_port,dst_ip,dst_port,proto,service,duration,src_bytes,dst_bytes,conn_state,src_pkts,dst_pkts,errors\n",
@@ -101,7 +105,7 @@ fn flows(odd: &str) -> (Table, Schema) {
             1.0 + libm::floor(bytes / 400.0),
         );
     }
-    read(&(text + odd))
+    text + odd
 }
 
 fn explained(odd: &str) -> Explanation {
@@ -158,7 +162,16 @@ fn bars_add_up_to_what_is_explained() {
 
 #[test]
 fn what_no_normal_record_has_is_a_reason() {
-    let (table, schema) = flows("10.0.0.3,41000,10.1.0.1,80,sctp,http,0.2,2000,6000,SF,5,6,0\n");
+    let odd = "10.0.0.3,41000,10.1.0.1,80,sctp,http,0.2,2000,6000,SF,5,6,0\n";
+    let text = flows_text(odd);
+    let numbered = text.replace(",tcp,", ",6,").replace(",udp,", ",17,").replace(",sctp,", ",132,");
+    for text in [text, numbered] {
+        a_protocol_of_no_normal_record(&text);
+    }
+}
+
+fn a_protocol_of_no_normal_record(text: &str) {
+    let (table, schema) = read(text);
     let normal: Vec<u32> = (0..1000).collect();
     let detector = Detector::fit_to_normal(&table, &schema, &normal, "the first", FIT).unwrap();
     let background = Background::fit(&table, &schema, &normal, table.n_rows());

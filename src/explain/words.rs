@@ -3,7 +3,7 @@
 
 use super::background::{BoundBackground, ColumnBackground};
 use super::glossary;
-use crate::flow::{Part, Parts};
+use crate::flow::{Part, Parts, protocol_name};
 use crate::report::{bytes, count, share_of_one};
 use crate::schema::{ColumnSpec, Schema};
 use crate::table::{Cell, Value};
@@ -82,8 +82,8 @@ impl Wording {
     pub fn value(&self, at: &BoundBackground<'_>, cell: Cell) -> String {
         match cell.value() {
             Value::Number(x) if at.background.is_number() => self.number(x),
-            Value::Number(x) => x.to_string(),
-            Value::Text(code) => clean(at.column.dictionary.text(code)),
+            Value::Number(x) => self.category(&x.to_string()),
+            Value::Text(code) => self.category(at.column.dictionary.text(code)),
             Value::Missing => "missing".into(),
             Value::UnkeptText => "some text".into(),
         }
@@ -94,7 +94,7 @@ impl Wording {
     pub fn typical(&self, background: &ColumnBackground) -> String {
         match background.values.first() {
             _ if background.missing > 0.5 => "missing".into(),
-            Some(value) => clean(&value.text),
+            Some(value) => self.category(&value.text),
             None if background.is_number() => self.number(background.median),
             None => "missing".into(),
         }
@@ -171,10 +171,16 @@ impl Wording {
             Some(most) if listed.is_none_or(|listed| listed.text != most.text) => {
                 // What half of them are not is not typical, but most frequent.
                 let words = if most.share > 0.5 { "typical" } else { "most often" };
-                format!("{head} ({words} {}, {}), {rare}", clean(&most.text), percent(most.share))
+                format!("{head} ({words} {}, {}), {rare}", self.category(&most.text), percent(most.share))
             }
             _ => format!("{head} (the most frequent), {rare}"),
         }
+    }
+
+    /// A category as people call it.
+    fn category(&self, text: &str) -> String {
+        let name = if self.part == Some(Part::Protocol) { protocol_name(text) } else { None };
+        name.map_or_else(|| clean(text), str::to_owned)
     }
 
     /// Such as `Sent 48 MB`, `Lasted 3 min`, `rate: 12`.

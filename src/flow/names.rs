@@ -52,6 +52,31 @@ impl Proto {
     }
 }
 
+/// What people call a protocol that a source writes as a number: the keywords of the IANA registry "Protocol Numbers" for those
+/// that are met in flow logs.
+#[must_use]
+pub fn protocol_name(number: &str) -> Option<&'static str> {
+    const NAMES: &[(u8, &str)] = &[
+        (1, "icmp"),
+        (2, "igmp"),
+        (4, "ipv4"),
+        (6, "tcp"),
+        (17, "udp"),
+        (41, "ipv6"),
+        (47, "gre"),
+        (50, "esp"),
+        (51, "ah"),
+        (58, "ipv6-icmp"),
+        (88, "eigrp"),
+        (89, "ospf"),
+        (103, "pim"),
+        (112, "vrrp"),
+        (132, "sctp"),
+    ];
+    let number: u8 = number.parse().ok()?;
+    NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
+}
+
 /// The range of RFC 6335, section 6.
 pub fn port_class(port: u16) -> &'static str {
     match port {

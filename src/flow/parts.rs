@@ -212,7 +212,7 @@ impl Parts {
     #[must_use]
     pub fn amount(&self, part: Part, table: &Table, row: u32) -> Option<f64> {
         let (column, per_unit) = self.at[part as usize]?;
-        let x = table.columns[column].cells[row as usize].as_number()? / per_unit;
+        let x = table.columns[column].cells.at(row as usize).as_number()? / per_unit;
         (x.is_finite() && x >= 0.0).then_some(x)
     }
 
@@ -241,14 +241,14 @@ impl Parts {
     #[must_use]
     pub fn text<'a>(&self, part: Part, table: &'a Table, row: u32) -> Option<Cow<'a, str>> {
         let column = &table.columns[self.column(part)?];
-        cell_text(column, column.cells[row as usize])
+        cell_text(column, column.cells.at(row as usize))
     }
 
     /// When the flow began, in seconds since 1970, or since whatever the file counts from.
     #[must_use]
     pub fn time(&self, table: &Table, row: u32) -> Option<f64> {
         let column = &table.columns[self.column(Part::Time)?];
-        match column.cells[row as usize].value() {
+        match column.cells.at(row as usize).value() {
             Value::Number(x) => seconds(x),
             Value::Text(code) => time::parse(column.dictionary.text(code)).map(|moment| moment.start),
             Value::Missing | Value::UnkeptText => None,
@@ -275,7 +275,7 @@ impl<'a> Answers<'a> {
     #[must_use]
     pub fn is_answered(&self, row: u32) -> Option<bool> {
         let column = self.parts.column(Part::State).map(|at| &self.table.columns[at]);
-        let state = column.and_then(|column| self.states[column.cells[row as usize].as_text()? as usize]);
+        let state = column.and_then(|column| self.states[column.cells.at(row as usize).as_text()? as usize]);
         match state {
             Some(State::Established) => Some(true),
             Some(State::Attempted | State::Rejected) => Some(false),

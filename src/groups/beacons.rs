@@ -146,12 +146,12 @@ impl<'a> PairFold<'a> {
     /// Counts a row of the table, which is `file_row` in its file.
     pub fn add(&mut self, row: u32, file_row: u32) {
         let (parts, table) = (self.parts, self.table);
-        let cell = |part| parts.column(part).map(|at| table.columns[at].cells[row as usize]);
+        let cell = |part| parts.column(part).map(|at| table.columns[at].cells.at(row as usize));
         let bits = [Part::Source, Part::Destination, Part::DestinationPort, Part::Protocol]
             .map(|part| cell(part).map_or(0, |cell| cell.to_bits()));
         let text = |part| {
             let column = &table.columns[parts.column(part)?];
-            cell_text(column, column.cells[row as usize])
+            cell_text(column, column.cells.at(row as usize))
         };
         let place = match self.known.get(&bits) {
             Some(&place) => place,

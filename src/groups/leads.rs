@@ -8,6 +8,7 @@
 use super::beacons::{Beacon, LongConnection, PairKey, Pairs};
 use super::{Group, GroupKind, Groups};
 use crate::explain::span;
+use crate::flow::protocol_name;
 use crate::query::quote;
 use crate::report::{count, score};
 use serde::{Deserialize, Serialize};
@@ -216,7 +217,8 @@ fn of_long(long: LongConnection) -> Lead {
 
 fn title(key: &PairKey) -> String {
     let port = if key.port.is_empty() { String::new() } else { format!(", port {}", key.port) };
-    let protocol = if key.protocol.is_empty() { String::new() } else { format!(" {}", key.protocol) };
+    let protocol = protocol_name(&key.protocol).unwrap_or(&key.protocol);
+    let protocol = if protocol.is_empty() { String::new() } else { format!(" {protocol}") };
     let service = if key.service.is_empty() { String::new() } else { format!(" ({})", key.service) };
     format!("{} → {}{port}{protocol}{service}", key.source, key.destination)
 }

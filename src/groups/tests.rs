@@ -178,12 +178,16 @@ fn beacons_are_found_by_their_rhythm() {
 #[test]
 fn long_connections_are_told() {
     let long = [(format!("{START},10.0.0.2,4000,203.0.113.5,22,tcp,ssh,41420,348808,366587,SF\n"), 0.5)];
-    let (groups, pairs) = folded(&with(day(), long), 2);
-    let found = leads(&groups, &pairs, 10);
-    let lead = found.iter().find(|lead| lead.long.is_some()).unwrap();
-    assert_eq!(lead.title, "10.0.0.2 → 203.0.113.5, port 22 tcp (ssh)");
-    assert_eq!(lead.why[0].replace('\u{202f}', " "), "open for 11 h 30 min; 715 kB in all");
-    assert_eq!(lead.query, "src:10.0.0.2 dst:203.0.113.5 dport:22 proto:tcp");
+    let rows = with(day(), long);
+    let numbered = rows.iter().map(|(line, score)| (line.replace(",tcp,", ",6,"), *score)).collect();
+    for (rows, proto) in [(rows, "tcp"), (numbered, "6")] {
+        let (groups, pairs) = folded(&rows, 2);
+        let found = leads(&groups, &pairs, 10);
+        let lead = found.iter().find(|lead| lead.long.is_some()).unwrap();
+        assert_eq!(lead.title, "10.0.0.2 → 203.0.113.5, port 22 tcp (ssh)");
+        assert_eq!(lead.why[0].replace('\u{202f}', " "), "open for 11 h 30 min; 715 kB in all");
+        assert_eq!(lead.query, format!("src:10.0.0.2 dst:203.0.113.5 dport:22 proto:{proto}"));
+    }
 }
 
 #[test]

@@ -6,37 +6,47 @@
 
 use super::number::{MAX_EXACT, POWERS};
 
+/// The digits in the bytes `start .. end` of `text`, and how many of them are decimals, if they are up to eight bytes with at most
+/// one `mark`, and eight bytes of text follow their start.
+#[inline]
+#[must_use]
+pub fn short(text: &[u8], start: usize, end: usize, mark: u8) -> Option<(u32, u8)> {
+    let len = end - start;
+    let first = word(text, start)?;
+    if !(1..=8).contains(&len) {
+        return None;
+    }
+    // The digits move to the high bytes, and what comes in below them are leading zeros.
+    let digits = first << (64 - 8 * len);
+    let others = not_digits(digits);
+    if others == 0 {
+        return Some((value(digits) as u32, 0));
+    }
+    let at = others.trailing_zeros() & !7;
+    let is_mark = (digits >> at) as u8 == mark ^ b'0';
+    if others & (others - 1) != 0 || !is_mark || len == 1 {
+        return None;
+    }
+    // The digits before the mark close up to those behind it.
+    let behind = digits & (u64::MAX << at << 8);
+    let before = digits & !(u64::MAX << at);
+    Some((value(behind | before << 8) as u32, (7 - at / 8) as u8))
+}
+
 /// The number in the bytes `start .. end` of `text`, if they are up to 18 digits with at most one `mark` and a minus before
 /// them, and eight bytes of text follow the start of any of its words.
 #[inline]
 #[must_use]
 pub fn decimal(text: &[u8], start: usize, end: usize, mark: u8) -> Option<f64> {
     let len = end - start;
-    let first = word(text, start)?;
-    if !(1..=8).contains(&len) {
-        return long(text, start, end, mark);
+    match len {
+        1..=8 => match short(text, start, end, mark) {
+            Some((digits, decimals)) => Some(f64::from(digits as i32) / POWERS[usize::from(decimals)]),
+            None if text[start] == b'-' => negative(text, start, end, mark),
+            None => None,
+        },
+        _ => long(text, start, end, mark),
     }
-    // The digits move to the high bytes, and what comes in below them are leading zeros.
-    let digits = first << (64 - 8 * len);
-    let others = not_digits(digits);
-    if others == 0 { Some(number(digits)) } else { marked(text, start, end, mark, digits, others) }
-}
-
-/// Up to eight bytes of which some are no digits.
-#[inline]
-fn marked(text: &[u8], start: usize, end: usize, mark: u8, digits: u64, others: u64) -> Option<f64> {
-    if text[start] == b'-' {
-        return negative(text, start, end, mark);
-    }
-    let at = others.trailing_zeros() & !7;
-    let is_mark = (digits >> at) as u8 == mark ^ b'0';
-    if others & (others - 1) != 0 || !is_mark || end - start == 1 {
-        return None;
-    }
-    // The digits before the mark close up to those behind it.
-    let behind = digits & (u64::MAX << at << 8);
-    let before = digits & !(u64::MAX << at);
-    Some(number(behind | before << 8) / POWERS[7 - at as usize / 8])
 }
 
 #[cold]
@@ -109,12 +119,6 @@ fn word(text: &[u8], at: usize) -> Option<u64> {
 #[inline]
 fn not_digits(digits: u64) -> u64 {
     (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080
-}
-
-/// The same as a number. Of 32 bits with a sign one is made in one step, which takes several for 64 bits without.
-#[inline]
-fn number(digits: u64) -> f64 {
-    f64::from(value(digits) as i32)
 }
 
 /// The value of eight digits, the first of which is the lowest byte.

@@ -80,21 +80,21 @@ pub fn table_of(like: &Table, records: &[Vec<String>]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{Notation, Value};
+    use crate::table::{Cells, Notation, Value};
 
     #[test]
     fn a_record_by_hand_is_read_like_the_file() {
         let column = |name: &str, notation| Column {
             name: name.into(),
             notation,
-            cells: vec![Cell::number(1.0)],
+            cells: Cells::from_iter([Cell::number(1.0)]),
             ..Column::default()
         };
         let columns = vec![column("bytes", Notation::Comma), column("sport", Notation::Point)];
         let like = Table { columns, ..Table::default() };
         let record = |cells: &[&str]| cells.iter().map(ToString::to_string).collect::<Vec<_>>();
         let table = table_of(&like, &[record(&[" 0,5 ", "0x0035"]), record(&["1"]), record(&["tcp", "-"])]);
-        let values = |row: usize| table.columns.iter().map(|column| column.cells[row].value()).collect::<Vec<_>>();
+        let values = |row: usize| table.columns.iter().map(|column| column.cells.at(row).value()).collect::<Vec<_>>();
         assert_eq!(values(0), [Value::Number(0.5), Value::Number(53.0)]);
         assert_eq!(values(1), [Value::Missing, Value::Missing]);
         assert_eq!(values(2), [Value::Text(0), Value::Missing]);

@@ -6,10 +6,11 @@
 
 use super::cell::{self, Seen};
 use super::dialect::{Dialect, LineEnd};
-use super::digits::decimal;
+use super::digits::{decimal, short};
 use super::number::CellRule;
 use super::scan::marks;
-use crate::table::{Cell, Column};
+use crate::table::{Cell, CellKind, Cells, Column, Digits, MISSING, digits_of, scaled};
+use std::ops::Range;
 
 /// Bytes that are cut at a time, unless the first record is longer: with the ends of their fields they fit into a first-level
 /// cache.
@@ -26,6 +27,8 @@ pub struct Plain {
     n_ends: usize,
     n_columns: usize,
     pub rows: usize,
+    /// Of the column that is being read.
+    digits: Run,
 }
 
 impl Plain {
@@ -102,23 +105,87 @@ impl Plain {
     }
 
     /// Appends the cells that the first records have in column `at`.
-    pub fn read(&self, text: &[u8], at: usize, rows: usize, rule: CellRule, column: &mut Column, seen: &mut Seen) {
+    pub fn read(&mut self, text: &[u8], at: usize, rows: usize, rule: CellRule, column: &mut Column, seen: &mut Seen) {
         let Column { cells, dictionary, .. } = column;
         let mark = rule.mark();
-        let mut was_text = false;
         let (ends, n_columns) = (&self.ends[at..], self.n_columns);
-        cells.extend((0..rows).map(|row| {
-            let (start, end) = (ends[row * n_columns].wrapping_add(1) as usize, ends[row * n_columns + 1] as usize);
-            if was_text && let Some(code) = dictionary.find_bytes(&text[start..end]) {
-                return Cell::text(code);
+        let places = |row: usize| {
+            let start = ends[row * n_columns].wrapping_add(1) as usize;
+            (start, ends[row * n_columns + 1] as usize)
+        };
+        let mut row = 0;
+        while row < rows {
+            // As many as are what those before them were.
+            match cells.kind() {
+                CellKind::Numbers(decimals) => {
+                    row += self.digits.extend(cells, row..rows, |row| {
+                        let (start, end) = places(row);
+                        number(text, start, end, mark, decimals)
+                    });
+                }
+                CellKind::Texts => {
+                    row += self.digits.extend(cells, row..rows, |row| {
+                        let (start, end) = places(row);
+                        dictionary.find_bytes(&text[start..end]).and_then(|code| Digits::try_from(code).ok())
+                    });
+                }
+                CellKind::Any => {
+                    while row < rows {
+                        let (start, end) = places(row);
+                        let Some(x) = decimal(text, start, end, mark) else { break };
+                        cells.push(Cell::number(x));
+                        row += 1;
+                    }
+                }
             }
-            was_text = false;
-            if let Some(x) = decimal(text, start, end, mark) {
-                return Cell::number(x);
+            if row < rows {
+                let (start, end) = places(row);
+                cells.push(cell::read(&text[start..end], rule, dictionary, seen));
+                row += 1;
             }
-            let cell = cell::read(&text[start..end], rule, dictionary, seen);
-            was_text = cell.as_text().is_some();
-            cell
-        }));
+        }
+    }
+}
+
+/// Room for cells that follow one another.
+struct Run([Digits; 512]);
+
+impl Default for Run {
+    fn default() -> Self {
+        Self([MISSING; 512])
+    }
+}
+
+impl Run {
+    /// Appends the cells of rows as far as there are digits, and says how many those were.
+    #[inline]
+    fn extend(&mut self, cells: &mut Cells, rows: Range<usize>, digits: impl Fn(usize) -> Option<Digits>) -> usize {
+        let mut done = 0;
+        loop {
+            let first = rows.start + done;
+            let wanted = (rows.end - first).min(self.0.len());
+            let mut n = 0;
+            for (place, row) in self.0.iter_mut().zip(first..first + wanted) {
+                let Some(digits) = digits(row) else { break };
+                *place = digits;
+                n += 1;
+            }
+            cells.extend_digits(&self.0[..n]);
+            done += n;
+            if n < wanted || done == rows.len() {
+                return done;
+            }
+        }
+    }
+}
+
+/// A cell of a column of numbers that have so many decimals at most.
+#[inline]
+fn number(text: &[u8], start: usize, end: usize, mark: u8, decimals: u8) -> Option<Digits> {
+    match short(text, start, end, mark) {
+        Some((digits, own)) if own <= decimals => scaled(digits, decimals - own),
+        Some(_) => None,
+        None if start == end || text[start..end] == *b"-" => Some(MISSING),
+        None => digits_of(decimal(text, start, end, mark)?, decimals),
     }
 }

@@ -2,7 +2,9 @@
 
 use super::Field;
 use super::{NAMES, Names, quote};
-use crate::explain::Background;
+use crate::explain::{Background, ValueShare};
+use crate::flow::{Part, Parts, protocol_name};
+use crate::report::share_of_one;
 use crate::schema::Schema;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +61,7 @@ fn values_of(field: &Field, schema: &Schema, background: Option<&Background>) ->
         Field::Verdict => fixed(&[("true", "true alarm"), ("false", "false alarm"), ("none", "not judged")]),
         Field::Label => fixed(&[("anomaly", ""), ("normal", ""), ("unknown", "")]),
         Field::Score | Field::Forest | Field::Network => fixed(&[(">=0.9", "at least"), ("0.5..0.6", "between")]),
-        Field::Amount(crate::flow::Part::Duration) => fixed(&[(">1h", "longer than"), ("1m..5m", "between")]),
+        Field::Amount(Part::Duration) => fixed(&[(">1h", "longer than"), ("1m..5m", "between")]),
         Field::Amount(_) => fixed(&[(">1MB", "more than"), ("0", "exactly"), ("1k..10k", "between")]),
         Field::Address => fixed(&[("10.0.0.0/8", "network"), ("192.168.0.0/16", "network")]),
         Field::Reason => {
@@ -69,7 +71,12 @@ fn values_of(field: &Field, schema: &Schema, background: Option<&Background>) ->
         Field::Column(at) => {
             let known = background.and_then(|background| background.find(&schema.columns[*at].canonical));
             let values = known.into_iter().flat_map(|column| &column.values);
-            values.map(|value| (quote(&value.text), crate::report::share_of_one(value.share))).collect()
+            let is_protocol = Parts::of(schema).column(Part::Protocol) == Some(*at);
+            let what = |value: &ValueShare| {
+                let name = if is_protocol { protocol_name(&value.text) } else { None };
+                name.map_or_else(String::new, |name| format!("{name}, ")) + &share_of_one(value.share)
+            };
+            values.map(|value| (quote(&value.text), what(value))).collect()
         }
         Field::Port | Field::Time | Field::Row | Field::Note => Vec::new(),
     }

@@ -2,7 +2,7 @@
 
 use super::values::{MISSING, Value, number_of};
 use super::{Condition, Field, Query};
-use crate::flow::{Part, Parts};
+use crate::flow::{Part, Parts, protocol_name};
 use crate::schema::Schema;
 use crate::schema::{ANOMALY, NORMAL};
 use crate::table::{self, Table};
@@ -74,6 +74,8 @@ struct Cells {
     values: Vec<Value>,
     /// Whether a number has to be looked at as text, too: ranges hold for the number itself.
     by_text: bool,
+    /// Whether a number may be meant by its name, too.
+    is_protocol: bool,
 }
 
 impl Query {
@@ -107,7 +109,9 @@ impl Query {
                         Bound::Fact(field.clone(), values.clone())
                     } else {
                         bound.needs_text |= columns.iter().any(|&at| table.columns[at].dictionary.overflowed);
-                        Bound::Cells(columns.into_iter().map(|at| Cells::new(table, at, values)).collect())
+                        let protocol = bound.parts.column(Part::Protocol);
+                        let cells = |at| Cells::new(table, at, values, protocol == Some(at));
+                        Bound::Cells(columns.into_iter().map(cells).collect())
                     }
                 }
             };
@@ -193,26 +197,28 @@ impl BoundQuery<'_> {
 }
 
 impl Cells {
-    fn new(table: &Table, column: usize, values: &[Value]) -> Self {
+    fn new(table: &Table, column: usize, values: &[Value], is_protocol: bool) -> Self {
+        let is_named = |text: &str| is_protocol && protocol_name(text).is_some_and(|name| is_any(values, name));
         let texts = table.columns[column].dictionary.iter();
-        let texts = texts.map(|text| values.iter().any(|value| is_text(value, text))).collect();
+        let texts = texts.map(|text| is_any(values, text) || is_named(text)).collect();
         let by_text = values.iter().any(|value| !matches!(value, Value::Range { .. }));
-        Self { column, texts, values: values.to_vec(), by_text }
+        Self { column, texts, values: values.to_vec(), by_text, is_protocol }
     }
 
     fn hold(&self, table: &Table, row: u32, facts: &RowFacts<'_>) -> bool {
-        match table.columns[self.column].cells[row as usize].value() {
+        match table.columns[self.column].cells.at(row as usize).value() {
             table::Value::Text(code) => self.texts[code as usize],
             table::Value::Number(x) => {
                 let is_text = || {
                     let text = x.to_string();
-                    self.values.iter().any(|value| is_text(value, &text))
+                    let name = if self.is_protocol { protocol_name(&text) } else { None };
+                    is_any(&self.values, &text) || name.is_some_and(|name| is_any(&self.values, name))
                 };
                 self.values.iter().any(|value| is_number(value, x)) || self.by_text && is_text()
             }
             table::Value::Missing => self.values.contains(&Value::Missing),
             table::Value::UnkeptText => (facts.field)(self.column)
-                .is_some_and(|text| self.values.iter().any(|value| is_text(value, text.trim()))),
+                .is_some_and(|text| is_any(&self.values, text.trim())),
         }
     }
 }
@@ -236,6 +242,10 @@ fn is_score(value: &Value, x: f32) -> bool {
         }
         _ => false,
     }
+}
+
+fn is_any(values: &[Value], text: &str) -> bool {
+    values.iter().any(|value| is_text(value, text))
 }
 
 fn is_text(value: &Value, text: &str) -> bool {

@@ -15,8 +15,12 @@ const FLOWS: &str = "ts,src ip,src_port,dst_ip,dst_port,proto,service,duration,s
     1713499200,10.0.0.1,50004,10.0.0.2,22,tcp,,7200,900,15000000,RSTO,Bruteforce\n";
 
 fn flows() -> (Table, Schema) {
+    read(FLOWS)
+}
+
+fn read(text: &str) -> (Table, Schema) {
     let mut reader = Reader::new();
-    reader.push(FLOWS.as_bytes()).unwrap();
+    reader.push(text.as_bytes()).unwrap();
     let table = reader.finish().unwrap().table;
     let schema = detect(&table, None);
     (table, schema)
@@ -43,6 +47,23 @@ fn passing(query: &str) -> Vec<u32> {
         ..RowFacts::default()
     };
     (0..5).filter(|&row| bound.matches(row as u32, &facts(row))).map(|row| row as u32 + 1).collect()
+}
+
+#[test]
+fn protocols_written_as_numbers_are_found_by_their_names() {
+    let (table, schema) = read(&FLOWS.replace(",tcp,", ",6,").replace(",udp,", ",17,"));
+    for (query, expected) in
+        [("proto:udp", &[3, 4][..]), ("proto:17", &[3, 4]), ("-proto:UDP", &[1, 2, 5]), ("proto:tcp,udp", &[1, 2, 3, 4, 5])]
+    {
+        let query = parse(query, &schema).unwrap();
+        let mut bound = query.bind(&table, &schema);
+        let found: Vec<u32> = (0..5).filter(|&row| bound.matches(row, &RowFacts::default())).map(|row| row + 1).collect();
+        assert_eq!(found, expected);
+    }
+    // Only where they are protocols.
+    let query = parse("dport:tcp", &schema).unwrap();
+    let (table, _) = read(&FLOWS.replace(",443,", ",6,"));
+    assert!((0..5).all(|row| !query.bind(&table, &schema).matches(row, &RowFacts::default())));
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Clock {
     /// [`Clock::seconds_of_text`].
     #[must_use]
     pub fn seconds(self, column: &Column, row: u32) -> Option<f64> {
-        match (self, column.cells[row as usize].value()) {
+        match (self, column.cells.at(row as usize).value()) {
             (_, Value::Text(code)) => self.seconds_of_text(column.dictionary.text(code)),
             (Self::Since1970 { per_second }, Value::Number(x)) => Some(x / per_second).filter(|x| x.is_finite()),
             (Self::Own, Value::Number(x)) => Some(x).filter(|x| x.is_finite()),
@@ -216,7 +216,7 @@ fn multiples(step: f64, low: f64, high: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Cell;
+    use crate::table::{Cell, Cells};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -247,7 +247,7 @@ mod tests {
             (Cell::MISSING, None, None),
             (Cell::number(f64::INFINITY), None, None),
         ] {
-            let mut column = Column { cells: vec![Cell::MISSING, cell], ..Column::default() };
+            let mut column = Column { cells: Cells::from_iter([Cell::MISSING, cell]), ..Column::default() };
             column.dictionary.code("2017-07-04 08:55:58");
             column.dictionary.code("4 July");
             assert_eq!(Clock::of(&column), clock, "{cell:?}");
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_few_zeros_are_outvoted() {
         let times = [0.0, 1.5e9, 0.0, 1.6e9, 1.7e9];
-        let column = Column { cells: times.map(Cell::number).to_vec(), ..Column::default() };
+        let column = Column { cells: times.map(Cell::number).into_iter().collect(), ..Column::default() };
         assert_eq!(Clock::of(&column), Some(Clock::Since1970 { per_second: 1.0 }));
     }
 

@@ -60,7 +60,7 @@ impl Swimlanes {
         let lanes = Lanes::new(&self.entities, entities);
         for row in rows {
             if let Some(seconds) = self.clock.seconds(times, row) {
-                self.add(lanes.of(entities.cells[row as usize].value()), seconds, scores[row as usize]);
+                self.add(lanes.of(entities.cells.at(row as usize).value()), seconds, scores[row as usize]);
             }
         }
     }

@@ -49,7 +49,7 @@ impl Summary {
         let mut last = f64::NAN;
         // Numbers seen lately, which say nothing new but that they are there, and whether they are ports.
         let mut recent = [(f64::NAN.to_bits(), false); RECENT];
-        for cell in &column.cells {
+        for cell in column.cells.iter() {
             let x = match cell.value() {
                 Value::Missing => {
                     summary.missing += 1;

@@ -130,7 +130,7 @@ pub fn domain(data: &Data<'_>, params: &TrainParams, encoder: &Encoder) -> Resul
     let groups = groups(data, params);
     let capture = data.schema.find(CAPTURE).filter(|_| params.record == Record::Flow);
     let capture = capture.map(|at| &data.table.columns[at].cells);
-    let number = |row: usize| capture.and_then(|cells| cells[row].as_number()).unwrap_or_default() as u32;
+    let number = |row: usize| capture.and_then(|cells| cells.at(row).as_number()).unwrap_or_default() as u32;
     let trials = Trials { data, capture_of: (0..data.table.n_rows()).map(number).collect() };
     let known = trials.some(&mut Rng::stream(params.seed, 5));
     let [mut parts, mut slices] = trials.parts(&known)?;

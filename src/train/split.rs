@@ -57,7 +57,7 @@ impl<'a> Data<'a> {
         };
         let mut facts = Facts::default();
         let features: Vec<usize> = schema.feature_columns().collect();
-        let cells = |row: u32| features.iter().map(move |&column| table.columns[column].cells[row as usize]);
+        let cells = |row: u32| features.iter().map(move |&column| table.columns[column].cells.at(row as usize));
         let mut seen: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
         let (mut rows, mut with_copies) = (Vec::new(), Vec::new());
         for row in table.good_rows() {

@@ -1,0 +1,586 @@
+//! Cells: what one holds, and those of a column in as few bytes each as they need.
+//!
+//! Most columns hold numbers of a few digits, or few texts: as whole numbers of one byte or two they are an eighth or a quarter
+//! of what a double is, and memory that is not filled takes no time. A number is its digits, and how many of them are decimals is
+//! the same for the whole column: `m / 10^d` is rounded as the number itself is when it is read, so that the same bits come back.
+
+use std::fmt;
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// Never NaN; may be infinite.
+    Number(f64),
+    /// Blank, `-`, `(empty)`, `NaN`, `null` and their like, or a field that the record does not have.
+    Missing,
+    /// A code into the column's [`Dictionary`](super::Dictionary).
+    Text(u32),
+    /// Text that came after the dictionary was full.
+    UnkeptText,
+}
+
+/// A [`Value`] in eight bytes: a number is itself, everything else is boxed into the payload of a NaN.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Cell(u64);
+
+// A negative quiet NaN; arithmetic on finite numbers never yields one with these tags, and `number` canonicalises.
+const BOX: u64 = 0xFFF8 << 48;
+const TAG_MISSING: u64 = BOX | 1 << 32;
+const TAG_TEXT: u64 = BOX | 2 << 32;
+const TAG_UNKEPT: u64 = BOX | 3 << 32;
+
+impl Cell {
+    pub const MISSING: Self = Self(TAG_MISSING);
+    pub const UNKEPT_TEXT: Self = Self(TAG_UNKEPT);
+
+    /// NaN becomes [`Value::Missing`].
+    #[must_use]
+    pub fn number(x: f64) -> Self {
+        if x.is_nan() { Self::MISSING } else { Self(x.to_bits()) }
+    }
+
+    #[must_use]
+    pub fn text(code: u32) -> Self {
+        Self(TAG_TEXT | u64::from(code))
+    }
+
+    #[must_use]
+    pub fn value(self) -> Value {
+        match self.0 & 0xFFFF_FFFF_0000_0000 {
+            TAG_MISSING => Value::Missing,
+            TAG_TEXT => Value::Text(self.0 as u32),
+            TAG_UNKEPT => Value::UnkeptText,
+            _ => Value::Number(f64::from_bits(self.0)),
+        }
+    }
+
+    /// What [`Self::to_bits`] gave; any other number is taken for itself.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        match Self(bits).value() {
+            Value::Number(x) => Self::number(x),
+            _ => Self(bits),
+        }
+    }
+
+    /// Equal for equal values of one column.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    #[must_use]
+    pub fn as_number(self) -> Option<f64> {
+        match self.value() {
+            Value::Number(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    /// A number that a port can have.
+    #[must_use]
+    pub fn as_port(self) -> Option<u16> {
+        let x = self.as_number()?;
+        let port = x as u16;
+        (f64::from(port) == x).then_some(port)
+    }
+
+    #[must_use]
+    pub fn as_text(self) -> Option<u32> {
+        match self.value() {
+            Value::Text(code) => Some(code),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
+    }
+}
+
+/// A cell of a column whose [`Kind`] is known: the digits of a number or the code of a text, or one of these.
+pub type Digits = i32;
+pub const MISSING: Digits = Digits::MIN;
+const UNKEPT: Digits = Digits::MIN + 1;
+const LEAST: Digits = Digits::MIN + 2;
+
+/// What [`Digits`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Those of numbers, so many of them decimals.
+    Numbers(u8),
+    /// Codes of texts.
+    Texts,
+    /// There are none: numbers that need more, or both.
+    Any,
+}
+
+const ONLY_DIGITS: &str = "what is of any kind is stored as such, and nothing else is";
+
+/// More decimals than this are those of measured quantities, which seldom have few digits.
+pub const MOST_DECIMALS: u8 = 7;
+const POWERS: [f64; MOST_DECIMALS as usize + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
+const TENS: [u64; MOST_DECIMALS as usize + 1] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// The cells of a column.
+#[derive(Clone)]
+pub struct Cells {
+    kind: Kind,
+    /// Whether there is a cell that is neither missing nor unkept, and the kind is more than a guess.
+    is_certain: bool,
+    store: Store,
+}
+
+#[derive(Clone)]
+enum Store {
+    I8(Vec<i8>),
+    I16(Vec<i16>),
+    I32(Vec<i32>),
+    Any(Vec<Cell>),
+}
+
+/// Digits in fewer bytes; the two least values are those that are none.
+trait Narrow: Copy {
+    const LEAST: Digits;
+    const MOST: Digits;
+    fn of(digits: Digits) -> Self;
+    fn digits(self) -> Digits;
+}
+
+macro_rules! narrow {
+    ($($narrow:ty),*) => {$(
+        impl Narrow for $narrow {
+            const LEAST: Digits = <$narrow>::MIN as Digits + 2;
+            const MOST: Digits = <$narrow>::MAX as Digits;
+
+            #[inline]
+            fn of(digits: Digits) -> Self {
+                let special = digits.wrapping_sub(Digits::MIN).wrapping_add(<$narrow>::MIN as Digits);
+                (if digits < LEAST { special } else { digits }) as Self
+            }
+
+            #[inline]
+            fn digits(self) -> Digits {
+                let digits = self as Digits;
+                if digits < Self::LEAST { digits.wrapping_sub(<$narrow>::MIN as Digits).wrapping_add(Digits::MIN) } else { digits }
+            }
+        }
+    )*};
+}
+narrow!(i8, i16, i32);
+
+/// Does the same with the vector that the cells are in, whatever it is of.
+macro_rules! with {
+    ($store:expr, $narrow:ident => $of_narrow:expr, $any:ident => $of_any:expr) => {
+        match $store {
+            Store::I8($narrow) => $of_narrow,
+            Store::I16($narrow) => $of_narrow,
+            Store::I32($narrow) => $of_narrow,
+            Store::Any($any) => $of_any,
+        }
+    };
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self { kind: Kind::Numbers(0), is_certain: false, store: Store::I8(Vec::new()) }
+    }
+}
+
+impl Cells {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        with!(&self.store, cells => cells.len(), cells => cells.len())
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes that are held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        fn bytes<T>(cells: &Vec<T>) -> usize {
+            cells.capacity() * size_of::<T>()
+        }
+        with!(&self.store, cells => bytes(cells), cells => bytes(cells))
+    }
+
+    /// Makes room for so many more of the size that the cells have now.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn try_reserve_exact(&mut self, more: usize) -> Result<(), std::collections::TryReserveError> {
+        with!(&mut self.store, cells => cells.try_reserve_exact(more), cells => cells.try_reserve_exact(more))
+    }
+
+    /// Of how many cells there is room for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        with!(&self.store, cells => cells.capacity(), cells => cells.capacity())
+    }
+
+    pub fn clear(&mut self) {
+        with!(&mut self.store, cells => cells.clear(), cells => cells.clear());
+        if self.kind != Kind::Any {
+            self.is_certain = false;
+        }
+    }
+
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    #[inline]
+    pub fn at(&self, row: usize) -> Cell {
+        with!(&self.store, cells => cell(self.kind, cells[row].digits()), cells => cells[row])
+    }
+
+    /// All cells, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Cell> + DoubleEndedIterator {
+        (0..self.len()).map(|row| self.at(row))
+    }
+
+    /// The cells of some rows, which is faster than one by one.
+    ///
+    /// # Panics
+    /// If there is no such row, or as many cells are not wanted.
+    pub fn gather(&self, rows: &[u32], out: &mut [Cell]) {
+        assert_eq!(rows.len(), out.len(), "a cell for each row");
+        let rows = rows.iter().map(|&row| row as usize);
+        with!(&self.store, cells => {
+            let digits = rows.map(|row| cells[row].digits());
+            // What is the same for all is asked once.
+            match self.kind {
+                Kind::Numbers(0) => fill(out, digits, |digits| cell(Kind::Numbers(0), digits)),
+                kind @ Kind::Numbers(_) => fill(out, digits, |digits| cell(kind, digits)),
+                kind => fill(out, digits, |digits| cell(kind, digits)),
+            }
+        }, cells => fill(out, rows, |row| cells[row]))
+    }
+
+    /// What [`Self::extend_digits`] takes.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Appends cells that are given as the column's kind has them, or are [`MISSING`].
+    ///
+    /// # Panics
+    /// If the kind is [`Kind::Any`].
+    pub fn extend_digits(&mut self, digits: &[Digits]) {
+        // Without a branch for each, so that many are looked at together.
+        let (mut least, mut most) = (0, 0);
+        for &digits in digits {
+            let ordinary = if digits < LEAST { 0 } else { digits };
+            least = ordinary.min(least);
+            most = ordinary.max(most);
+        }
+        self.is_certain |= digits.iter().any(|&digits| digits >= LEAST);
+        self.widen(least, most);
+        with!(&mut self.store,
+            cells => extend(cells, digits),
+            _any => unreachable!("{ONLY_DIGITS}"));
+    }
+
+    pub fn push(&mut self, cell: Cell) {
+        if self.kind == Kind::Any {
+            let Store::Any(cells) = &mut self.store else { unreachable!("{ONLY_DIGITS}") };
+            return cells.push(cell);
+        }
+        match cell.value() {
+            Value::Missing => self.push_digits(MISSING),
+            Value::UnkeptText => self.push_digits(UNKEPT),
+            Value::Text(code) => {
+                if !self.is_certain {
+                    self.kind = Kind::Texts;
+                }
+                match Digits::try_from(code) {
+                    Ok(code) if self.kind == Kind::Texts => self.push_digits(code),
+                    _ => self.push_any(cell),
+                }
+            }
+            Value::Number(x) => {
+                if !self.is_certain {
+                    self.kind = Kind::Numbers(0);
+                }
+                match self.digits_with_more(x) {
+                    Some(digits) => self.push_digits(digits),
+                    None => self.push_any(cell),
+                }
+            }
+        }
+    }
+
+    fn push_digits(&mut self, digits: Digits) {
+        if digits >= LEAST {
+            self.is_certain = true;
+            self.widen(digits, digits);
+        }
+        with!(&mut self.store, cells => cells.push(Narrow::of(digits)), _any => unreachable!("{ONLY_DIGITS}"));
+    }
+
+    /// Appends cells whose texts have other codes: `texts` says by code which cell each of them is here.
+    pub fn append(&mut self, more: &Self, texts: &[Cell]) {
+        const BLOCK: usize = 256;
+        if !self.is_certain && more.is_certain && self.kind != Kind::Any && more.kind != Kind::Any {
+            self.kind = more.kind;
+        }
+        let mut block = [MISSING; BLOCK];
+        for first in (0..more.len()).step_by(BLOCK) {
+            let rows = first..more.len().min(first + BLOCK);
+            if self.kind == more.kind && matches!(more.kind, Kind::Numbers(_)) {
+                let block = &mut block[..rows.len()];
+                with!(&more.store, cells => {
+                    block.iter_mut().zip(&cells[rows]).for_each(|(to, from)| *to = from.digits());
+                }, _any => unreachable!("{ONLY_DIGITS}"));
+                self.extend_digits(block);
+            } else {
+                self.extend(rows.map(|row| {
+                    let cell = more.at(row);
+                    cell.as_text().map_or(cell, |code| texts[code as usize])
+                }));
+            }
+        }
+    }
+
+    /// Leaves those of some rows, which rise.
+    pub fn keep(&mut self, rows: &[usize]) {
+        with!(&mut self.store, cells => keep(cells, rows), cells => keep(cells, rows));
+    }
+
+    /// Makes all that there is `Any`, and appends one.
+    fn push_any(&mut self, cell: Cell) {
+        let mut cells = Vec::with_capacity(self.capacity().max(self.len() + 1));
+        cells.extend(self.iter());
+        cells.push(cell);
+        *self = Self { kind: Kind::Any, is_certain: true, store: Store::Any(cells) };
+    }
+
+    /// The digits of a number, after those that are there got more decimals if it needs them and they can have them.
+    fn digits_with_more(&mut self, x: f64) -> Option<Digits> {
+        let Kind::Numbers(decimals) = self.kind else { return None };
+        if let Some(digits) = digits_of(x, decimals) {
+            return Some(digits);
+        }
+        let (more, digits) = (decimals + 1..=MOST_DECIMALS).find_map(|more| Some((more, digits_of(x, more)?)))?;
+        let factor = TENS[usize::from(more - decimals)] as i64;
+        let rows = 0..self.len();
+        let scaled = |digits: Digits| match digits < LEAST {
+            true => Some(digits),
+            false => Digits::try_from(i64::from(digits) * factor).ok().filter(|&digits| digits >= LEAST),
+        };
+        let all = with!(&self.store, cells => rows.map(|row| scaled(cells[row].digits())).collect::<Option<Vec<Digits>>>(), _any => None)?;
+        let capacity = self.capacity();
+        let was_certain = self.is_certain;
+        *self = Self { kind: Kind::Numbers(more), ..Self::default() };
+        let _ = self.try_reserve_exact(capacity);
+        self.extend_digits(&all);
+        self.is_certain = was_certain;
+        Some(digits)
+    }
+
+    /// Makes the cells so wide that digits between these fit.
+    #[inline]
+    fn widen(&mut self, least: Digits, most: Digits) {
+        fn wider<A: Narrow, B: Narrow>(cells: &Vec<A>) -> Vec<B> {
+            let mut wider = Vec::with_capacity(cells.capacity());
+            wider.extend(cells.iter().map(|cell| B::of(cell.digits())));
+            wider
+        }
+        fn fits<T: Narrow>(least: Digits, most: Digits) -> bool {
+            least >= T::LEAST && most <= T::MOST
+        }
+        self.store = match &self.store {
+            Store::I8(_) if fits::<i8>(least, most) => return,
+            Store::I8(cells) if fits::<i16>(least, most) => Store::I16(wider(cells)),
+            Store::I8(cells) => Store::I32(wider(cells)),
+            Store::I16(_) if fits::<i16>(least, most) => return,
+            Store::I16(cells) => Store::I32(wider(cells)),
+            Store::I32(_) | Store::Any(_) => return,
+        };
+    }
+}
+
+impl Extend<Cell> for Cells {
+    fn extend<T: IntoIterator<Item = Cell>>(&mut self, cells: T) {
+        cells.into_iter().for_each(|cell| self.push(cell));
+    }
+}
+
+impl FromIterator<Cell> for Cells {
+    fn from_iter<T: IntoIterator<Item = Cell>>(cells: T) -> Self {
+        let mut all = Self::default();
+        all.extend(cells);
+        all
+    }
+}
+
+impl PartialEq for Cells {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Cells {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[inline]
+fn cell(kind: Kind, digits: Digits) -> Cell {
+    match digits {
+        MISSING => Cell::MISSING,
+        UNKEPT => Cell::UNKEPT_TEXT,
+        _ => match kind {
+            Kind::Numbers(0) => Cell(f64::from(digits).to_bits()),
+            Kind::Numbers(decimals) => Cell((f64::from(digits) / POWERS[usize::from(decimals)]).to_bits()),
+            Kind::Texts | Kind::Any => Cell::text(digits as u32),
+        },
+    }
+}
+
+/// The digits that give this number back to the bit, if there are any.
+#[inline]
+#[must_use]
+pub fn digits_of(x: f64, decimals: u8) -> Option<Digits> {
+    if decimals == 0 {
+        let digits = x as Digits;
+        return (digits >= LEAST && f64::from(digits).to_bits() == x.to_bits()).then_some(digits);
+    }
+    let power = POWERS[usize::from(decimals)];
+    // The next whole number, by rounding towards zero.
+    let digits = (x * power + if x < 0.0 { -0.5 } else { 0.5 }) as Digits;
+    (digits >= LEAST && (f64::from(digits) / power).to_bits() == x.to_bits()).then_some(digits)
+}
+
+/// The digits with `more` further decimals, if there is room for them.
+#[inline]
+#[must_use]
+pub fn scaled(digits: u32, more: u8) -> Option<Digits> {
+    let scaled = u64::from(digits) * TENS[usize::from(more)];
+    (scaled <= Digits::MAX as u64).then_some(scaled as Digits)
+}
+
+fn extend<T: Narrow>(cells: &mut Vec<T>, digits: &[Digits]) {
+    cells.extend(digits.iter().map(|&digits| T::of(digits)));
+}
+
+fn fill<T>(out: &mut [Cell], from: impl Iterator<Item = T>, of: impl Fn(T) -> Cell) {
+    out.iter_mut().zip(from).for_each(|(cell, from)| *cell = of(from));
+}
+
+/// Leaves those at some places, which rise: with no branch for each, as `retain` would have.
+pub fn keep<T: Copy>(all: &mut Vec<T>, places: &[usize]) {
+    for (to, &from) in places.iter().enumerate() {
+        all[to] = all[from];
+    }
+    all.truncate(places.len());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_cell_gives_back_what_it_was_given() {
+        for x in [0.0, -0.0, 1.5, f64::MAX, f64::MIN_POSITIVE, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(Cell::number(x).value(), Value::Number(x));
+        }
+        assert_eq!(Cell::number(f64::NAN).value(), Value::Missing);
+        assert_eq!(Cell::number(-f64::NAN).value(), Value::Missing);
+        assert_eq!(Cell::text(u32::MAX).value(), Value::Text(u32::MAX));
+        assert_eq!(Cell::UNKEPT_TEXT.value(), Value::UnkeptText);
+    }
+
+    /// What comes out must be what went in, bit by bit, by every way in and out.
+    fn check(cells: &[Cell]) -> Cells {
+        let stored: Cells = cells.iter().copied().collect();
+        let bits = |cells: &mut dyn Iterator<Item = Cell>| cells.map(Cell::to_bits).collect::<Vec<_>>();
+        let expected = bits(&mut cells.iter().copied());
+        assert_eq!(bits(&mut stored.iter()), expected, "{:?}", stored.kind);
+        let rows: Vec<u32> = (0..cells.len() as u32).rev().collect();
+        let mut gathered = vec![Cell::MISSING; rows.len()];
+        stored.gather(&rows, &mut gathered);
+        assert_eq!(bits(&mut gathered.into_iter().rev()), expected);
+        // In two parts, of which the second has other codes.
+        let half = cells.len() / 2;
+        let mut whole: Cells = cells[..half].iter().copied().collect();
+        let texts: Vec<Cell> = (0..300).map(|code| Cell::text(299 - code)).collect();
+        let other = |cell: &Cell| cell.as_text().map_or(*cell, |code| Cell::text(299 - code));
+        whole.append(&cells[half..].iter().map(other).collect(), &texts);
+        assert_eq!(bits(&mut whole.iter()), expected);
+        let odd: Vec<usize> = (0..cells.len()).filter(|row| row % 2 == 1).collect();
+        whole.keep(&odd);
+        assert_eq!(bits(&mut whole.iter()), odd.iter().map(|&row| expected[row]).collect::<Vec<_>>());
+        stored
+    }
+
+    #[test]
+    fn cells_come_out_as_they_went_in() {
+        let mut rng = Rng::new(3);
+        for _ in 0..3000 {
+            let (n, size, decimals) = (rng.below(40), 1 << rng.below(32), rng.below(9));
+            // Now and then something that does not fit what came before.
+            let (odd, texts) = (rng.below(8), rng.below(4) == 0);
+            let cells: Vec<Cell> = (0..n)
+                .map(|_| match rng.below(24 + odd) {
+                    0..4 => Cell::MISSING,
+                    4 => Cell::UNKEPT_TEXT,
+                    5..24 if texts => Cell::text(rng.below(300)),
+                    5..24 => {
+                        let x = f64::from(rng.below(size)) / libm::pow(10.0, f64::from(rng.below(decimals + 1)));
+                        Cell::number(if rng.below(9) == 0 { -x } else { x })
+                    }
+                    24 => Cell::text(rng.below(300)),
+                    25 => Cell::number(rng.uniform()),
+                    26 => Cell::number(f64::from(rng.below(300))),
+                    _ => Cell::number([-0.0, f64::INFINITY, 1e300, 2_147_483_648.0, -2_147_483_647.0, 0.1][rng.below(6) as usize]),
+                })
+                .collect();
+            check(&cells);
+        }
+    }
+
+    #[test]
+    fn cells_are_as_narrow_as_they_can_be() {
+        let numbers = |numbers: &[f64]| check(&numbers.iter().map(|&x| Cell::number(x)).collect::<Vec<_>>());
+        assert!(matches!(numbers(&[0.0, 127.0, -126.0]).store, Store::I8(_)));
+        assert!(matches!(numbers(&[0.0, 1.0, 0.17, 1.27]).store, Store::I8(_)));
+        assert!(matches!(numbers(&[128.0]).store, Store::I16(_)));
+        assert!(matches!(numbers(&[-127.0]).store, Store::I16(_)));
+        assert!(matches!(numbers(&[65_535.0, 0.25]).store, Store::I32(_)));
+        assert!(matches!(numbers(&[2_147_483_647.0]).store, Store::I32(_)));
+        assert!(matches!(numbers(&[2_147_483_648.0]).store, Store::Any(_)));
+        assert!(matches!(numbers(&[20_000_000.0, 0.001]).store, Store::Any(_)));
+        assert!(matches!(check(&[Cell::MISSING, Cell::text(7)]).store, Store::I8(_)));
+        assert!(matches!(check(&[Cell::text(7), Cell::number(7.0)]).store, Store::Any(_)));
+        assert!(matches!(check(&[Cell::MISSING; 3]).store, Store::I8(_)));
+    }
+
+    #[test]
+    fn digits_are_taken_together_as_they_are_one_by_one() {
+        let mut rng = Rng::new(4);
+        for _ in 0..1000 {
+            let size = 1 << rng.below(31);
+            let digits: Vec<Digits> = (0..rng.below(70))
+                .map(|_| match rng.below(9) {
+                    0 => MISSING,
+                    _ => rng.below(size) as Digits - (size / 4) as Digits,
+                })
+                .collect();
+            let mut together = Cells::default();
+            together.extend_digits(&digits);
+            let one_by_one: Cells = digits.iter().map(|&digits| cell(Kind::Numbers(0), digits)).collect();
+            assert_eq!(together, one_by_one);
+            assert_eq!(together.bytes() / together.capacity().max(1), one_by_one.bytes() / one_by_one.capacity().max(1));
+        }
+    }
+}
