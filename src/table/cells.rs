@@ -286,6 +286,7 @@ impl Cells {
             _any => unreachable!("{ONLY_DIGITS}"));
     }
 
+    #[inline]
     pub fn push(&mut self, cell: Cell) {
         if self.kind == Kind::Any {
             let Store::Any(cells) = &mut self.store else { unreachable!("{ONLY_DIGITS}") };
@@ -316,11 +317,11 @@ impl Cells {
     }
 
     fn push_digits(&mut self, digits: Digits) {
-        if digits >= LEAST {
-            self.is_certain = true;
+        self.is_certain |= digits >= LEAST;
+        if !with!(&mut self.store, cells => push(cells, digits), _any => unreachable!("{ONLY_DIGITS}")) {
             self.widen(digits, digits);
+            self.push_digits(digits);
         }
-        with!(&mut self.store, cells => cells.push(Narrow::of(digits)), _any => unreachable!("{ONLY_DIGITS}"));
     }
 
     /// Appends cells whose texts have other codes: `texts` says by code which cell each of them is here.
@@ -464,6 +465,16 @@ pub fn digits_of(x: f64, decimals: u8) -> Option<Digits> {
 pub fn scaled(digits: u32, more: u8) -> Option<Digits> {
     let scaled = u64::from(digits) * TENS[usize::from(more)];
     (scaled <= Digits::MAX as u64).then_some(scaled as Digits)
+}
+
+/// Whether there is room for the digits.
+#[inline]
+fn push<T: Narrow>(cells: &mut Vec<T>, digits: Digits) -> bool {
+    let fits = digits < LEAST || (T::LEAST..=T::MOST).contains(&digits);
+    if fits {
+        cells.push(T::of(digits));
+    }
+    fits
 }
 
 fn extend<T: Narrow>(cells: &mut Vec<T>, digits: &[Digits]) {
