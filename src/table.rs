@@ -5,7 +5,7 @@
 
 mod cells;
 
-pub use cells::{Cell, Cells, Digits, Kind as CellKind, MISSING, MOST_DECIMALS, Value, digits_of, keep, scaled};
+pub use cells::{Cell, Cells, Digits, Kind as CellKind, MISSING, Value, keep, scaled};
 
 use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;

@@ -3,7 +3,7 @@
 use super::scale::Knots;
 use super::{ColumnEncoding, Encoding, PortRange, Scale, number_key, to_f32};
 use crate::ranker::{BLOCK, Scratch};
-use crate::table::{Cell, Column, Value};
+use crate::table::{Column, Value};
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use rustc_hash::FxHashMap;
 
@@ -148,35 +148,29 @@ impl<'a> BoundColumn<'a> {
     /// features in `out`.
     fn numbers(&self, rows: &[u32], values: &mut [f32], out: &mut ArrayViewMut2<'_, f32>) {
         let Encoding::Number { low, high, fill, infinite, .. } = self.encoding.encoding else { return };
-        let mut cells = [Cell::MISSING; BLOCK];
-        let cells = &mut cells[..rows.len()];
-        self.column.cells.gather(rows, cells);
+        let mut numbers = [0.0; BLOCK];
+        let numbers = &mut numbers[..rows.len()];
+        self.column.cells.numbers(rows, numbers);
         let mut all_finite = true;
-        for (cell, value) in cells.iter().zip(&mut *values) {
-            // What is no number is NaN as one.
-            let x = f64::from_bits(cell.to_bits());
+        for (x, value) in numbers.iter().zip(&mut *values) {
             all_finite &= x.is_finite();
-            *value = to_f32(x);
+            *value = to_f32(*x);
         }
         if all_finite {
             return;
         }
-        for (at, (cell, value)) in cells.iter().zip(values).enumerate() {
-            match cell.as_number() {
-                Some(x) if x.is_finite() => {}
-                Some(x) => {
-                    if infinite {
-                        out[[at, usize::from(low < high)]] = 1.0;
-                    }
-                    *value = if x > 0.0 { high } else { low };
+        for (at, (&x, value)) in numbers.iter().zip(values).enumerate() {
+            if x.is_nan() {
+                if self.encoding.missing {
+                    let last = out.ncols() - 1;
+                    out[[at, last]] = 1.0;
                 }
-                None => {
-                    if self.encoding.missing {
-                        let last = out.ncols() - 1;
-                        out[[at, last]] = 1.0;
-                    }
-                    *value = fill;
+                *value = fill;
+            } else if x.is_infinite() {
+                if infinite {
+                    out[[at, usize::from(low < high)]] = 1.0;
                 }
+                *value = if x > 0.0 { high } else { low };
             }
         }
     }

@@ -9,8 +9,7 @@ use super::dialect::{Dialect, LineEnd};
 use super::digits::{decimal, short};
 use super::number::CellRule;
 use super::scan::marks;
-use crate::table::{Cell, CellKind, Cells, Column, Digits, MISSING, digits_of, scaled};
-use std::ops::Range;
+use crate::table::{Cell, CellKind, Cells, Column, Dictionary, Digits, MISSING, scaled};
 
 /// Bytes that are cut at a time, unless the first record is longer: with the ends of their fields they fit into a first-level
 /// cache.
@@ -19,7 +18,6 @@ const BLOCK: usize = 16 << 10;
 const LONGEST: usize = 64 << 10;
 
 /// The records at the start of some bytes.
-#[derive(Default)]
 pub struct Plain {
     /// Where each field ends, record by record, after the end of a field that would lie before the first byte.
     ends: Vec<u32>,
@@ -28,7 +26,15 @@ pub struct Plain {
     n_columns: usize,
     pub rows: usize,
     /// Of the column that is being read.
-    digits: Run,
+    run: Box<[Digits; RUN]>,
+    /// For each column of texts.
+    recent: Vec<Option<Box<Recent>>>,
+}
+
+impl Default for Plain {
+    fn default() -> Self {
+        Self { ends: Vec::new(), n_ends: 0, n_columns: 0, rows: 0, run: Box::new([MISSING; RUN]), recent: Vec::new() }
+    }
 }
 
 impl Plain {
@@ -107,85 +113,126 @@ impl Plain {
     /// Appends the cells that the first records have in column `at`.
     pub fn read(&mut self, text: &[u8], at: usize, rows: usize, rule: CellRule, column: &mut Column, seen: &mut Seen) {
         let Column { cells, dictionary, .. } = column;
-        let mark = rule.mark();
-        let (ends, n_columns) = (&self.ends[at..], self.n_columns);
-        let places = |row: usize| {
-            let start = ends[row * n_columns].wrapping_add(1) as usize;
-            (start, ends[row * n_columns + 1] as usize)
-        };
+        let Self { ends, n_columns, run, recent, .. } = self;
+        let fields = Fields { text, ends: &ends[at..], n_columns: *n_columns };
         let mut row = 0;
         while row < rows {
-            // As many as are what those before them were.
-            match cells.kind() {
-                CellKind::Numbers(decimals) => {
-                    row += self.digits.extend(cells, row..rows, |row| {
-                        let (start, end) = places(row);
-                        number(text, start, end, mark, decimals)
-                    });
-                }
+            // As many as are what those before them were; each loop is a function, which compilers of a browser do better with.
+            let wanted = (rows - row).min(RUN);
+            let run = &mut run[..wanted];
+            let n = match cells.kind() {
+                CellKind::Numbers(decimals) => fields.numbers(row, rule.mark(), decimals, run),
                 CellKind::Texts => {
-                    row += self.digits.extend(cells, row..rows, |row| {
-                        let (start, end) = places(row);
-                        dictionary.find_bytes(&text[start..end]).and_then(|code| Digits::try_from(code).ok())
-                    });
-                }
-                CellKind::Any => {
-                    while row < rows {
-                        let (start, end) = places(row);
-                        let Some(x) = decimal(text, start, end, mark) else { break };
-                        cells.push(Cell::number(x));
-                        row += 1;
+                    if recent.len() <= at {
+                        recent.resize_with(at + 1, || None);
                     }
+                    fields.texts(row, dictionary, recent[at].get_or_insert_default(), run)
                 }
+                CellKind::Any => fields.any(row, wanted, rule.mark(), cells),
+            };
+            if cells.kind() != CellKind::Any {
+                cells.extend_digits(&run[..n]);
             }
-            if row < rows {
-                let (start, end) = places(row);
-                cells.push(cell::read(&text[start..end], rule, dictionary, seen));
+            row += n;
+            if n < wanted {
+                cells.push(cell::read(fields.field(row), rule, dictionary, seen));
                 row += 1;
             }
         }
     }
 }
 
-/// Room for cells that follow one another.
-struct Run([Digits; 512]);
+/// Cells that are read before they are appended.
+const RUN: usize = 512;
 
-impl Default for Run {
+/// The codes of short texts that were met lately in a column: their bytes as one number, and their length.
+struct Recent([(u64, usize, Digits); RECENT]);
+
+/// A power of two.
+const RECENT: usize = 64;
+
+impl Default for Recent {
     fn default() -> Self {
-        Self([MISSING; 512])
+        Self([(0, 0, 0); RECENT])
     }
 }
 
-impl Run {
-    /// Appends the cells of rows as far as there are digits, and says how many those were.
+impl Recent {
     #[inline]
-    fn extend(&mut self, cells: &mut Cells, rows: Range<usize>, digits: impl Fn(usize) -> Option<Digits>) -> usize {
-        let mut done = 0;
-        loop {
-            let first = rows.start + done;
-            let wanted = (rows.end - first).min(self.0.len());
-            let mut n = 0;
-            for (place, row) in self.0.iter_mut().zip(first..first + wanted) {
-                let Some(digits) = digits(row) else { break };
-                *place = digits;
-                n += 1;
-            }
-            cells.extend_digits(&self.0[..n]);
-            done += n;
-            if n < wanted || done == rows.len() {
-                return done;
+    fn code(&mut self, text: &[u8], start: usize, end: usize, find: impl Fn() -> Option<Digits>) -> Option<Digits> {
+        let len = end - start;
+        let Some(bytes) = text.get(start..).and_then(|text| text.first_chunk()).filter(|_| (1..=8).contains(&len)) else {
+            return find();
+        };
+        let word = u64::from_le_bytes(*bytes) << (64 - 8 * len);
+        let known = &mut self.0[(word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % RECENT];
+        if (known.0, known.1) != (word, len) {
+            *known = (word, len, find()?);
+        }
+        Some(known.2)
+    }
+}
+
+/// The fields of a column.
+struct Fields<'a> {
+    text: &'a [u8],
+    /// Where the fields of the records end, of which every `n_columns`th is before one of this column.
+    ends: &'a [u32],
+    n_columns: usize,
+}
+
+impl Fields<'_> {
+    #[inline]
+    fn place(&self, row: usize) -> (usize, usize) {
+        let at = row * self.n_columns;
+        (self.ends[at].wrapping_add(1) as usize, self.ends[at + 1] as usize)
+    }
+
+    #[inline]
+    fn field(&self, row: usize) -> &[u8] {
+        let (start, end) = self.place(row);
+        &self.text[start..end]
+    }
+
+    /// Reads rows from `first` on into `run`, as long as they are short numbers with so many decimals at most, or missing.
+    #[inline(never)]
+    fn numbers(&self, first: usize, mark: u8, decimals: u8, run: &mut [Digits]) -> usize {
+        for (n, digits) in run.iter_mut().enumerate() {
+            let (start, end) = self.place(first + n);
+            *digits = match short(self.text, start, end, mark) {
+                Some((short, own)) if own <= decimals => match scaled(short, decimals - own) {
+                    Some(digits) => digits,
+                    None => return n,
+                },
+                None if start == end || self.text[start..end] == *b"-" => MISSING,
+                _ => return n,
+            };
+        }
+        run.len()
+    }
+
+    /// As [`Self::numbers`], of texts that are known.
+    #[inline(never)]
+    fn texts(&self, first: usize, dictionary: &Dictionary, recent: &mut Recent, run: &mut [Digits]) -> usize {
+        for (n, digits) in run.iter_mut().enumerate() {
+            let (start, end) = self.place(first + n);
+            let find = || dictionary.find_bytes(&self.text[start..end]).and_then(|code| Digits::try_from(code).ok());
+            match recent.code(self.text, start, end, find) {
+                Some(code) => *digits = code,
+                None => return n,
             }
         }
+        run.len()
     }
-}
 
-/// A cell of a column of numbers that have so many decimals at most.
-#[inline]
-fn number(text: &[u8], start: usize, end: usize, mark: u8, decimals: u8) -> Option<Digits> {
-    match short(text, start, end, mark) {
-        Some((digits, own)) if own <= decimals => scaled(digits, decimals - own),
-        Some(_) => None,
-        None if start == end || text[start..end] == *b"-" => Some(MISSING),
-        None => digits_of(decimal(text, start, end, mark)?, decimals),
+    /// Appends numbers, as far as there are only such.
+    #[inline(never)]
+    fn any(&self, first: usize, rows: usize, mark: u8, cells: &mut Cells) -> usize {
+        for n in 0..rows {
+            let (start, end) = self.place(first + n);
+            let Some(x) = decimal(self.text, start, end, mark) else { return n };
+            cells.push(Cell::number(x));
+        }
+        rows
     }
 }

@@ -120,7 +120,7 @@ pub enum Kind {
 const ONLY_DIGITS: &str = "what is of any kind is stored as such, and nothing else is";
 
 /// More decimals than this are those of measured quantities, which seldom have few digits.
-pub const MOST_DECIMALS: u8 = 7;
+const MOST_DECIMALS: u8 = 7;
 const POWERS: [f64; MOST_DECIMALS as usize + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
 const TENS: [u64; MOST_DECIMALS as usize + 1] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
 
@@ -243,22 +243,21 @@ impl Cells {
         (0..self.len()).map(|row| self.at(row))
     }
 
-    /// The cells of some rows, which is faster than one by one.
+    /// The numbers in some rows, which is faster than one by one; what is no number is NaN.
     ///
     /// # Panics
-    /// If there is no such row, or as many cells are not wanted.
-    pub fn gather(&self, rows: &[u32], out: &mut [Cell]) {
-        assert_eq!(rows.len(), out.len(), "a cell for each row");
-        let rows = rows.iter().map(|&row| row as usize);
-        with!(&self.store, cells => {
-            let digits = rows.map(|row| cells[row].digits());
+    /// If there is no such row, or not as many numbers are wanted.
+    pub fn numbers(&self, rows: &[u32], out: &mut [f64]) {
+        assert_eq!(rows.len(), out.len(), "a number for each row");
+        with!(&self.store, cells => match self.kind {
             // What is the same for all is asked once.
-            match self.kind {
-                Kind::Numbers(0) => fill(out, digits, |digits| cell(Kind::Numbers(0), digits)),
-                kind @ Kind::Numbers(_) => fill(out, digits, |digits| cell(kind, digits)),
-                kind => fill(out, digits, |digits| cell(kind, digits)),
+            Kind::Numbers(0) => gather(cells, rows, out, |cell| number(cell.digits())),
+            Kind::Numbers(decimals) => {
+                let power = POWERS[usize::from(decimals)];
+                gather(cells, rows, out, |cell| number(cell.digits()) / power);
             }
-        }, cells => fill(out, rows, |row| cells[row]))
+            _ => out.fill(f64::NAN),
+        }, cells => gather(cells, rows, out, |cell| f64::from_bits(cell.to_bits())))
     }
 
     /// What [`Self::extend_digits`] takes.
@@ -447,8 +446,7 @@ fn cell(kind: Kind, digits: Digits) -> Cell {
 
 /// The digits that give this number back to the bit, if there are any.
 #[inline]
-#[must_use]
-pub fn digits_of(x: f64, decimals: u8) -> Option<Digits> {
+fn digits_of(x: f64, decimals: u8) -> Option<Digits> {
     if decimals == 0 {
         let digits = x as Digits;
         return (digits >= LEAST && f64::from(digits).to_bits() == x.to_bits()).then_some(digits);
@@ -481,8 +479,20 @@ fn extend<T: Narrow>(cells: &mut Vec<T>, digits: &[Digits]) {
     cells.extend(digits.iter().map(|&digits| T::of(digits)));
 }
 
-fn fill<T>(out: &mut [Cell], from: impl Iterator<Item = T>, of: impl Fn(T) -> Cell) {
-    out.iter_mut().zip(from).for_each(|(cell, from)| *cell = of(from));
+/// What there is in some rows, which mostly follow one another.
+#[inline]
+fn gather<T: Copy>(cells: &[T], rows: &[u32], out: &mut [f64], of: impl Fn(T) -> f64) {
+    let first = rows.first().map_or(0, |&row| row as usize);
+    if rows.iter().zip(first..).all(|(&row, at)| row as usize == at) {
+        out.iter_mut().zip(&cells[first..]).for_each(|(out, cell)| *out = of(*cell));
+    } else {
+        out.iter_mut().zip(rows).for_each(|(out, &row)| *out = of(cells[row as usize]));
+    }
+}
+
+#[inline]
+fn number(digits: Digits) -> f64 {
+    if digits < LEAST { f64::NAN } else { f64::from(digits) }
 }
 
 /// Leaves those at some places, which rise: with no branch for each, as `retain` would have.
@@ -518,9 +528,14 @@ mod tests {
         let expected = bits(&mut cells.iter().copied());
         assert_eq!(bits(&mut stored.iter()), expected, "{:?}", stored.kind);
         let rows: Vec<u32> = (0..cells.len() as u32).rev().collect();
-        let mut gathered = vec![Cell::MISSING; rows.len()];
-        stored.gather(&rows, &mut gathered);
-        assert_eq!(bits(&mut gathered.into_iter().rev()), expected);
+        for rows in [rows.iter().copied().rev().collect(), rows] {
+            let mut numbers = vec![0.0; rows.len()];
+            stored.numbers(&rows, &mut numbers);
+            for (&row, x) in rows.iter().zip(numbers) {
+                let cell = cells[row as usize];
+                assert!(if x.is_nan() { cell.as_number().is_none() } else { cell == Cell::number(x) }, "{cell:?} was {x}");
+            }
+        }
         // In two parts, of which the second has other codes.
         let half = cells.len() / 2;
         let mut whole: Cells = cells[..half].iter().copied().collect();
