@@ -626,6 +626,24 @@ mod tests {
     }
 
     #[test]
+    fn few_numbers_are_scaled_as_many() {
+        let cell = |i: u32| if i % 7 == 0 { String::new() } else { (f64::from(i * i % 83) / 100.0).to_string() };
+        let mut cells: Vec<String> = (0..1000).map(cell).collect();
+        // A number that needs more bytes, in a row that is not asked for.
+        cells.push("1e300".into());
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let (few, schema) = table(&[("x", Kind::Number, &cells[..1000])]);
+        let (many, _) = table(&[("x", Kind::Number, &cells)]);
+        assert!(few.columns[0].cells.few().is_some() && many.columns[0].cells.few().is_none());
+        let rows: Vec<u32> = (0..1000).collect();
+        for numeric in [NumericTransform::Identity, NumericTransform::Amount, NumericTransform::Quantile] {
+            let encoder = params(numeric).fit(&few, &schema, &rows).unwrap();
+            let of = |table| encoder.bind(table, &schema).unwrap().transform_all(&rows[300..]);
+            assert_eq!(of(&few), of(&many));
+        }
+    }
+
+    #[test]
     fn unscaled_thresholds_part_the_same_numbers() {
         let quantile =
             Scale::Quantile { values: vec![-3.0, 0.0, 1e-3, 7.0, 1e9], positions: vec![-1.0, -0.2, -0.2, 0.7, 1.0] };

@@ -122,8 +122,8 @@ pub struct BoundSeen<'a> {
     columns: Vec<Bound<'a>>,
 }
 
-fn is_unseen((seen, column, texts): &Bound<'_>, row: u32) -> bool {
-    match read(seen.kind, column.cells.at(row as usize)) {
+fn is_unseen((seen, _, texts): &Bound<'_>, cell: Cell) -> bool {
+    match read(seen.kind, cell) {
         Reading::Missing => !seen.missing,
         Reading::Amount(x) => !(seen.low..=seen.high).contains(&x),
         Reading::Token(token) => !seen.tokens.contains(&token),
@@ -135,7 +135,7 @@ fn is_unseen((seen, column, texts): &Bound<'_>, row: u32) -> bool {
 impl BoundSeen<'_> {
     /// The canonical names of the columns in which a row has an unseen value.
     pub fn unseen(&self, row: u32) -> impl Iterator<Item = &str> {
-        let columns = self.columns.iter().filter(move |column| is_unseen(column, row));
+        let columns = self.columns.iter().filter(move |bound| is_unseen(bound, bound.1.cells.at(row as usize)));
         columns.map(|(seen, ..)| seen.name.as_str())
     }
 
@@ -151,10 +151,8 @@ impl BoundSeen<'_> {
         let average = average_path_length(forest.max_samples());
         // Column by column, as the cells lie in memory.
         let mut counts = vec![0_usize; rows.len()];
-        for column in &self.columns {
-            for (&row, count) in rows.iter().zip(&mut counts) {
-                *count += usize::from(is_unseen(column, row));
-            }
+        for bound in &self.columns {
+            bound.1.cells.for_each(rows, |at, cell| counts[at] += usize::from(is_unseen(bound, cell)));
         }
         for (unseen, score) in counts.into_iter().zip(scores) {
             if unseen > 0 {

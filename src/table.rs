@@ -5,7 +5,7 @@
 
 mod cells;
 
-pub use cells::{Cell, Cells, Digits, Kind as CellKind, MISSING, Value, keep, scaled};
+pub use cells::{Cell, Cells, Digits, Few, Kind as CellKind, MISSING, Shape, Value, keep, scaled};
 
 use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;

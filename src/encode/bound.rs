@@ -3,7 +3,7 @@
 use super::scale::Knots;
 use super::{ColumnEncoding, Encoding, PortRange, Scale, number_key, to_f32};
 use crate::ranker::{BLOCK, Scratch};
-use crate::table::{Column, Value};
+use crate::table::{Column, Few, Value};
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use rustc_hash::FxHashMap;
 
@@ -18,6 +18,13 @@ pub(super) struct BoundColumn<'a> {
     column: &'a Column,
     lookup: Lookup,
     knots: Option<Knots>,
+    few: Option<Box<Scaled>>,
+}
+
+/// What a column of numbers becomes of each of the 256 cells that it may have.
+struct Scaled {
+    values: [f32; 256],
+    is_missing: [bool; 256],
 }
 
 /// Which of a column's features a value sets.
@@ -91,13 +98,48 @@ impl<'a> BoundColumn<'a> {
             }
             _ => None,
         };
-        Self { encoding, column, lookup: Lookup::new(encoding, column), knots }
+        let mut bound = Self { encoding, column, lookup: Lookup::new(encoding, column), knots, few: None };
+        // Of fewer rows than there may be values they are scaled as they come.
+        if let Some(few) = column.cells.few()
+            && let Encoding::Number { fill, .. } = encoding.encoding
+            && column.cells.len() > 256
+        {
+            bound.few = Some(Box::new(bound.scaled(few, fill)));
+        }
+        bound
+    }
+
+    fn scaled(&self, few: Few<'_>, fill: f32) -> Scaled {
+        let mut scaled = Scaled { values: [fill; 256], is_missing: [true; 256] };
+        for (which, (value, is_missing)) in (0..=255).zip(scaled.values.iter_mut().zip(&mut scaled.is_missing)) {
+            if let Some(x) = few.cell(which).as_number() {
+                (*value, *is_missing) = (to_f32(x), false);
+            }
+        }
+        self.scale(&mut scaled.values, &mut Scratch::default());
+        scaled
     }
 
     /// `out` is rows × features of this column, all zero.
     fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>, scratch: &mut Scratch) {
         let missing_at = out.ncols() - 1;
-        let cells = rows.iter().map(|&row| self.column.cells.at(row as usize));
+        let cells = &self.column.cells;
+        if let Some((few, scaled)) = cells.few().zip(self.few.as_ref())
+            && let Encoding::Number { low, high, .. } = self.encoding.encoding
+        {
+            if low < high {
+                let values = rows.iter().map(|&row| scaled.values[usize::from(few.which(row))]);
+                out.column_mut(0).iter_mut().zip(values).for_each(|(place, x)| *place = x);
+            }
+            if self.encoding.missing {
+                let is_missing = rows.iter().map(|&row| scaled.is_missing[usize::from(few.which(row))]);
+                out.column_mut(missing_at)
+                    .iter_mut()
+                    .zip(is_missing)
+                    .for_each(|(place, is)| *place = f32::from(u8::from(is)));
+            }
+            return;
+        }
         match &self.encoding.encoding {
             Encoding::Number { low, high, .. } => {
                 let mut values = [0.0; BLOCK];
@@ -115,7 +157,7 @@ impl<'a> BoundColumn<'a> {
                 }
             }
             Encoding::Category { .. } => {
-                for (row, cell) in cells.enumerate() {
+                cells.for_each(rows, |row, cell| {
                     let feature = match cell.value() {
                         Value::Text(code) => self.lookup.texts[code as usize],
                         Value::Number(x) => self.lookup.numbers.get(&number_key(x)).copied().or(self.lookup.other),
@@ -125,10 +167,10 @@ impl<'a> BoundColumn<'a> {
                     if let Some(feature) = feature {
                         out[[row, feature as usize]] = 1.0;
                     }
-                }
+                });
             }
             Encoding::Port { ports, ranges } => {
-                for (row, cell) in cells.enumerate() {
+                cells.for_each(rows, |row, cell| {
                     if let Some(port) = cell.as_port() {
                         if let Some(&feature) = self.lookup.numbers.get(&number_key(f64::from(port))) {
                             out[[row, feature as usize]] = 1.0;
@@ -139,7 +181,7 @@ impl<'a> BoundColumn<'a> {
                     } else if self.encoding.missing {
                         out[[row, missing_at]] = 1.0;
                     }
-                }
+                });
             }
         }
     }

@@ -3,7 +3,7 @@
 //! are kept whose hash is below a bound, which is guessed at first and falls as rows come. So the same file gives the same sample, however many workers
 //! read it.
 
-use crate::table::{Cell, Column, Span, Table, keep};
+use crate::table::{Cell, Cells, Column, Shape, Span, Table, keep};
 use serde::{Deserialize, Serialize};
 
 /// Rows that are kept at most. More change no quantile that matters, and would fill the memory that columns of the file
@@ -20,13 +20,13 @@ const EXPECTED: usize = MOST_ROWS + MOST_ROWS / 2;
 /// Cells for which there is room from the beginning.
 const MOST_RESERVED: usize = 10 << 20;
 
-/// Rows that one worker has picked from one chunk. Their cells travel beside it, column by column, eight bytes each.
+/// Rows that one worker has picked from one chunk. Their cells travel beside it, column by column.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Picked {
     /// Where they start, and how long they are.
     pub spans: Vec<(u64, u32)>,
-    /// Of each column, the texts that the cells' codes stand for.
-    pub texts: Vec<Vec<String>>,
+    /// Of each column, how its cells are written, and the texts that their codes stand for.
+    pub columns: Vec<(Shape, Vec<String>)>,
 }
 
 /// Whether a row is picked: a hash of where it starts, compared with `below`.
@@ -45,27 +45,27 @@ fn hash(place: u64) -> u64 {
 impl Picked {
     /// These rows of a table, and their cells.
     pub fn of(table: &Table, rows: &[u32]) -> (Self, Vec<u8>) {
-        let mut cells = Vec::with_capacity(table.columns.len() * rows.len() * 8);
-        let mut texts = Vec::with_capacity(table.columns.len());
+        let mut bytes = Vec::new();
+        let mut columns = Vec::with_capacity(table.columns.len());
         for column in &table.columns {
-            let mut codes = vec![u32::MAX; column.dictionary.len()];
-            let mut used = Vec::new();
-            for &row in rows {
-                let mut cell = column.cells.at(row as usize);
-                if let Some(code) = cell.as_text() {
+            let mut cells = column.cells.select(rows);
+            let mut texts = Vec::new();
+            if !column.dictionary.is_empty() {
+                let mut codes = vec![u32::MAX; column.dictionary.len()];
+                let mut cell_of = |code: u32| {
                     let place = &mut codes[code as usize];
                     if *place == u32::MAX {
-                        *place = used.len() as u32;
-                        used.push(column.dictionary.text(code).to_owned());
+                        *place = texts.len() as u32;
+                        texts.push(column.dictionary.text(code).to_owned());
                     }
-                    cell = Cell::text(*place);
-                }
-                cells.extend_from_slice(&cell.to_bits().to_le_bytes());
+                    Cell::text(*place)
+                };
+                cells = cells.iter().map(|cell| cell.as_text().map_or(cell, &mut cell_of)).collect();
             }
-            texts.push(used);
+            columns.push((cells.write(&mut bytes), texts));
         }
         let spans = rows.iter().map(|&row| table.spans[row as usize]).map(|span| (span.start, span.len)).collect();
-        (Self { spans, texts }, cells)
+        (Self { spans, columns }, bytes)
     }
 }
 
@@ -123,18 +123,20 @@ impl Sample {
     }
 
     /// Takes in what was picked from the next chunk, perhaps with a bound that has fallen since.
-    pub fn push(&mut self, picked: Picked, cells: &[u8]) {
+    ///
+    /// # Panics
+    /// If the bytes are not those that belong to it.
+    pub fn push(&mut self, picked: Picked, bytes: &[u8]) {
         let n = picked.spans.len();
         let kept: Vec<usize> = (0..n).filter(|&at| hash(picked.spans[at].0) <= self.below).collect();
-        for (at, (column, texts)) in self.table.columns.iter_mut().zip(&picked.texts).enumerate() {
+        let mut rest = bytes;
+        for (column, (shape, texts)) in self.table.columns.iter_mut().zip(&picked.columns) {
             let of_text = |text: &String| column.dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text);
             let texts: Vec<Cell> = texts.iter().map(of_text).collect();
-            column.cells.extend(kept.iter().map(|&row| {
-                let from = (at * n + row) * 8;
-                let bits = cells[from..from + 8].try_into().map_or(0, u64::from_le_bytes);
-                let cell = Cell::from_bits(bits);
-                cell.as_text().map_or(cell, |code| texts[code as usize])
-            }));
+            let (mut cells, behind) = Cells::read(*shape, rest).expect("the cells are as they were written");
+            cells.keep(&kept);
+            column.cells.append(&cells, &texts);
+            rest = behind;
         }
         self.table.spans.extend(kept.iter().map(|&at| Span { start: picked.spans[at].0, len: picked.spans[at].1 }));
         if self.table.n_rows() > MOST_HELD {

@@ -208,9 +208,7 @@ impl<'a> BoundBackground<'a> {
 }
 
 fn numbers(column: &Column, rows: &[u32]) -> ColumnBackground {
-    let finite = |&row: &u32| column.cells.at(row as usize).as_number().filter(|x| x.is_finite());
-    let mut sorted: Vec<f64> = rows.iter().filter_map(finite).map(|x| x + 0.0).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
+    let sorted = column.cells.sorted(rows);
     let n = sorted.len();
     if n == 0 {
         return ColumnBackground { missing: 1.0, ..ColumnBackground::default() };
@@ -250,13 +248,10 @@ fn numbers(column: &Column, rows: &[u32]) -> ColumnBackground {
 fn values(column: &Column, rows: &[u32]) -> ColumnBackground {
     let mut counts: FxHashMap<u64, (Cell, u64)> = FxHashMap::default();
     let mut missing = 0;
-    for &row in rows {
-        let cell = column.cells.at(row as usize);
-        match cell.value() {
-            Value::Missing => missing += 1,
-            _ => counts.entry(cell.to_bits()).or_insert((cell, 0)).1 += 1,
-        }
-    }
+    column.cells.for_each(rows, |_, cell| match cell.value() {
+        Value::Missing => missing += 1,
+        _ => counts.entry(cell.to_bits()).or_insert((cell, 0)).1 += 1,
+    });
     let n = (rows.len() - missing).max(1) as f64;
     let mut all: Vec<(String, u64)> =
         counts.into_values().filter_map(|(cell, count)| Some((cell_text(column, cell)?.into_owned(), count))).collect();

@@ -161,7 +161,8 @@ impl Recent {
     #[inline]
     fn code(&mut self, text: &[u8], start: usize, end: usize, find: impl Fn() -> Option<Digits>) -> Option<Digits> {
         let len = end - start;
-        let Some(bytes) = text.get(start..).and_then(|text| text.first_chunk()).filter(|_| (1..=8).contains(&len)) else {
+        let Some(bytes) = text.get(start..).and_then(|text| text.first_chunk()).filter(|_| (1..=8).contains(&len))
+        else {
             return find();
         };
         let word = u64::from_le_bytes(*bytes) << (64 - 8 * len);

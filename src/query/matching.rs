@@ -217,8 +217,9 @@ impl Cells {
                 self.values.iter().any(|value| is_number(value, x)) || self.by_text && is_text()
             }
             table::Value::Missing => self.values.contains(&Value::Missing),
-            table::Value::UnkeptText => (facts.field)(self.column)
-                .is_some_and(|text| is_any(&self.values, text.trim())),
+            table::Value::UnkeptText => {
+                (facts.field)(self.column).is_some_and(|text| is_any(&self.values, text.trim()))
+            }
         }
     }
 }

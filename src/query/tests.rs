@@ -52,12 +52,16 @@ fn passing(query: &str) -> Vec<u32> {
 #[test]
 fn protocols_written_as_numbers_are_found_by_their_names() {
     let (table, schema) = read(&FLOWS.replace(",tcp,", ",6,").replace(",udp,", ",17,"));
-    for (query, expected) in
-        [("proto:udp", &[3, 4][..]), ("proto:17", &[3, 4]), ("-proto:UDP", &[1, 2, 5]), ("proto:tcp,udp", &[1, 2, 3, 4, 5])]
-    {
+    for (query, expected) in [
+        ("proto:udp", &[3, 4][..]),
+        ("proto:17", &[3, 4]),
+        ("-proto:UDP", &[1, 2, 5]),
+        ("proto:tcp,udp", &[1, 2, 3, 4, 5]),
+    ] {
         let query = parse(query, &schema).unwrap();
         let mut bound = query.bind(&table, &schema);
-        let found: Vec<u32> = (0..5).filter(|&row| bound.matches(row, &RowFacts::default())).map(|row| row + 1).collect();
+        let found: Vec<u32> =
+            (0..5).filter(|&row| bound.matches(row, &RowFacts::default())).map(|row| row + 1).collect();
         assert_eq!(found, expected);
     }
     // Only where they are protocols.

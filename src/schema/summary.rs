@@ -1,6 +1,6 @@
 //! One pass over a column: what its cells are, as far as its kind and role depend on it.
 
-use crate::table::{Column, Value};
+use crate::table::{Cell, Cells, Column, Few, Value};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
@@ -42,42 +42,67 @@ impl Summary {
     /// Of all cells but those of `bad` records, which are missing without saying anything.
     #[must_use]
     pub fn of(column: &Column, bad: usize) -> Self {
-        let mut summary =
-            Self { integers: true, min: f64::INFINITY, max: f64::NEG_INFINITY, counts_up: true, ..Self::default() };
+        let mut summary = match column.cells.few() {
+            Some(few) => Self::of_few(&column.cells, few),
+            None => Self::of_many(&column.cells),
+        };
+        summary.missing = summary.missing.saturating_sub(bad);
+        summary.distinct_texts = column.dictionary.len();
+        summary
+    }
+
+    fn of_none() -> Self {
+        Self { integers: true, min: f64::INFINITY, max: f64::NEG_INFINITY, counts_up: true, ..Self::default() }
+    }
+
+    /// Of cells that are each one of a few.
+    fn of_few(cells: &Cells, few: Few<'_>) -> Self {
+        let mut summary = Self::of_none();
+        let counts = few.counts();
+        for &(cell, _, count) in &counts {
+            match cell.value() {
+                Value::Missing => summary.missing += count as usize,
+                Value::Text(_) | Value::UnkeptText => summary.texts += count as usize,
+                Value::Number(x) => {
+                    summary.numbers += count as usize;
+                    summary.port_numbers += if is_port(x) { count as usize } else { 0 };
+                    summary.distinct(x);
+                }
+            }
+        }
+        let numbers = || cells.iter().filter_map(Cell::as_number);
+        summary.ends = numbers().next().zip(numbers().next_back());
+        summary.counts_up = numbers().zip(numbers().skip(1)).all(|(x, next)| next == x + 1.0);
+        let sampled = match summary.numbers == cells.len() {
+            true => counts.iter().filter(|(_, row, _)| *row < Self::SAMPLE).count(),
+            false => numbers().take(Self::SAMPLE).map(f64::to_bits).collect::<FxHashSet<u64>>().len(),
+        };
+        summary.share_of(sampled);
+        summary
+    }
+
+    fn of_many(cells: &Cells) -> Self {
+        let mut summary = Self::of_none();
         let mut few = FxHashSet::default();
         let mut sample = FxHashSet::default();
         let mut last = f64::NAN;
         // Numbers seen lately, which say nothing new but that they are there, and whether they are ports.
         let mut recent = [(f64::NAN.to_bits(), false); RECENT];
-        for cell in column.cells.iter() {
+        cells.for_all(|cell| {
             let x = match cell.value() {
-                Value::Missing => {
-                    summary.missing += 1;
-                    continue;
-                }
-                Value::Text(_) | Value::UnkeptText => {
-                    summary.texts += 1;
-                    continue;
-                }
+                Value::Missing => return summary.missing += 1,
+                Value::Text(_) | Value::UnkeptText => return summary.texts += 1,
                 Value::Number(x) => x,
             };
             let bits = x.to_bits();
             let known = &mut recent[(bits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % RECENT];
             if known.0 != bits {
-                *known = (bits, f64::from(x as u16) == x);
-                if few.len() <= Self::FEW && few.insert(bits) {
-                    summary.few_numbers.push(x);
-                }
+                *known = (bits, is_port(x));
                 if summary.numbers < Self::SAMPLE {
                     sample.insert(bits);
                 }
-                // Beyond 2^63 the cast saturates, and such numbers are no counts.
-                summary.integers &= (x as i64) as f64 == x;
-                summary.min = summary.min.min(x);
-                summary.max = summary.max.max(x);
-                if x.is_finite() {
-                    let (least, greatest) = summary.finite.unwrap_or((x, x));
-                    summary.finite = Some((least.min(x), greatest.max(x)));
+                if few.len() > Self::FEW || few.insert(bits) {
+                    summary.distinct(x);
                 }
             }
             summary.port_numbers += usize::from(known.1);
@@ -88,14 +113,31 @@ impl Summary {
             }
             summary.numbers += 1;
             last = x;
-        }
+        });
         if let Some((_, end)) = &mut summary.ends {
             *end = last;
         }
-        summary.missing = summary.missing.saturating_sub(bad);
-        summary.distinct_texts = column.dictionary.len();
-        summary.distinct_share = sample.len() as f64 / summary.numbers.clamp(1, Self::SAMPLE) as f64;
+        summary.share_of(sample.len());
         summary
+    }
+
+    /// Takes in a number that is perhaps not there yet.
+    fn distinct(&mut self, x: f64) {
+        if self.few_numbers.len() <= Self::FEW {
+            self.few_numbers.push(x);
+        }
+        // Beyond 2^63 the cast saturates, and such numbers are no counts.
+        self.integers &= (x as i64) as f64 == x;
+        self.min = self.min.min(x);
+        self.max = self.max.max(x);
+        if x.is_finite() {
+            let (least, greatest) = self.finite.unwrap_or((x, x));
+            self.finite = Some((least.min(x), greatest.max(x)));
+        }
+    }
+
+    fn share_of(&mut self, distinct: usize) {
+        self.distinct_share = distinct as f64 / self.numbers.clamp(1, Self::SAMPLE) as f64;
     }
 
     /// Takes in what the records after these hold. The number of distinct texts is not known then, before somebody counts
@@ -157,5 +199,35 @@ impl Summary {
     #[must_use]
     pub fn are_ports(&self) -> bool {
         self.numbers > 0 && 100 * self.port_numbers >= 99 * self.numbers
+    }
+}
+
+fn is_port(x: f64) -> bool {
+    f64::from(x as u16) == x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn few_cells_are_summed_up_as_many_are() {
+        let mut rng = Rng::new(8);
+        for round in 0..600 {
+            let (n, missing, size) = (rng.below(9000), rng.below(3), 1 + rng.below(120));
+            let cell = |row: u32, rng: &mut Rng| match rng.below(40) {
+                0 if missing == 0 => Cell::MISSING,
+                _ if round % 3 == 0 => Cell::number(f64::from(row % 100)),
+                _ if round % 7 == 0 => Cell::text(rng.below(size)),
+                _ if round % 5 == 0 => Cell::number(f64::from(rng.below(size)) / 100.0),
+                _ => Cell::number(f64::from(rng.below(size)) - 20.0),
+            };
+            let cells: Cells = (0..n).map(|row| cell(row, &mut rng)).collect();
+            let few = cells.few().expect("they are narrow");
+            assert_eq!(Summary::of_few(&cells, few), Summary::of_many(&cells), "round {round}");
+        }
     }
 }

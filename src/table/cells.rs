@@ -4,6 +4,7 @@
 //! of what a double is, and memory that is not filled takes no time. A number is its digits, and how many of them are decimals is
 //! the same for the whole column: `m / 10^d` is rounded as the number itself is when it is read, so that the same bits come back.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a cell holds.
@@ -107,7 +108,7 @@ const UNKEPT: Digits = Digits::MIN + 1;
 const LEAST: Digits = Digits::MIN + 2;
 
 /// What [`Digits`] are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// Those of numbers, so many of them decimals.
     Numbers(u8),
@@ -123,6 +124,16 @@ const ONLY_DIGITS: &str = "what is of any kind is stored as such, and nothing el
 const MOST_DECIMALS: u8 = 7;
 const POWERS: [f64; MOST_DECIMALS as usize + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
 const TENS: [u64; MOST_DECIMALS as usize + 1] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// How cells were written as bytes, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    kind: Kind,
+    is_certain: bool,
+    /// Bytes of each.
+    width: u8,
+    len: u32,
+}
 
 /// The cells of a column.
 #[derive(Clone)]
@@ -143,10 +154,13 @@ enum Store {
 
 /// Digits in fewer bytes; the two least values are those that are none.
 trait Narrow: Copy {
+    const WIDTH: usize = size_of::<Self>();
     const LEAST: Digits;
     const MOST: Digits;
     fn of(digits: Digits) -> Self;
     fn digits(self) -> Digits;
+    fn write(self, out: &mut Vec<u8>);
+    fn read(bytes: &[u8]) -> Self;
 }
 
 macro_rules! narrow {
@@ -165,6 +179,16 @@ macro_rules! narrow {
             fn digits(self) -> Digits {
                 let digits = self as Digits;
                 if digits < Self::LEAST { digits.wrapping_sub(<$narrow>::MIN as Digits).wrapping_add(Digits::MIN) } else { digits }
+            }
+
+            #[inline]
+            fn write(self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+
+            #[inline]
+            fn read(bytes: &[u8]) -> Self {
+                bytes.try_into().map_or(0, <$narrow>::from_le_bytes)
             }
         }
     )*};
@@ -258,6 +282,116 @@ impl Cells {
             }
             _ => out.fill(f64::NAN),
         }, cells => gather(cells, rows, out, |cell| f64::from_bits(cell.to_bits())))
+    }
+
+    /// The finite numbers in some rows, sorted; −0 is 0.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn sorted(&self, rows: &[u32]) -> Vec<f64> {
+        /// Of few values it is enough to know how often they are there.
+        fn counted<T: Narrow>(cells: &[T], rows: &[u32], power: f64) -> Vec<f64> {
+            let place = |cell: T| (cell.digits().max(T::LEAST - 1) - T::LEAST + 1) as usize;
+            let mut counts = vec![0_u32; (T::MOST - T::LEAST) as usize + 2];
+            rows.iter().for_each(|&row| counts[place(cells[row as usize])] += 1);
+            let mut sorted = Vec::with_capacity(rows.len());
+            for (&count, digits) in counts[1..].iter().zip(T::LEAST..) {
+                sorted.extend(std::iter::repeat_n(f64::from(digits) / power, count as usize));
+            }
+            sorted
+        }
+        match (&self.store, self.kind) {
+            (Store::I8(cells), Kind::Numbers(decimals)) => counted(cells, rows, POWERS[usize::from(decimals)]),
+            (Store::I16(cells), Kind::Numbers(decimals)) => counted(cells, rows, POWERS[usize::from(decimals)]),
+            _ => {
+                let mut sorted = vec![0.0; rows.len()];
+                self.numbers(rows, &mut sorted);
+                sorted.retain(|x| x.is_finite());
+                sorted.iter_mut().for_each(|x| *x += 0.0);
+                sorted.sort_unstable_by(f64::total_cmp);
+                sorted
+            }
+        }
+    }
+
+    /// The cells, if they are so narrow that there are few different ones.
+    #[must_use]
+    pub fn few(&self) -> Option<Few<'_>> {
+        match &self.store {
+            Store::I8(cells) => Some(Few { cells, kind: self.kind }),
+            _ => None,
+        }
+    }
+
+    /// Does something with the cell of each of some rows and its place among them, which is faster than one by one.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub fn for_each(&self, rows: &[u32], mut f: impl FnMut(usize, Cell)) {
+        let rows = rows.iter().enumerate();
+        with!(&self.store,
+            cells => rows.for_each(|(at, &row)| f(at, cell(self.kind, cells[row as usize].digits()))),
+            cells => rows.for_each(|(at, &row)| f(at, cells[row as usize])))
+    }
+
+    /// Does something with each cell in order, which is faster than one by one.
+    #[inline]
+    pub fn for_all(&self, f: impl FnMut(Cell)) {
+        with!(&self.store,
+            cells => cells.iter().map(|narrow| cell(self.kind, narrow.digits())).for_each(f),
+            cells => cells.iter().copied().for_each(f))
+    }
+
+    /// The cells of some rows by themselves.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        fn select<T: Copy>(cells: &[T], rows: &[u32]) -> Vec<T> {
+            rows.iter().map(|&row| cells[row as usize]).collect()
+        }
+        let store = match &self.store {
+            Store::I8(cells) => Store::I8(select(cells, rows)),
+            Store::I16(cells) => Store::I16(select(cells, rows)),
+            Store::I32(cells) => Store::I32(select(cells, rows)),
+            Store::Any(cells) => Store::Any(select(cells, rows)),
+        };
+        Self { store, ..*self }
+    }
+
+    /// The cells as bytes, for [`Self::read`].
+    pub fn write(&self, out: &mut Vec<u8>) -> Shape {
+        let width = with!(&self.store, cells => {
+            cells.iter().for_each(|cell| cell.write(out));
+            width_of(cells)
+        }, cells => {
+            cells.iter().for_each(|cell| out.extend_from_slice(&cell.to_bits().to_le_bytes()));
+            size_of::<Cell>()
+        });
+        Shape { kind: self.kind, is_certain: self.is_certain, width: width as u8, len: self.len() as u32 }
+    }
+
+    /// The cells that were written at the start of some bytes, and the bytes behind them; `None` for what was not written.
+    #[must_use]
+    pub fn read(shape: Shape, bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let Shape { kind, is_certain, width, len } = shape;
+        let (bytes, rest) = bytes.split_at_checked(usize::from(width) * len as usize)?;
+        let is_known = !matches!(kind, Kind::Numbers(decimals) if decimals > MOST_DECIMALS);
+        let store = match (width, kind) {
+            (8, Kind::Any) => {
+                let of_bytes = |bytes: &[u8]| Cell::from_bits(bytes.try_into().map_or(0, u64::from_le_bytes));
+                Store::Any(bytes.chunks_exact(8).map(of_bytes).collect())
+            }
+            (_, Kind::Any) => return None,
+            (1, _) => Store::I8(read(bytes)),
+            (2, _) => Store::I16(read(bytes)),
+            (4, _) => Store::I32(read(bytes)),
+            _ => return None,
+        };
+        is_known.then_some((Self { kind, is_certain, store }, rest))
     }
 
     /// What [`Self::extend_digits`] takes.
@@ -405,6 +539,46 @@ impl Cells {
     }
 }
 
+/// Cells that are each one of 256.
+#[derive(Clone, Copy)]
+pub struct Few<'a> {
+    cells: &'a [i8],
+    kind: Kind,
+}
+
+impl Few<'_> {
+    /// Which of the 256 the cell of a row is.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    #[inline]
+    pub fn which(&self, row: u32) -> u8 {
+        self.cells[row as usize] as u8
+    }
+
+    /// One of the 256.
+    #[must_use]
+    pub fn cell(&self, which: u8) -> Cell {
+        cell(self.kind, (which as i8).digits())
+    }
+
+    /// Those that there are in the order of their appearance, with the first row and the number of those that have them.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(Cell, usize, u32)> {
+        let mut counts = [0_u32; 256];
+        let mut found = Vec::new();
+        for (row, &cell) in self.cells.iter().enumerate() {
+            let count = &mut counts[usize::from(cell as u8)];
+            if *count == 0 {
+                found.push((cell as u8, row));
+            }
+            *count += 1;
+        }
+        found.into_iter().map(|(which, row)| (self.cell(which), row, counts[usize::from(which)])).collect()
+    }
+}
+
 impl Extend<Cell> for Cells {
     fn extend<T: IntoIterator<Item = Cell>>(&mut self, cells: T) {
         cells.into_iter().for_each(|cell| self.push(cell));
@@ -463,6 +637,14 @@ fn digits_of(x: f64, decimals: u8) -> Option<Digits> {
 pub fn scaled(digits: u32, more: u8) -> Option<Digits> {
     let scaled = u64::from(digits) * TENS[usize::from(more)];
     (scaled <= Digits::MAX as u64).then_some(scaled as Digits)
+}
+
+fn width_of<T: Narrow>(_: &[T]) -> usize {
+    T::WIDTH
+}
+
+fn read<T: Narrow>(bytes: &[u8]) -> Vec<T> {
+    bytes.chunks_exact(T::WIDTH).map(T::read).collect()
 }
 
 /// Whether there is room for the digits.
@@ -528,13 +710,33 @@ mod tests {
         let expected = bits(&mut cells.iter().copied());
         assert_eq!(bits(&mut stored.iter()), expected, "{:?}", stored.kind);
         let rows: Vec<u32> = (0..cells.len() as u32).rev().collect();
-        for rows in [rows.iter().copied().rev().collect(), rows] {
+        for rows in [rows.iter().copied().rev().collect(), rows.clone()] {
             let mut numbers = vec![0.0; rows.len()];
             stored.numbers(&rows, &mut numbers);
             for (&row, x) in rows.iter().zip(numbers) {
                 let cell = cells[row as usize];
-                assert!(if x.is_nan() { cell.as_number().is_none() } else { cell == Cell::number(x) }, "{cell:?} was {x}");
+                assert!(
+                    if x.is_nan() { cell.as_number().is_none() } else { cell == Cell::number(x) },
+                    "{cell:?} was {x}"
+                );
             }
+        }
+        let mut bytes = vec![7];
+        let shape = stored.write(&mut bytes);
+        bytes.push(8);
+        let (read, rest) = Cells::read(shape, &bytes[1..]).unwrap();
+        assert_eq!((&read, rest), (&stored, &[8][..]));
+        assert!(stored.is_empty() || Cells::read(shape, &bytes[3..]).is_none());
+        assert_eq!(stored.select(&rows), stored.iter().rev().collect());
+        let mut finite: Vec<f64> = cells.iter().filter_map(|cell| cell.as_number()).filter(|x| x.is_finite()).collect();
+        finite.sort_by(|a, b| (a + 0.0).total_cmp(&(b + 0.0)));
+        assert_eq!(
+            stored.sorted(&rows).iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+            finite.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()
+        );
+        for (cell, row, count) in stored.few().into_iter().flat_map(|few| few.counts()) {
+            assert_eq!(cells.iter().position(|other| *other == cell), Some(row));
+            assert_eq!(cells.iter().filter(|other| **other == cell).count(), count as usize);
         }
         // In two parts, of which the second has other codes.
         let half = cells.len() / 2;
@@ -568,7 +770,9 @@ mod tests {
                     24 => Cell::text(rng.below(300)),
                     25 => Cell::number(rng.uniform()),
                     26 => Cell::number(f64::from(rng.below(300))),
-                    _ => Cell::number([-0.0, f64::INFINITY, 1e300, 2_147_483_648.0, -2_147_483_647.0, 0.1][rng.below(6) as usize]),
+                    _ => Cell::number(
+                        [-0.0, f64::INFINITY, 1e300, 2_147_483_648.0, -2_147_483_647.0, 0.1][rng.below(6) as usize],
+                    ),
                 })
                 .collect();
             check(&cells);
@@ -606,7 +810,10 @@ mod tests {
             together.extend_digits(&digits);
             let one_by_one: Cells = digits.iter().map(|&digits| cell(Kind::Numbers(0), digits)).collect();
             assert_eq!(together, one_by_one);
-            assert_eq!(together.bytes() / together.capacity().max(1), one_by_one.bytes() / one_by_one.capacity().max(1));
+            assert_eq!(
+                together.bytes() / together.capacity().max(1),
+                one_by_one.bytes() / one_by_one.capacity().max(1)
+            );
         }
     }
 }
