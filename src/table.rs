@@ -3,9 +3,11 @@
 //! No text is kept but one copy of each distinct value. The text of a record is not here: its [`Span`] says where to read it
 //! again.
 
+mod cell;
 mod cells;
 
-pub use cells::{Cell, Cells, Digits, Few, Kind as CellKind, MISSING, Shape, Value, keep, scaled};
+pub use cell::{Cell, Value};
+pub use cells::{Cells, Digits, Few, Kind as CellKind, MISSING, Shape, keep, scaled};
 
 use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;
@@ -149,7 +151,7 @@ pub struct BadRecord {
     pub cause: String,
 }
 
-// Cells of eight bytes each. Short bad records in a wide table would otherwise make gigabytes out of kilobytes.
+// Cells of up to eight bytes each. Short bad records in a wide table would otherwise make gigabytes out of kilobytes.
 const MAX_CELLS: u64 = 1 << 30;
 // Records that room is made for at a time.
 const ROOM: usize = 4096;
