@@ -9,6 +9,7 @@
 
 use crate::encode::{Encoder, Encoding, Scale};
 use crate::error::{Error, Result};
+use crate::explain::label_of;
 use crate::rng::Rng;
 use crate::schema::Schema;
 use crate::table::{Column, Table, Value};
@@ -85,7 +86,10 @@ pub struct FitReport {
 /// How well one column of a file fits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ColumnFit {
+    /// The canonical name.
     pub name: String,
+    /// What people call the column.
+    pub label: String,
     pub psi: f64,
     /// The share of values outside the range seen in training, or never seen there.
     pub foreign: f64,
@@ -160,6 +164,7 @@ impl Domain {
                 let by_chance = (expected.iter().filter(|&&e| e > 0.0).count().saturating_sub(1)) as f64 / n;
                 ColumnFit {
                     name: column.name.clone(),
+                    label: label_of(schema, &column.name),
                     psi: (psi(file, &expected) - by_chance).clamp(0.0, f64::MAX),
                     foreign: special(Special::Foreign),
                     missing: special(Special::Missing),

@@ -627,7 +627,8 @@ mod tests {
 
     #[test]
     fn few_numbers_are_scaled_as_many() {
-        let cell = |i: u32| if i.is_multiple_of(7) { String::new() } else { (f64::from(i * i % 83) / 100.0).to_string() };
+        let cell =
+            |i: u32| if i.is_multiple_of(7) { String::new() } else { (f64::from(i * i % 83) / 100.0).to_string() };
         let mut cells: Vec<String> = (0..1000).map(cell).collect();
         // A number that needs more bytes, in a row that is not asked for.
         cells.push("1e300".into());

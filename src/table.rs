@@ -7,7 +7,8 @@ mod cell;
 mod cells;
 
 pub use cell::{Cell, Value};
-pub use cells::{Cells, Digits, Few, Kind as CellKind, MISSING, Shape, keep, scaled};
+pub use cells::{Cells, Few, Shape};
+pub(crate) use cells::{Digits, Kind as CellKind, NO_DIGITS, digits_of, keep, scaled};
 
 use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;
@@ -151,8 +152,8 @@ pub struct BadRecord {
     pub cause: String,
 }
 
-// Cells of up to eight bytes each. Short bad records in a wide table would otherwise make gigabytes out of kilobytes.
-const MAX_CELLS: u64 = 1 << 30;
+// Short bad records in a wide table would otherwise make gigabytes out of kilobytes: each of these cells may need eight bytes yet.
+const MAX_CELLS: u64 = if usize::BITS == 32 { 1 << 28 } else { 1 << 30 };
 // Records that room is made for at a time.
 const ROOM: usize = 4096;
 

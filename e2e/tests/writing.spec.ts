@@ -26,7 +26,7 @@ function stored(page: Page): Promise<Record<string, string>> {
       try {
         files[handle.name] = await (await handle.getFile()).text();
       } catch (error) {
-        if ((error as DOMException).name !== "NotFoundError") throw error;
+        if (!["NotFoundError", "NotReadableError"].includes((error as DOMException).name)) throw error;
       }
     }
     return files;

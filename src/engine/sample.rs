@@ -94,8 +94,10 @@ impl Sample {
         let room = n_rows.min((EXPECTED + EXPECTED / 16) as u64) as usize;
         let room = room.min(MOST_RESERVED / table.columns.len().max(1));
         // Where there is none, they grow.
-        let cells = table.columns.iter_mut().map(|column| column.cells.try_reserve_exact(room));
-        let _: Vec<_> = cells.chain([table.spans.try_reserve_exact(room)]).collect();
+        for column in &mut table.columns {
+            let _ = column.cells.try_reserve_exact(room);
+        }
+        let _ = table.spans.try_reserve_exact(room);
         Self { table, below }
     }
 
@@ -106,7 +108,7 @@ impl Sample {
 
     /// Lets all rows go, to pick from so many once more.
     pub fn start_over(&mut self, n_rows: u64) {
-        self.table.columns.iter_mut().for_each(|column| column.cells.clear());
+        self.table.columns.iter_mut().for_each(|column| column.cells = Cells::default());
         self.table.spans.clear();
         let before = self.below;
         *self = Self { table: std::mem::take(&mut self.table), below: 0 }.expecting(n_rows);
@@ -129,6 +131,7 @@ impl Sample {
     pub fn push(&mut self, picked: Picked, bytes: &[u8]) {
         let n = picked.spans.len();
         let kept: Vec<usize> = (0..n).filter(|&at| hash(picked.spans[at].0) <= self.below).collect();
+        assert_eq!(self.table.columns.len(), picked.columns.len(), "the columns must be the same");
         let mut rest = bytes;
         for (column, (shape, texts)) in self.table.columns.iter_mut().zip(&picked.columns) {
             let of_text = |text: &String| column.dictionary.code(text).map_or(Cell::UNKEPT_TEXT, Cell::text);

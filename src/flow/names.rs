@@ -52,21 +52,21 @@ impl Proto {
     }
 }
 
-/// What people call a protocol that a source writes as a number: the keywords of the IANA registry "Protocol Numbers" for those
-/// that are met in flow logs.
+/// What people call a protocol that a source writes as a number of the IANA registry "Protocol Numbers", for those that are met in
+/// flow logs.
 #[must_use]
 pub fn protocol_name(number: &str) -> Option<&'static str> {
     const NAMES: &[(u8, &str)] = &[
         (1, "icmp"),
         (2, "igmp"),
-        (4, "ipv4"),
+        (4, "ipip"),
         (6, "tcp"),
         (17, "udp"),
         (41, "ipv6"),
         (47, "gre"),
         (50, "esp"),
         (51, "ah"),
-        (58, "ipv6-icmp"),
+        (58, "icmpv6"),
         (88, "eigrp"),
         (89, "ospf"),
         (103, "pim"),

@@ -9,7 +9,7 @@ use super::dialect::{Dialect, LineEnd};
 use super::digits::{decimal, short};
 use super::number::CellRule;
 use super::scan::marks;
-use crate::table::{Cell, CellKind, Cells, Column, Dictionary, Digits, MISSING, scaled};
+use crate::table::{Cell, CellKind, Cells, Column, Dictionary, Digits, NO_DIGITS, digits_of, scaled};
 
 /// Bytes that are cut at a time, unless the first record is longer: with the ends of their fields they fit into a first-level
 /// cache.
@@ -33,7 +33,7 @@ pub struct Plain {
 
 impl Default for Plain {
     fn default() -> Self {
-        Self { ends: Vec::new(), n_ends: 0, n_columns: 0, rows: 0, run: Box::new([MISSING; RUN]), recent: Vec::new() }
+        Self { ends: Vec::new(), n_ends: 0, n_columns: 0, rows: 0, run: Box::new([NO_DIGITS; RUN]), recent: Vec::new() }
     }
 }
 
@@ -128,7 +128,7 @@ impl Plain {
                     }
                     fields.texts(row, dictionary, recent[at].get_or_insert_default(), run)
                 }
-                CellKind::Any => fields.any(row, wanted, rule.mark(), cells),
+                CellKind::Any => fields.any(row, wanted, rule.mark(), cells, dictionary),
             };
             if cells.kind() != CellKind::Any {
                 cells.extend_digits(&run[..n]);
@@ -145,7 +145,8 @@ impl Plain {
 /// Cells that are read before they are appended.
 const RUN: usize = 512;
 
-/// The codes of short texts that were met lately in a column: their bytes as one number, and their length.
+/// The codes of short texts that were met lately in a column: their bytes as one number, and their length. What is in the
+/// dictionary is text whenever it comes again, and keeps its code.
 struct Recent([(u64, usize, Digits); RECENT]);
 
 /// A power of two.
@@ -195,21 +196,37 @@ impl Fields<'_> {
         &self.text[start..end]
     }
 
-    /// Reads rows from `first` on into `run`, as long as they are short numbers with so many decimals at most, or missing.
+    /// Whether a field says that there is nothing: what most such fields are.
+    #[inline]
+    fn is_nothing(&self, start: usize, end: usize) -> bool {
+        start == end || self.text[start..end] == *b"-"
+    }
+
+    /// Reads rows from `first` on into `run`, as long as they are numbers with so many decimals at most, or missing.
     #[inline(never)]
     fn numbers(&self, first: usize, mark: u8, decimals: u8, run: &mut [Digits]) -> usize {
         for (n, digits) in run.iter_mut().enumerate() {
             let (start, end) = self.place(first + n);
-            *digits = match short(self.text, start, end, mark) {
-                Some((short, own)) if own <= decimals => match scaled(short, decimals - own) {
-                    Some(digits) => digits,
-                    None => return n,
-                },
-                None if start == end || self.text[start..end] == *b"-" => MISSING,
-                _ => return n,
+            let found = match short(self.text, start, end, mark) {
+                Some((short, own)) if own <= decimals => scaled(short, decimals - own),
+                Some(_) => None,
+                None => self.longer(start, end, mark, decimals),
             };
+            match found {
+                Some(found) => *digits = found,
+                None => return n,
+            }
         }
         run.len()
+    }
+
+    /// A number that is not [`short`], or nothing.
+    #[inline(never)]
+    fn longer(&self, start: usize, end: usize, mark: u8, decimals: u8) -> Option<Digits> {
+        if self.is_nothing(start, end) {
+            return Some(NO_DIGITS);
+        }
+        decimal(self.text, start, end, mark).and_then(|x| digits_of(x, decimals))
     }
 
     /// As [`Self::numbers`], of texts that are known.
@@ -218,19 +235,29 @@ impl Fields<'_> {
         for (n, digits) in run.iter_mut().enumerate() {
             let (start, end) = self.place(first + n);
             let find = || dictionary.find_bytes(&self.text[start..end]).and_then(|code| Digits::try_from(code).ok());
-            match recent.code(self.text, start, end, find) {
-                Some(code) => *digits = code,
+            let found = match self.is_nothing(start, end) {
+                true => Some(NO_DIGITS),
+                false => recent.code(self.text, start, end, find),
+            };
+            match found {
+                Some(found) => *digits = found,
                 None => return n,
             }
         }
         run.len()
     }
 
-    /// Appends numbers, as far as there are only such.
+    /// Appends numbers, and texts that are known behind a text, as far as there are only such.
     #[inline(never)]
-    fn any(&self, first: usize, rows: usize, mark: u8, cells: &mut Cells) -> usize {
+    fn any(&self, first: usize, rows: usize, mark: u8, cells: &mut Cells, dictionary: &Dictionary) -> usize {
+        let mut was_text = cells.iter().next_back().is_some_and(|cell| cell.as_text().is_some());
         for n in 0..rows {
             let (start, end) = self.place(first + n);
+            if was_text && let Some(code) = dictionary.find_bytes(&self.text[start..end]) {
+                cells.push(Cell::text(code));
+                continue;
+            }
+            was_text = false;
             let Some(x) = decimal(self.text, start, end, mark) else { return n };
             cells.push(Cell::number(x));
         }

@@ -72,11 +72,14 @@ fn values_of(field: &Field, schema: &Schema, background: Option<&Background>) ->
             let known = background.and_then(|background| background.find(&schema.columns[*at].canonical));
             let values = known.into_iter().flat_map(|column| &column.values);
             let is_protocol = Parts::of(schema).column(Part::Protocol) == Some(*at);
-            let what = |value: &ValueShare| {
-                let name = if is_protocol { protocol_name(&value.text) } else { None };
-                name.map_or_else(String::new, |name| format!("{name}, ")) + &share_of_one(value.share)
+            let value = |value: &ValueShare| {
+                let (text, share) = (&value.text, share_of_one(value.share));
+                match protocol_name(text).filter(|_| is_protocol) {
+                    Some(name) => (name.to_owned(), format!("{text}, {share}")),
+                    None => (quote(text), share),
+                }
             };
-            values.map(|value| (quote(&value.text), what(value))).collect()
+            values.map(value).collect()
         }
         Field::Port | Field::Time | Field::Row | Field::Note => Vec::new(),
     }

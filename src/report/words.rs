@@ -169,7 +169,7 @@ pub fn drift_words(fit: &FitReport) -> String {
     if fit.accepted {
         return format!("This file is of the kind that {} knows: drift {drift}, within its limit of {limit}", fit.pack);
     }
-    let most: Vec<&str> = fit.columns.iter().take(DRIFTING).map(|column| column.name.as_str()).collect();
+    let most: Vec<&str> = fit.columns.iter().take(DRIFTING).map(|column| column.label.as_str()).collect();
     let most = if most.is_empty() { String::new() } else { format!(", most in {}", most.join(", ")) };
     format!("This file is not of the kind that {} knows: drift {drift}, beyond its limit of {limit}{most}", fit.pack)
 }
@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn tells_whether_a_file_fits() {
-        let column = |name: &str| ColumnFit { name: name.into(), psi: 1.0, foreign: 0.0, missing: 0.0 };
+        let column =
+            |name: &str| ColumnFit { name: name.into(), label: name.into(), psi: 1.0, foreign: 0.0, missing: 0.0 };
         let columns = vec![column("bytes"), column("rate")];
         let fit = |accepted, drift| FitReport {
             pack: "p".into(),

@@ -10,7 +10,7 @@ use std::fmt;
 
 /// A cell of a column whose [`Kind`] is known: the digits of a number or the code of a text, or one of these.
 pub type Digits = i32;
-pub const MISSING: Digits = Digits::MIN;
+pub const NO_DIGITS: Digits = Digits::MIN;
 const UNKEPT: Digits = Digits::MIN + 1;
 const LEAST: Digits = Digits::MIN + 2;
 
@@ -46,7 +46,7 @@ pub struct Shape {
 #[derive(Clone)]
 pub struct Cells {
     kind: Kind,
-    /// Whether there is a cell that is neither missing nor unkept, and the kind is more than a guess.
+    /// Whether there was a cell that is neither missing nor unkept, and the kind is more than a guess.
     is_certain: bool,
     store: Store,
 }
@@ -154,13 +154,6 @@ impl Cells {
         with!(&self.store, cells => cells.capacity(), cells => cells.capacity())
     }
 
-    pub fn clear(&mut self) {
-        with!(&mut self.store, cells => cells.clear(), cells => cells.clear());
-        if self.kind != Kind::Any {
-            self.is_certain = false;
-        }
-    }
-
     /// # Panics
     /// If there is no such row.
     #[must_use]
@@ -187,7 +180,7 @@ impl Cells {
                 let power = POWERS[usize::from(decimals)];
                 gather(cells, rows, out, |cell| number(cell.digits()) / power);
             }
-            _ => out.fill(f64::NAN),
+            _ => gather(cells, rows, out, |_| f64::NAN),
         }, cells => gather(cells, rows, out, |cell| f64::from_bits(cell.to_bits())))
     }
 
@@ -307,7 +300,7 @@ impl Cells {
         self.kind
     }
 
-    /// Appends cells that are given as the column's kind has them, or are [`MISSING`].
+    /// Appends cells that are given as the column's kind has them, or are [`NO_DIGITS`].
     ///
     /// # Panics
     /// If the kind is [`Kind::Any`].
@@ -333,7 +326,7 @@ impl Cells {
             return cells.push(cell);
         }
         match cell.value() {
-            Value::Missing => self.push_digits(MISSING),
+            Value::Missing => self.push_digits(NO_DIGITS),
             Value::UnkeptText => self.push_digits(UNKEPT),
             Value::Text(code) => {
                 if !self.is_certain {
@@ -370,20 +363,23 @@ impl Cells {
         if !self.is_certain && more.is_certain && self.kind != Kind::Any && more.kind != Kind::Any {
             self.kind = more.kind;
         }
-        let mut block = [MISSING; BLOCK];
+        let more_decimals = |kind| match (kind, more.kind) {
+            (Kind::Numbers(decimals), Kind::Numbers(of_more)) => decimals.checked_sub(of_more),
+            _ => None,
+        };
         for first in (0..more.len()).step_by(BLOCK) {
             let rows = first..more.len().min(first + BLOCK);
-            if self.kind == more.kind && matches!(more.kind, Kind::Numbers(_)) {
-                let block = &mut block[..rows.len()];
-                with!(&more.store, cells => {
-                    block.iter_mut().zip(&cells[rows]).for_each(|(to, from)| *to = from.digits());
-                }, _any => unreachable!("{ONLY_DIGITS}"));
-                self.extend_digits(block);
-            } else {
-                self.extend(rows.map(|row| {
+            let block = more_decimals(self.kind).and_then(|decimals| {
+                with!(&more.store,
+                    cells => cells[rows.clone()].iter().map(|cell| with_decimals(cell.digits(), decimals)).collect(),
+                    _any => None::<Vec<Digits>>)
+            });
+            match block {
+                Some(block) => self.extend_digits(&block),
+                None => self.extend(rows.map(|row| {
                     let cell = more.at(row);
                     cell.as_text().map_or(cell, |code| texts[code as usize])
-                }));
+                })),
             }
         }
     }
@@ -408,13 +404,9 @@ impl Cells {
             return Some(digits);
         }
         let (more, digits) = (decimals + 1..=MOST_DECIMALS).find_map(|more| Some((more, digits_of(x, more)?)))?;
-        let factor = TENS[usize::from(more - decimals)] as i64;
-        let rows = 0..self.len();
-        let scaled = |digits: Digits| match digits < LEAST {
-            true => Some(digits),
-            false => Digits::try_from(i64::from(digits) * factor).ok().filter(|&digits| digits >= LEAST),
-        };
-        let all = with!(&self.store, cells => rows.map(|row| scaled(cells[row].digits())).collect::<Option<Vec<Digits>>>(), _any => None)?;
+        let all = with!(&self.store,
+            cells => cells.iter().map(|cell| with_decimals(cell.digits(), more - decimals)).collect::<Option<Vec<Digits>>>(),
+            _any => None)?;
         let capacity = self.capacity();
         let was_certain = self.is_certain;
         *self = Self { kind: Kind::Numbers(more), ..Self::default() };
@@ -515,7 +507,7 @@ impl fmt::Debug for Cells {
 #[inline]
 fn cell(kind: Kind, digits: Digits) -> Cell {
     match digits {
-        MISSING => Cell::MISSING,
+        NO_DIGITS => Cell::MISSING,
         UNKEPT => Cell::UNKEPT_TEXT,
         _ => match kind {
             Kind::Numbers(0) => Cell::number(f64::from(digits)),
@@ -527,7 +519,8 @@ fn cell(kind: Kind, digits: Digits) -> Cell {
 
 /// The digits that give this number back to the bit, if there are any.
 #[inline]
-fn digits_of(x: f64, decimals: u8) -> Option<Digits> {
+#[must_use]
+pub fn digits_of(x: f64, decimals: u8) -> Option<Digits> {
     if decimals == 0 {
         let digits = x as Digits;
         return (digits >= LEAST && f64::from(digits).to_bits() == x.to_bits()).then_some(digits);
@@ -536,6 +529,15 @@ fn digits_of(x: f64, decimals: u8) -> Option<Digits> {
     // The next whole number, by rounding towards zero.
     let digits = (x * power + if x < 0.0 { -0.5 } else { 0.5 }) as Digits;
     (digits >= LEAST && (f64::from(digits) / power).to_bits() == x.to_bits()).then_some(digits)
+}
+
+/// The same with `more` further decimals, if there is room for them.
+fn with_decimals(digits: Digits, more: u8) -> Option<Digits> {
+    if digits < LEAST {
+        return Some(digits);
+    }
+    let scaled = scaled(digits.unsigned_abs(), more)?;
+    Some(if digits < 0 { -scaled } else { scaled })
 }
 
 /// The digits with `more` further decimals, if there is room for them.
@@ -573,7 +575,7 @@ fn extend<T: Narrow>(cells: &mut Vec<T>, digits: &[Digits]) {
 fn gather<T: Copy>(cells: &[T], rows: &[u32], out: &mut [f64], of: impl Fn(T) -> f64) {
     let first = rows.first().map_or(0, |&row| row as usize);
     if rows.iter().zip(first..).all(|(&row, at)| row as usize == at) {
-        out.iter_mut().zip(&cells[first..]).for_each(|(out, cell)| *out = of(*cell));
+        out.iter_mut().zip(&cells[first..first + rows.len()]).for_each(|(out, cell)| *out = of(*cell));
     } else {
         out.iter_mut().zip(rows).for_each(|(out, &row)| *out = of(cells[row as usize]));
     }
@@ -698,7 +700,7 @@ mod tests {
             let size = 1 << rng.below(31);
             let digits: Vec<Digits> = (0..rng.below(70))
                 .map(|_| match rng.below(9) {
-                    0 => MISSING,
+                    0 => NO_DIGITS,
                     _ => rng.below(size) as Digits - (size / 4) as Digits,
                 })
                 .collect();

@@ -12,7 +12,7 @@ pub fn Fit(fit: FitReport) -> impl IntoView {
     let row = |column: &ColumnFit| {
         view! {
             <tr>
-                <th scope="row">{column.name.clone()}</th>
+                <th scope="row">{column.label.clone()}</th>
                 <td class="number">{drift(column.psi)}</td>
                 <td class="number">{share_of_one(column.foreign)}</td>
                 <td class="number">{share_of_one(column.missing)}</td>
