@@ -8,9 +8,11 @@ use super::cell::{Cell, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A cell of a column whose [`Kind`] is known: the digits of a number or the code of a text, or one of these.
+/// A cell of a column whose [`Kind`] is known: the digits of a number or the code of a text, from `LEAST` on, or what is neither.
 pub type Digits = i32;
+/// A missing cell.
 pub const NO_DIGITS: Digits = Digits::MIN;
+/// A text that was not kept.
 const UNKEPT: Digits = Digits::MIN + 1;
 const LEAST: Digits = Digits::MIN + 2;
 
