@@ -64,6 +64,10 @@ fn protocols_written_as_numbers_are_found_by_their_names() {
             (0..5).filter(|&row| bound.matches(row, &RowFacts::default())).map(|row| row + 1).collect();
         assert_eq!(found, expected);
     }
+    let background = crate::explain::Background::fit(&table, &schema, &[0, 1, 2, 3, 4], 5);
+    let found = complete("proto:u", 7, &schema, Some(&background));
+    assert_eq!(found.iter().map(|completion| completion.text.as_str()).collect::<Vec<_>>(), ["udp"]);
+    assert!(found[0].detail.starts_with("17, "), "{}", found[0].detail);
     // Only where they are protocols.
     let query = parse("dport:tcp", &schema).unwrap();
     let (table, _) = read(&FLOWS.replace(",443,", ",6,"));

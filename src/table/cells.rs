@@ -63,9 +63,15 @@ enum Store {
 
 /// Digits in fewer bytes; the two least values are those that are none.
 trait Narrow: Copy {
-    const WIDTH: usize = size_of::<Self>();
     const LEAST: Digits;
     const MOST: Digits;
+
+    /// Whether there is room for the digits.
+    #[inline]
+    fn fits(digits: Digits) -> bool {
+        digits < LEAST || (Self::LEAST..=Self::MOST).contains(&digits)
+    }
+
     fn of(digits: Digits) -> Self;
     fn digits(self) -> Digits;
     fn write(self, out: &mut Vec<u8>);
@@ -136,10 +142,7 @@ impl Cells {
     /// Bytes that are held.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        fn bytes<T>(cells: &Vec<T>) -> usize {
-            cells.capacity() * size_of::<T>()
-        }
-        with!(&self.store, cells => bytes(cells), cells => bytes(cells))
+        self.capacity() * with!(&self.store, cells => width_of(cells), cells => width_of(cells))
     }
 
     /// Makes room for so many more of the size that the cells have now.
@@ -271,7 +274,7 @@ impl Cells {
             width_of(cells)
         }, cells => {
             cells.iter().for_each(|cell| out.extend_from_slice(&cell.to_bits().to_le_bytes()));
-            size_of::<Cell>()
+            width_of(cells)
         });
         Shape { kind: self.kind, is_certain: self.is_certain, width: width as u8, len: self.len() as u32 }
     }
@@ -427,7 +430,7 @@ impl Cells {
             wider
         }
         fn fits<T: Narrow>(least: Digits, most: Digits) -> bool {
-            least >= T::LEAST && most <= T::MOST
+            T::fits(least) && T::fits(most)
         }
         self.store = match &self.store {
             Store::I8(_) if fits::<i8>(least, most) => return,
@@ -550,18 +553,18 @@ pub fn scaled(digits: u32, more: u8) -> Option<Digits> {
     (scaled <= Digits::MAX as u64).then_some(scaled as Digits)
 }
 
-fn width_of<T: Narrow>(_: &[T]) -> usize {
-    T::WIDTH
+fn width_of<T>(_: &[T]) -> usize {
+    size_of::<T>()
 }
 
 fn read<T: Narrow>(bytes: &[u8]) -> Vec<T> {
-    bytes.chunks_exact(T::WIDTH).map(T::read).collect()
+    bytes.chunks_exact(size_of::<T>()).map(T::read).collect()
 }
 
-/// Whether there is room for the digits.
+/// Whether there was room for the digits.
 #[inline]
 fn push<T: Narrow>(cells: &mut Vec<T>, digits: Digits) -> bool {
-    let fits = digits < LEAST || (T::LEAST..=T::MOST).contains(&digits);
+    let fits = T::fits(digits);
     if fits {
         cells.push(T::of(digits));
     }
