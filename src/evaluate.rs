@@ -167,8 +167,17 @@ pub fn curve(scores: &[f32], labels: &[u8]) -> Curve {
 /// The area under the ROC curve, that under the precision-recall curve, and the [`curve`]: together they take the time of one.
 #[must_use]
 pub fn areas_and_curve(scores: &[f32], labels: &[u8]) -> (f64, f64, Curve) {
-    let sorted = Sorted::new(scores, labels);
-    let (mut roc, mut pr, mut points) = (RocArea::default(), PrArea::default(), Points::of(&sorted));
+    areas_and_curve_of(&Sorted::new(scores, labels))
+}
+
+/// The same of scores that fall, which need not be sorted.
+#[must_use]
+pub fn areas_and_curve_of_falling(scores: &[f32], labels: &[u8]) -> (f64, f64, Curve) {
+    areas_and_curve_of(&Sorted::of_falling(scores, labels))
+}
+
+fn areas_and_curve_of(sorted: &Sorted) -> (f64, f64, Curve) {
+    let (mut roc, mut pr, mut points) = (RocArea::default(), PrArea::default(), Points::of(sorted));
     for step in sorted.steps() {
         roc.add(step);
         pr.add(step);
@@ -358,20 +367,36 @@ struct Sorted {
 
 impl Sorted {
     fn new(scores: &[f32], labels: &[u8]) -> Self {
-        assert_eq!(scores.len(), labels.len(), "one label for each score");
-        let of = |wanted: u8| {
-            let known = scores.iter().zip(labels).filter(|&(score, &label)| !score.is_nan() && label == wanted);
-            let known = known.map(|(&score, _)| falling_key(score));
+        let mut scratch = Vec::new();
+        let mut of = |wanted: u8| {
+            let known = keys_of(scores, labels, wanted);
             if scores.len() < FEW {
                 let mut keys: Vec<u32> = known.collect();
                 keys.sort_unstable();
                 return keys;
             }
             let (mut keys, ends) = in_blocks(known.map(|key| (key, key)));
-            blocks(&mut keys, ends).for_each(<[u32]>::sort_unstable);
+            for block in blocks(&mut keys, ends) {
+                if block.len() < MANY {
+                    scratch.clear();
+                    scratch.extend_from_slice(block);
+                    sort_by_bits(&mut scratch, 0..HALF, |&key| u64::from(key));
+                    block.copy_from_slice(&scratch);
+                } else {
+                    block.sort_unstable();
+                }
+            }
             keys
         };
         Self { anomalies: of(1), normal: of(0) }
+    }
+
+    /// Of scores that fall.
+    fn of_falling(scores: &[f32], labels: &[u8]) -> Self {
+        let of = |wanted| keys_of(scores, labels, wanted).collect::<Vec<u32>>();
+        let sorted = Self { anomalies: of(1), normal: of(0) };
+        debug_assert!(sorted.anomalies.is_sorted() && sorted.normal.is_sorted(), "the scores fall");
+        sorted
     }
 
     /// One step for each different score, falling.
@@ -390,6 +415,13 @@ impl Sorted {
             Some((key, step))
         })
     }
+}
+
+/// Of the rows that have a score and this label.
+fn keys_of(scores: &[f32], labels: &[u8], wanted: u8) -> impl Iterator<Item = u32> + Clone {
+    assert_eq!(scores.len(), labels.len(), "one label for each score");
+    let known = scores.iter().zip(labels).filter(move |&(score, &label)| !score.is_nan() && label == wanted);
+    known.map(|(&score, _)| falling_key(score))
 }
 
 /// Goes on behind the keys that are this one, and says how many there were.
@@ -575,6 +607,24 @@ mod tests {
             expected.sort_by_key(|&row| falling_key(scores[row as usize]));
             assert!(best_order(&scores) == expected);
         }
+    }
+
+    #[test]
+    fn many_rows_are_judged_as_in_the_order_that_they_have() {
+        let mut rng = Rng::new(6);
+        let scores: Vec<f32> = (0..FEW + 5000)
+            .map(|_| match rng.below(9) {
+                0 => NAN,
+                1 => rng.below(40) as f32 - 20.0,
+                _ => 0.5 + rng.below(9000) as f32 * 1e-7,
+            })
+            .collect();
+        let labels: Vec<u8> = scores.iter().map(|_| rng.below(3) as u8).collect();
+        let mut rows: Vec<usize> = (0..scores.len()).collect();
+        rows.sort_by_key(|&row| falling_key(scores[row]));
+        let falling: Vec<f32> = rows.iter().map(|&row| scores[row]).collect();
+        let in_order: Vec<u8> = rows.iter().map(|&row| labels[row]).collect();
+        assert!(areas_and_curve(&scores, &labels) == areas_and_curve_of_falling(&falling, &in_order));
     }
 
     #[test]

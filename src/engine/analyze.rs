@@ -150,9 +150,15 @@ impl Analyze {
             None => detector.limited_threshold(&score),
         };
         let label_column = schema.label_column().filter(|_| !labels.is_empty()).map(|at| &schema.columns[at].name);
+        let ranking = Ranking::new(&score, &order, &labels);
         let quality = label_column.map(|name| {
-            let judged = judge::stages([&forest, &dnn, &score]).into_iter().map(|scores| judge::stage(scores, &labels));
-            judge::sum_up(name, judged.collect(), &dnn, &labels)
+            let mut judged: Vec<_> = [&forest, &dnn]
+                .into_iter()
+                .filter(|scores| !scores.is_empty())
+                .map(|scores| judge::stage(scores, &labels))
+                .collect();
+            judged.push(judge::ranked_stage(&ranking));
+            judge::sum_up(name, judged, &dnn, &labels)
         });
         let quality = quality.filter(|quality| {
             if quality.has_both_classes() {
@@ -170,7 +176,6 @@ impl Analyze {
         let is_worse_than_chance = |quality: &Quality| quality.hybrid.roc_auc < report::WORSE_THAN_CHANCE;
         wants_reference |= is_unguided && quality.as_ref().is_some_and(is_worse_than_chance);
         warnings.extend(schema.warnings.iter().cloned());
-        let ranking = Ranking::new(&score, &order, &labels);
         let analysis = Analysis {
             pack: detector.pack.clone(),
             explanation,

@@ -5,6 +5,7 @@ use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Bootstrap, Confusion, Curve, Intervals, NameRecall, Reliability};
 use crate::protocol::{Quality, StageQuality};
+use crate::report::Ranking;
 use crate::schema;
 use serde::Serialize;
 
@@ -103,7 +104,15 @@ pub(super) fn stages([forest, dnn, score]: [&[f32]; 3]) -> Vec<&[f32]> {
 
 /// What the labels say about one stage: of those records that have both a score and a label of 0 or 1.
 pub(super) fn stage(scores: &[f32], labels: &[u8]) -> StageQuality {
-    let (roc_auc, pr_auc, curve) = evaluate::areas_and_curve(scores, labels);
+    quality(evaluate::areas_and_curve(scores, labels))
+}
+
+/// The same about scores that are in their order already.
+pub(super) fn ranked_stage(ranking: &Ranking) -> StageQuality {
+    quality(ranking.areas_and_curve())
+}
+
+fn quality((roc_auc, pr_auc, curve): (f64, f64, Curve)) -> StageQuality {
     let [normal, anomalies] = known(&curve);
     let of_both = |area| if normal == 0 || anomalies == 0 { f64::NAN } else { area };
     StageQuality { roc_auc: of_both(roc_auc), pr_auc: of_both(pr_auc), curve }

@@ -2,7 +2,7 @@
 //!
 //! Unscored rows (NaN) are in no count. Rows with an unknown label count as flagged or not, but are in no confusion.
 
-use crate::evaluate::Confusion;
+use crate::evaluate::{self, Confusion, Curve};
 
 /// The scored rows of one run, from the oddest to the most ordinary.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -177,6 +177,15 @@ impl Ranking {
             }
         }
         (best_threshold, best)
+    }
+
+    /// See [`evaluate::areas_and_curve`].
+    ///
+    /// # Panics
+    /// Without labels.
+    #[must_use]
+    pub fn areas_and_curve(&self) -> (f64, f64, Curve) {
+        evaluate::areas_and_curve_of_falling(&self.scores, &self.labels)
     }
 
     /// What the labels say about the rows that score at least `threshold`; `None` without labels.
