@@ -20,8 +20,11 @@ const BUILD: &str = match option_env!("ODDFLOW_BUILD") {
     None => env!("CARGO_PKG_VERSION"),
 };
 
-/// More often than this a progress bar need not move.
+/// More often than this a progress bar need not move,
 const PROGRESS_EVERY_MS: f64 = 100.0;
+/// nor more often than by this share of the time that it has taken so far: each time the page is painted, by a processor that the
+/// workers need.
+const PROGRESS_EVERY: f64 = 0.01;
 
 struct Shell {
     port: PagePort,
@@ -29,6 +32,8 @@ struct Shell {
     /// Requests that wait for their turn.
     waiting: VecDeque<Incoming<Request>>,
     running: Option<(JobId, Job)>,
+    /// When the job that is running was begun, in milliseconds, and when it was last told how far it is.
+    since: f64,
     last_progress: f64,
     /// Whether a turn is on its way.
     is_due: bool,
@@ -79,6 +84,7 @@ impl Shell {
                         self.engine.start(message, bulk.take().unwrap_or_default(), file)
                     }
                 };
+                self.since = Date::now();
                 (job, begun)
             }
         };
@@ -87,7 +93,7 @@ impl Shell {
         match stepped {
             Ok(Step::Working(progress) | Step::Waiting(progress)) => {
                 let now = Date::now();
-                if now - self.last_progress >= PROGRESS_EVERY_MS {
+                if now - self.last_progress >= PROGRESS_EVERY_MS.max(PROGRESS_EVERY * (now - self.since)) {
                     self.last_progress = now;
                     self.port.send(id, &Reply::Progress(progress), &[], None);
                 }
@@ -179,6 +185,7 @@ fn main() {
         engine: Engine::new(|| Box::new(BlobStore::default())),
         waiting: VecDeque::new(),
         running: None,
+        since: 0.0,
         last_progress: 0.0,
         is_due: false,
         wake: Rc::new(|| {}),

@@ -20,3 +20,18 @@ fn preferred(_: &IsaSet, datum: DatumType, query: &Query, _: &[Suitable]) -> Opt
 pub fn prefer() {
     std::hint::black_box(preferred as *const ());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tract_linalg::MmmDispatch;
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn tract_hears_what_is_preferred() {
+        prefer();
+        let kernel = |n| MmmDispatch::native().preferred_kernel(DatumType::F32, Some(256), Some(122), Some(n));
+        let name = |n| kernel(n).map(|kernel| kernel.name().to_owned());
+        assert_eq!(name(128).as_deref(), Some("wasm_f32_32x1"));
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::background::{BoundBackground, ColumnBackground};
 use super::glossary;
-use crate::flow::{Part, Parts, protocol_name};
+use crate::flow::{Part, Parts, protocol_name, state_meaning, unknown_service};
 use crate::report::{bytes, count, share_of_one};
 use crate::schema::{ColumnSpec, Schema};
 use crate::table::{Cell, Value};
@@ -159,8 +159,12 @@ impl Wording {
 
     fn category_reason(&self, at: &BoundBackground<'_>, row: u32, records: &str) -> String {
         let value = self.value(at, at.cell(row));
-        let head =
+        let mut head =
             if self.part.is_some() { format!("{} {value}", self.label) } else { format!("{}: {value}", self.label) };
+        if let Some(meaning) = self.meaning(at, at.cell(row)) {
+            head.push_str(", ");
+            head.push_str(meaning);
+        }
         let listed = at.listed(row);
         let rare = match listed {
             Some(listed) => format!("as in {} of {records} here", percent(listed.share)),
@@ -179,8 +183,20 @@ impl Wording {
 
     /// A category as people call it.
     fn category(&self, text: &str) -> String {
-        let name = if self.part == Some(Part::Protocol) { protocol_name(text) } else { None };
+        let name = match self.part {
+            Some(Part::Protocol) => protocol_name(text),
+            Some(Part::Service) => unknown_service(text),
+            _ => None,
+        };
         name.map_or_else(|| clean(text), str::to_owned)
+    }
+
+    /// What a cell means whose text does not tell.
+    fn meaning(&self, at: &BoundBackground<'_>, cell: Cell) -> Option<&'static str> {
+        match cell.value() {
+            Value::Text(code) if self.part == Some(Part::State) => state_meaning(at.column.dictionary.text(code)),
+            _ => None,
+        }
     }
 
     /// Such as `Sent 48 MB`, `Lasted 3 min`, `rate: 12`.

@@ -77,6 +77,44 @@ pub fn protocol_name(number: &str) -> Option<&'static str> {
     NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
 
+/// In plain words, a state that Zeek (manual, "conn.log") and KDD Cup 1999 write, or Argus (manual of ra, "state").
+#[must_use]
+pub fn state_meaning(state: &str) -> Option<&'static str> {
+    const MEANINGS: &[(&str, &str)] = &[
+        ("S0", "an attempt without reply"),
+        ("S1", "established, not closed"),
+        ("SF", "established and closed"),
+        ("REJ", "an attempt that was rejected"),
+        ("S2", "established, closed by the source alone"),
+        ("S3", "established, closed by the destination alone"),
+        ("RSTO", "established, then reset by the source"),
+        ("RSTR", "reset by the destination"),
+        ("RSTOS0", "a SYN and a reset of the source, without reply"),
+        ("RSTRH", "a SYN-ACK and a reset of the destination, whose SYN was not seen"),
+        ("SH", "a SYN and a FIN of the source, without reply"),
+        ("SHR", "a SYN-ACK and a FIN of the destination, whose SYN was not seen"),
+        ("OTH", "a flow whose start was not seen"),
+        ("REQ", "an attempt without reply"),
+        ("INT", "packets of one side alone"),
+        ("ECO", "an echo request without reply"),
+        ("ECR", "an echo reply"),
+        ("URP", "port unreachable"),
+        ("URH", "host unreachable"),
+    ];
+    MEANINGS.iter().find(|(known, _)| *known == state.trim()).map(|(_, meaning)| *meaning)
+}
+
+/// In plain words, a class of [`port_class`] where it stands for a service that nothing tells.
+#[must_use]
+pub fn unknown_service(class: &str) -> Option<&'static str> {
+    match class {
+        "well-known" => Some("unknown on a well-known port"),
+        "registered" => Some("unknown on a registered port"),
+        "dynamic" => Some("unknown on a dynamic port"),
+        _ => None,
+    }
+}
+
 /// The range of RFC 6335, section 6.
 pub fn port_class(port: u16) -> &'static str {
     match port {
