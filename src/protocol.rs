@@ -208,14 +208,22 @@ pub enum ReportFormat {
     Json,
 }
 
+/// One of several files that are opened as one, and its first byte among theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStart {
+    pub name: String,
+    pub start: u64,
+}
+
 /// What the page asks of the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Request {
     /// Makes a model pack known, which may come after a file was opened. Bulk: the bytes of its manifest, forest and network,
     /// in this order. → [`Reply::PackAdded`]
     AddPack { name: String },
-    /// Reads a file. A `File` or `Blob` travels beside this message. → [`Reply::Opened`]
-    Open { name: String },
+    /// Reads a file. A `File` or `Blob` travels beside this message; where it is several files in a row, `files` says which. →
+    /// [`Reply::Opened`]
+    Open { name: String, files: Vec<FileStart> },
     /// Reads the built-in sample: `rows` generated flow records. → [`Reply::Opened`]
     OpenSample { rows: u32, seed: u64 },
     /// Reads a file of normal records, in the same way. It stays until another takes its place, whatever file is

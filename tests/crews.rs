@@ -63,7 +63,7 @@ fn run(file: &[u8], n_hands: usize, memory: u64, settings: &Settings) -> (Vec<St
         engine.hire(Box::new(Lazy::new(n_hands))).unwrap();
     }
     engine.set_memory_limit(memory).unwrap();
-    let open = Request::Open { name: "flows.csv".into() };
+    let open = Request::Open { name: "flows.csv".into(), files: Vec::new() };
     let requests = [
         (open, Some(Box::new(file.to_vec()) as Box<dyn Store>)),
         (Request::Analyze { settings: settings.clone(), roles: Vec::new() }, None),
@@ -168,7 +168,11 @@ fn a_record_that_reaches_over_chunks_is_one_record() {
         if n_hands > 0 {
             engine.hire(Box::new(Lazy::new(n_hands))).unwrap();
         }
-        let job = engine.start(Request::Open { name: "x".into() }, Vec::new(), Some(Box::new(file.clone())));
+        let job = engine.start(
+            Request::Open { name: "x".into(), files: Vec::new() },
+            Vec::new(),
+            Some(Box::new(file.clone())),
+        );
         match engine.finish(job, |_| ()).unwrap().reply {
             Reply::Opened(opened) => *opened,
             other => panic!("{other:?}"),
@@ -190,7 +194,7 @@ fn annotated_with(file: &[u8], n_hands: usize, most_reasoned: &[u32]) -> Result<
         engine.hire(Box::new(Lazy::new(n_hands)))?;
     }
     let requests = [
-        (Request::Open { name: "x.csv".into() }, Some(Box::new(file.to_vec()) as Box<dyn Store>)),
+        (Request::Open { name: "x.csv".into(), files: Vec::new() }, Some(Box::new(file.to_vec()) as Box<dyn Store>)),
         (Request::Analyze { settings: Settings::default(), roles: Vec::new() }, None),
     ];
     let mut threshold = 0.0;
@@ -290,7 +294,11 @@ fn the_sample_is_large_enough_however_the_file_goes_on() {
         let mut engine = Engine::new(|| Box::new(Vec::new()));
         engine.hire(Box::new(Lazy::new(n_hands))).unwrap();
         engine.set_memory_limit(memory).unwrap();
-        let open = engine.start(Request::Open { name: "flows.csv".into() }, Vec::new(), Some(Box::new(file.clone())));
+        let open = engine.start(
+            Request::Open { name: "flows.csv".into(), files: Vec::new() },
+            Vec::new(),
+            Some(Box::new(file.clone())),
+        );
         engine.finish(open, |_| ()).unwrap();
         let analyze = Request::Analyze { settings: Settings::default(), roles: Vec::new() };
         let job = engine.start(analyze, Vec::new(), None);

@@ -276,7 +276,7 @@ fn a_dropped_job_leaves_the_last_result() {
     let mut engine = engine();
     open(&mut engine, flows()).unwrap();
     analyze(&mut engine, Settings::default()).unwrap();
-    let request = Request::Open { name: "other.csv".into() };
+    let request = Request::Open { name: "other.csv".into(), files: Vec::new() };
     let other = "a,b\n".to_owned() + &"1,2\n".repeat(2_000_000);
     let mut job = engine.start(request, Vec::new(), Some(Box::new(other.into_bytes())));
     assert!(matches!(engine.step(&mut job), Ok(Step::Working(_))));

@@ -32,7 +32,7 @@ fn noise(n: usize, share: f64, seed: u64) -> Vec<String> {
 
 fn open(engine: &mut Engine, records: &[String]) {
     let text = format!("{HEADER}\n{}\n", records.join("\n"));
-    let request = Request::Open { name: "noise.csv".into() };
+    let request = Request::Open { name: "noise.csv".into(), files: Vec::new() };
     let job = engine.start(request, Vec::new(), Some(Box::new(text.into_bytes())));
     engine.finish(job, |_| ()).unwrap();
 }

@@ -225,6 +225,10 @@ test("several files are one log, and a mix is refused", async ({ page }) => {
   await start(page);
   await give2([{ name: "b.csv.gz", buffer: gzipSync(b) }, { name: "a.csv", buffer: Buffer.from(a) }]);
   await expect(page.getByText("1 of the 2 files are gzipped")).toBeVisible();
+  const [header] = b.split("\n");
+  const turned = header.split(",").reverse().join(",");
+  await give2([{ name: "b.csv", buffer: Buffer.from(b.replace(header, turned)) }, { name: "a.csv", buffer: Buffer.from(a) }]);
+  await expect(page.getByText(/^Column 1 is ".+" in a\.csv and ".+" in b\.csv/)).toBeVisible();
   await give2([{ name: "b.csv", buffer: Buffer.from(b.split("\n").slice(1).join("\n")) }, { name: "a.csv", buffer: Buffer.from(a) }]);
   await expect(headline(page)).toBeVisible();
   expect((await counts(page)).all).toBe(602);

@@ -15,6 +15,7 @@ mod compare;
 mod crew;
 mod export;
 mod flood;
+mod joined;
 mod judge;
 mod lens;
 mod open;
@@ -349,7 +350,7 @@ impl Engine {
     pub fn start(&self, request: Request, bulk: Vec<Bulk>, file: Option<Box<dyn Store>>) -> Job {
         match request {
             Request::AddPack { name } => once(move |engine| engine.add_pack_from(&name, &bulk)),
-            Request::Open { name } => read(file, |file| open::Open::new(name, file)),
+            Request::Open { name, files } => read(file, |file| open::Open::new(name, files, file)),
             Request::OpenReference { name } => read(file, |file| open::Open::reference(name, file)),
             Request::OpenSample { rows, seed } => Job(Box::new(open::OpenSample::new(rows, seed, (self.new_spool)()))),
             Request::Analyze { settings, roles } => Job(Box::new(analyze::Analyze::new(settings, roles))),

@@ -8,11 +8,11 @@ use super::places::{CHUNK_BYTES, Chunk, Places};
 use super::reference::Test;
 use super::sample::Sample;
 use super::sweep::{Effort, Found, Owner, Sweep, Swept};
-use super::{Dataset, Engine, ROWS_PER_STEP, Step, Work};
+use super::{Dataset, Engine, ROWS_PER_STEP, Step, Work, joined};
 use crate::error::{Error, Result};
 use crate::generate::Generator;
 use crate::ingest::{Decoder, Part, Plan, Start, Tally};
-use crate::protocol::{Bulk, ColumnSummary, FileFacts, Opened, PackOffer, Progress, Reply, Stage};
+use crate::protocol::{Bulk, ColumnSummary, FileFacts, FileStart, Opened, PackOffer, Progress, Reply, Stage};
 use crate::schema::{self, Summary, layout_name};
 use crate::session::FileIdentity;
 use crate::store::{Spool, Store};
@@ -42,6 +42,8 @@ enum State {
 
 struct Decoding {
     file: Box<dyn Store>,
+    /// Those that it is made of, if there are several.
+    files: Vec<FileStart>,
     at: u64,
     decoder: Decoder,
     /// The decoded bytes, where they are not the file's own.
@@ -73,20 +75,30 @@ struct Reading {
 }
 
 impl Open {
-    pub(super) fn new(name: String, file: Box<dyn Store>) -> Self {
-        let decoding =
-            Decoding { file, at: 0, decoder: Decoder::new(), decoded: None, input: Vec::new(), output: Vec::new() };
+    pub(super) fn new(name: String, files: Vec<FileStart>, file: Box<dyn Store>) -> Self {
+        let decoding = Decoding {
+            file,
+            files,
+            at: 0,
+            decoder: Decoder::new(),
+            decoded: None,
+            input: Vec::new(),
+            output: Vec::new(),
+        };
         Self { name, is_reference: false, state: State::Decoding(Box::new(decoding)) }
     }
 
     pub(super) fn reference(name: String, file: Box<dyn Store>) -> Self {
-        Self { is_reference: true, ..Self::new(name, file) }
+        Self { is_reference: true, ..Self::new(name, Vec::new(), file) }
     }
 }
 
 impl Decoding {
     /// Decodes some more; `true` when all of it is decoded, or nothing has to be.
     fn step(&mut self, new_spool: fn() -> Box<dyn Spool>) -> Result<bool> {
+        if self.at == 0 {
+            joined::check(&*self.file, &self.files)?;
+        }
         let size = self.file.size();
         let len = (size - self.at).min(ENCODED_BYTES_PER_STEP as u64);
         self.input.clear();
@@ -444,7 +456,7 @@ impl Work for OpenSample {
         let done = spool.size();
         if !more {
             let file = self.spool.take().expect("the spool lives until all is generated") as Box<dyn Store>;
-            self.open = Some(Open::new(format!("sample of {} flows.csv", self.rows), file));
+            self.open = Some(Open::new(format!("sample of {} flows.csv", self.rows), Vec::new(), file));
         }
         Ok(Step::Working(Progress { stage: Stage::Reading, done, total: 0, rows: 0 }))
     }

@@ -134,7 +134,9 @@ fn reasons_read_as_an_analyst_would_put_it() {
     );
     check(
         "10.0.0.3,41000,10.1.0.1,80,tcp,http,0.2,2000,6000,RSTOS0,5,6,0\n",
-        &["State RSTOS0, a SYN and a reset of the source, without reply (typical SF, 89.9 %), as in 0.10 % of flows here"],
+        &[
+            "State RSTOS0, a SYN and a reset of the source, without reply (typical SF, 89.9 %), as in 0.10 % of flows here",
+        ],
     );
     check(
         "10.0.0.3,41000,10.1.0.1,80,tcp,registered,0.2,2000,6000,SF,5,6,0\n",

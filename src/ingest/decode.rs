@@ -131,6 +131,12 @@ impl Decoder {
         (self.gzip.is_some() || self.behind.is_some() || self.stored.starts_with(magic::GZIP)).then_some("gzip")
     }
 
+    /// Whether a table was made of JSON lines. Known as [`Self::is_identity`] is.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.json.is_some()
+    }
+
     /// Whether something follows the gzip data that is none, and was passed over.
     #[must_use]
     pub fn has_rest(&self) -> bool {

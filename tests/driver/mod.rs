@@ -10,7 +10,11 @@ pub fn engine() -> Engine {
 }
 
 pub fn open(engine: &mut Engine, bytes: impl Into<Vec<u8>>) -> Result<Opened> {
-    let job = engine.start(Request::Open { name: "flows.csv".into() }, Vec::new(), Some(Box::new(bytes.into())));
+    let job = engine.start(
+        Request::Open { name: "flows.csv".into(), files: Vec::new() },
+        Vec::new(),
+        Some(Box::new(bytes.into())),
+    );
     match engine.finish(job, |_| ())?.reply {
         Reply::Opened(opened) => Ok(*opened),
         other => panic!("not an opened file: {other:?}"),

@@ -105,7 +105,9 @@ impl App {
         self.clear_notices();
         let name = source.name().to_owned();
         let (request, blob) = match &source {
-            Source::File { name, blob } => (Request::Open { name: name.clone() }, Some(blob.clone().into())),
+            Source::File { name, blob, files } => {
+                (Request::Open { name: name.clone(), files: files.clone() }, Some(blob.clone().into()))
+            }
             Source::Sample => (SAMPLE, None),
         };
         self.last_source.set_value(self.state.source.get_untracked());

@@ -7,7 +7,7 @@ use oddflow::error::{Error, Result};
 use oddflow::explain::Explanation;
 use oddflow::groups::GroupKind;
 use oddflow::protocol::{
-    Analysis, Checked, JobId, Lens, Opened, Progress, RoleChange, RowView, Settings, SortKey, Survey,
+    Analysis, Checked, FileStart, JobId, Lens, Opened, Progress, RoleChange, RowView, Settings, SortKey, Survey,
 };
 use oddflow::report::{Brush, Budget, Columns, Cut, Ranking, Scale};
 use oddflow::schema::Role;
@@ -125,7 +125,12 @@ pub enum ActivityKind {
 /// Where records come from.
 #[derive(Clone)]
 pub enum Source {
-    File { name: String, blob: web_sys::Blob },
+    /// `files`, if there are several in it.
+    File {
+        name: String,
+        blob: web_sys::Blob,
+        files: Vec<FileStart>,
+    },
     Sample,
 }
 

@@ -296,7 +296,7 @@ fn pack_of<B: AsRef<[u8]>>(read: impl Fn(&str) -> Result<B>) -> Result<Pack> {
 
 fn open(engine: &mut Engine, path: &Path) -> Result<Opened> {
     let (name, file) = named(path)?;
-    let job = engine.start(Request::Open { name }, Vec::new(), Some(file));
+    let job = engine.start(Request::Open { name, files: Vec::new() }, Vec::new(), Some(file));
     match engine.finish(job, |_| ())? {
         Outcome { reply: Reply::Opened(opened), .. } => Ok(*opened),
         _ => unreachable!("an open file answers with what was found"),

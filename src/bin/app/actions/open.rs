@@ -3,6 +3,7 @@
 use super::App;
 use crate::state::Source;
 use oddflow::error::Error;
+use oddflow::protocol::FileStart;
 use oddflow::report::plural;
 
 impl App {
@@ -11,7 +12,7 @@ impl App {
         let mut files: Vec<web_sys::File> = (0..files.length()).filter_map(|at| files.get(at)).collect();
         files.sort_by_key(web_sys::File::name);
         match <[web_sys::File; 1]>::try_from(files) {
-            Ok([file]) => self.open(Source::File { name: file.name(), blob: file.into() }),
+            Ok([file]) => self.open(Source::File { name: file.name(), blob: file.into(), files: Vec::new() }),
             Err(files) if files.is_empty() => {}
             Err(files) => match joined(&files) {
                 Ok(source) => self.open(source),
@@ -27,7 +28,7 @@ impl App {
         }
         let parts = js_sys::Array::of1(&text.into());
         match web_sys::Blob::new_with_str_sequence(&parts) {
-            Ok(blob) => self.open(Source::File { name: "pasted.csv".into(), blob }),
+            Ok(blob) => self.open(Source::File { name: "pasted.csv".into(), blob, files: Vec::new() }),
             Err(_) => self.problem(Error::new("The pasted text is too long").advice("Save it as a file and open that")),
         }
     }
@@ -43,14 +44,18 @@ fn joined(files: &[web_sys::File]) -> Result<Source, Error> {
         return Err(Error::new(what).advice("Choose files of one kind: all gzipped, or none"));
     }
     let parts = js_sys::Array::new();
+    let (mut starts, mut size) = (Vec::with_capacity(files.len()), 0);
     for file in files {
         if n_gzip == 0 && parts.length() > 0 {
             parts.push(&"\n".into());
+            size += 1;
         }
         parts.push(file);
+        starts.push(FileStart { name: file.name(), start: size });
+        size += file.size() as u64;
     }
     let blob = web_sys::Blob::new_with_blob_sequence(&parts)
         .map_err(|_| Error::new("The browser cannot join these files").advice("Choose fewer"))?;
     let others = plural(files.len() as u64 - 1, "more", "more").replace('\u{a0}', " ");
-    Ok(Source::File { name: format!("{} and {others}", files[0].name()), blob })
+    Ok(Source::File { name: format!("{} and {others}", files[0].name()), blob, files: starts })
 }
