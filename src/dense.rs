@@ -4,8 +4,12 @@
 //! fused one, however wide the registers are, and an exponential of our own. So a page (wasm) and a program (native) give the
 //! same scores, which no general runtime promises. Only plain chains of layers are run here; any other graph is `dnn.rs`'s.
 
+mod inputs;
+
 use crate::error::{Error, Result};
 use ndarray::{ArrayView2, Axis};
+
+pub use inputs::Inputs;
 
 /// What a layer does to its sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,47 +51,6 @@ fn tile_of(n_outputs: usize) -> usize {
 
 /// Rows that go through a network together, layer by layer: the weights of a tile then come from the nearest cache.
 const BATCH: usize = 16;
-
-/// Inputs of one row that are not zero, with their places: most are, in one-hot columns and behind a ReLU, and a zero adds
-/// nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Inputs {
-    items: Vec<(u32, f32)>,
-    len: usize,
-}
-
-impl Inputs {
-    /// With room for so many.
-    #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { items: vec![(0, 0.0); most + 1], len: 0 }
-    }
-
-    pub fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    /// Adds an input, unless it is zero. There is no branch, since there is no telling which inputs are.
-    ///
-    /// # Panics
-    /// If there is no room.
-    #[inline(always)]
-    pub fn push(&mut self, place: u32, value: f32) {
-        self.items[self.len] = (place, value);
-        self.len += usize::from(value != 0.0);
-    }
-
-    /// With the numbers of a row.
-    pub fn fill(&mut self, values: &[f32]) {
-        self.clear();
-        self.items.resize(self.items.len().max(values.len() + 1), (0, 0.0));
-        (0..).zip(values).for_each(|(place, &value)| self.push(place, value));
-    }
-
-    fn as_slice(&self) -> &[(u32, f32)] {
-        &self.items[..self.len]
-    }
-}
 
 impl Layer {
     /// `weights` holds `n_inputs` rows of `bias.len()` weights, row after row.
@@ -197,9 +160,9 @@ impl Layer {
         for (tile, (weights, bias)) in tiles.zip(self.bias.as_chunks::<TILE>().0).enumerate() {
             for (row, out) in rows.iter().zip(out.chunks_exact_mut(self.bias.len())) {
                 let mut sums = *bias;
-                for &(k, value) in row.as_slice() {
-                    for (sum, weight) in sums.iter_mut().zip(&weights[k as usize]) {
-                        *sum += value * weight;
+                for input in row.as_slice() {
+                    for (sum, weight) in sums.iter_mut().zip(&weights[input.place as usize]) {
+                        *sum += input.value * weight;
                     }
                 }
                 out[tile * TILE..][..TILE].copy_from_slice(&sums);
