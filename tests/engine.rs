@@ -7,10 +7,11 @@ use driver::engine_with_a_pack;
 #[cfg(feature = "train")]
 use driver::sample;
 use driver::{analyze, engine, flows, open, open_reference, report};
-use oddflow::engine::{APPENDED_COLUMNS, Engine, Step};
+use oddflow::engine::{APPENDED_COLUMNS, Engine, Rehearsal, Step};
 use oddflow::evaluate::Bootstrap;
 use oddflow::protocol::{Bulk, Lens, PackChoice, Reference, Reply, Request, Settings, SortKey};
 use oddflow::schema::Role;
+use std::cell::Cell;
 use std::fmt::Write;
 
 fn export(engine: &mut Engine, threshold: f32) -> String {
@@ -633,4 +634,18 @@ fn json_lines_are_opened_and_known_again_by_their_bytes() {
     let other = open(&mut engine, text.replacen("100", "101", 1)).unwrap();
     assert_eq!(opened.identity.bytes, other.identity.bytes);
     assert_ne!(opened.identity, other.identity);
+}
+
+#[test]
+fn a_rehearsal_goes_to_its_end_and_is_not_seen() {
+    thread_local!(static MADE: Cell<u32> = const { Cell::new(0) });
+    let mut engine = Engine::new(|| {
+        MADE.set(MADE.get() + 1);
+        Box::new(Vec::new())
+    });
+    let mut rehearsal = Rehearsal::new(&engine);
+    while rehearsal.step().unwrap() {}
+    // Each of five times a sample, and the annotated file.
+    assert_eq!(MADE.get(), 10);
+    assert!(engine.scores().is_err() && analyze(&mut engine, Settings::default()).is_err());
 }

@@ -22,6 +22,8 @@ await drive(async (page, { url, file, workers, pack, out }) => {
   await page.addInitScript(watch);
   await page.goto(`${url}/?workers=${workers}`);
   await page.waitForLoadState("networkidle");
+  // Nobody chooses a file sooner. Meanwhile the page's worker rehearses.
+  await page.waitForTimeout(2000);
   const renderer = await rendererOf(browser);
   const before = usage(renderer);
   await page.evaluate(() => (window.seen.tasks = []));

@@ -22,6 +22,7 @@ mod open;
 mod part;
 mod places;
 mod reference;
+mod rehearsal;
 mod report;
 mod sample;
 mod survey;
@@ -51,6 +52,7 @@ use sweep::{Crews, Effort, Owner, Sweep};
 pub use crew::Hand;
 pub use export::APPENDED_COLUMNS;
 pub use judge::{AttackGroup, AttackRecall, BaseRatePrecision, Evaluation, Novelty, StageEvaluation};
+pub use rehearsal::Rehearsal;
 pub use sweep::{Answered, Heard, Pool};
 
 /// Rows that one step works on.
