@@ -20,6 +20,20 @@ pub enum Activation {
     Tanh,
 }
 
+impl Activation {
+    /// Turns sums into what comes out.
+    pub fn apply(self, sums: &mut [f32]) {
+        let sums = sums.iter_mut();
+        match self {
+            Self::Identity => {}
+            // Not `max`, which would turn NaN into a calm zero.
+            Self::Relu => sums.for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }),
+            Self::Sigmoid => sums.for_each(|y| *y = sigmoid(*y)),
+            Self::Tanh => sums.for_each(|y| *y = tanh(*y)),
+        }
+    }
+}
+
 /// One fully connected layer: `y = activation(x · weights + bias)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
@@ -117,14 +131,7 @@ impl Layer {
         out.resize(rows.len() * self.bias.len(), 0.0);
         self.add(rows, out);
         for row in out.chunks_exact_mut(self.bias.len()) {
-            let row = row[..self.n_outputs].iter_mut();
-            match self.activation {
-                Activation::Identity => {}
-                // Not `max`, which would turn NaN into a calm zero.
-                Activation::Relu => row.for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }),
-                Activation::Sigmoid => row.for_each(|y| *y = sigmoid(*y)),
-                Activation::Tanh => row.for_each(|y| *y = tanh(*y)),
-            }
+            self.activation.apply(&mut row[..self.n_outputs]);
         }
     }
 

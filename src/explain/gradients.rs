@@ -5,7 +5,7 @@
 //! well; so each step costs only the layers behind it. The steps are few, and what they miss is shared out in proportion:
 //! the attributions add up to the difference of the logits.
 
-use crate::dense::{Activation, Dense, Inputs, Layer, tanh};
+use crate::dense::{Activation, Dense, Inputs, Layer};
 
 /// A chain of layers, ready to be walked back.
 pub struct Gradients {
@@ -43,7 +43,7 @@ impl Gradients {
         let whole = Layer::new(layers[0].n_inputs(), &layers[0].weights(), layers[0].bias(), Activation::Identity);
         let base_sums = run_one(&whole.expect("it is a layer"), &base);
         let mut gradients = Self { first: (first, activation(0)), rest, base, base_sums, base_logit: 0.0 };
-        gradients.base_logit = logit_of(&gradients.outputs(&gradients.base_sums));
+        gradients.base_logit = logit_of(&gradients.outputs(&gradients.base_sums, &mut Vec::new()));
         gradients
     }
 
@@ -65,9 +65,10 @@ impl Gradients {
         for part in (0..STEPS).map(|step| (step as f32 + 0.5) / STEPS as f32).chain([1.0]) {
             sums.extend(self.base_sums.iter().zip(&way).map(|(base, way)| base + part * way));
         }
-        let outputs = self.outputs(&sums);
+        let mut rows = Vec::new();
+        let outputs = self.outputs(&sums, &mut rows);
         let logit = logit_of(&outputs);
-        let slopes = run_one(&self.first.0.back, &self.gradient(&outputs));
+        let slopes = run_one(&self.first.0.back, &self.gradient(&outputs, &mut rows));
         let of_input = |(x, slope): (&f32, f32)| match *x {
             0.0 => 0.0,
             x => f64::from(x) * f64::from(slope) / STEPS as f64,
@@ -78,30 +79,32 @@ impl Gradients {
         logit
     }
 
-    /// What comes out of each layer, points × outputs, from the first layer's sums at some points.
-    fn outputs(&self, sums: &[f32]) -> Vec<Vec<f32>> {
-        let mut rows = vec![Inputs::default(); sums.len() / self.base_sums.len()];
+    /// What comes out of each layer, points × outputs, from the first layer's sums at some points. `rows` is overwritten.
+    fn outputs(&self, sums: &[f32], rows: &mut Vec<Inputs>) -> Vec<Vec<f32>> {
+        rows.resize_with(sums.len() / self.base_sums.len(), Inputs::default);
         let mut scratch = Vec::new();
-        let mut outputs = vec![sums.iter().map(|&sum| activate(self.first.1, sum)).collect::<Vec<f32>>()];
+        let mut first = sums.to_vec();
+        self.first.1.apply(&mut first);
+        let mut outputs = vec![first];
         for Both { forth, .. } in &self.rest {
-            fill(&mut rows, &outputs[outputs.len() - 1]);
-            forth.run(&rows, &mut scratch);
+            fill(rows, &outputs[outputs.len() - 1]);
+            forth.run(rows, &mut scratch);
             outputs.push(joined(forth.outputs(&scratch)));
         }
         outputs
     }
 
-    /// How fast the logit changes with each of the first layer's sums, over the middles of all pieces.
-    fn gradient(&self, outputs: &[Vec<f32>]) -> Vec<f32> {
-        let mut rows = vec![Inputs::default(); STEPS];
+    /// How fast the logit changes with each of the first layer's sums, over the middles of all pieces. `rows` is overwritten.
+    fn gradient(&self, outputs: &[Vec<f32>], rows: &mut Vec<Inputs>) -> Vec<f32> {
+        rows.resize_with(STEPS, Inputs::default);
         let (mut slopes, mut scratch) = (vec![1.0f32; STEPS], Vec::new());
         let through = |slopes: &mut [f32], activation, outputs: &[f32]| {
             slopes.iter_mut().zip(outputs).for_each(|(slope, &y)| *slope *= slope_at(activation, y));
         };
         for (Both { forth, back }, outputs) in self.rest.iter().zip(&outputs[1..]).rev() {
             through(&mut slopes, forth.activation(), outputs);
-            fill(&mut rows, &slopes);
-            back.run(&rows, &mut scratch);
+            fill(rows, &slopes);
+            back.run(rows, &mut scratch);
             slopes = joined(back.outputs(&scratch));
         }
         through(&mut slopes, self.first.1, &outputs[0]);
@@ -163,21 +166,6 @@ pub fn complete(parts: &mut [f64], whole: f64) {
         parts.iter_mut().for_each(|part| *part += rest * part.abs() / size);
     } else if let Some(first) = parts.first_mut() {
         *first += rest;
-    }
-}
-
-fn activate(activation: Activation, x: f32) -> f32 {
-    match activation {
-        Activation::Identity => x,
-        Activation::Relu => {
-            if x < 0.0 {
-                0.0
-            } else {
-                x
-            }
-        }
-        Activation::Sigmoid => crate::dense::sigmoid(x),
-        Activation::Tanh => tanh(x),
     }
 }
 
