@@ -1,5 +1,5 @@
-//! How many of some thresholds a value exceeds: its rank. Found by a table on the value's high bits and a few steps, many values
-//! at a time.
+//! How many of some thresholds a value exceeds: its rank. Found by a table of buckets, in which values of any size or of any
+//! distance lie evenly, and a few steps, many values at a time.
 
 /// Some thresholds.
 #[derive(Clone, Debug, PartialEq)]
@@ -7,15 +7,22 @@ pub struct Ranker {
     n: u16,
     /// The [`key`] of each, and what a search may read behind them.
     keys: Vec<u32>,
-    /// A value's bucket is `(key − low) >> shift`, within the table.
-    low: u32,
-    shift: u32,
+    buckets: Buckets,
     /// How many thresholds lie before each bucket.
     starts: Box<[u16; BUCKETS]>,
     /// Of the search among the thresholds of a bucket.
     steps: u32,
     /// Whether 0 exceeds no threshold and 1 all: so it is for a feature that says yes or no.
     is_flag: bool,
+}
+
+/// Which bucket of the table a value is in: it rises with the value, and those beyond the ends belong to the first and the last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Buckets {
+    /// `(key − low) >> shift`: as many for each power of two.
+    Sizes { low: u32, shift: u32 },
+    /// `(value − low) · scale`: all of the same width.
+    Distances { low: f32, scale: f32 },
 }
 
 /// A table of 2 KiB, which stays in the cache while a block of values is ranked.
@@ -55,23 +62,25 @@ impl Ranker {
     /// If there are none or too many.
     #[must_use]
     pub fn of(thresholds: impl IntoIterator<Item = f32>) -> Self {
-        let mut keys: Vec<u32> = thresholds.into_iter().map(key).collect();
+        let thresholds: Vec<f32> = thresholds.into_iter().collect();
+        let mut keys: Vec<u32> = thresholds.iter().copied().map(key).collect();
         let n = keys.len();
         assert!((1..=MOST_THRESHOLDS).contains(&n), "{n} thresholds");
         // A few thresholds far out would make all buckets wide: a sixteenth may be left to the first and the last.
         let ranges = [(0, n - 1), (n / 16, n - 1), (0, n - 1 - n / 16), (n / 16, n - 1 - n / 16)];
-        let most = ranges.map(|(low, high)| {
-            let (low, shift) = (keys[low], shift(keys[low], keys[high]));
-            let runs = keys.chunk_by(|&a, &b| bucket(a, low, shift) == bucket(b, low, shift));
-            (runs.map(<[u32]>::len).max(), low, shift)
-        });
-        let (most, low, shift) = most.into_iter().min().expect("four ranges");
-        let needed = usize::BITS - most.unwrap_or(0).leading_zeros();
+        let sizes = ranges.map(|(low, high)| Some(Buckets::sizes(keys[low], keys[high])));
+        let distances = ranges.map(|(low, high)| Buckets::distances(thresholds[low], thresholds[high]));
+        let most = |buckets: &Buckets| {
+            let runs = thresholds.chunk_by(|&a, &b| buckets.of(a) == buckets.of(b));
+            runs.map(<[f32]>::len).max().unwrap_or(0)
+        };
+        let buckets = sizes.into_iter().chain(distances).flatten().min_by_key(most).expect("the sizes of four ranges");
+        let needed = usize::BITS - most(&buckets).leading_zeros();
         let steps = STEPS.into_iter().find(|&steps| steps >= needed).expect("a place has 16 bits");
         let is_flag = keys[0] >= key(0.0) && keys[n - 1] < key(1.0);
-        let starts = starts(&keys, low, shift);
+        let starts = starts(&thresholds, &buckets);
         keys.resize(n + (1 << steps), u32::MAX);
-        Self { n: n as u16, keys, low, shift, starts, steps, is_flag }
+        Self { n: n as u16, keys, buckets, starts, steps, is_flag }
     }
 
     /// Fills `scratch.ranks` for at most [`BLOCK`] values; behind them, with zeros.
@@ -85,10 +94,16 @@ impl Ranker {
             return;
         }
         // In two passes, of which the first can be done with vectors.
-        for ((&x, place), to) in values.iter().zip(&mut scratch.keys).zip(&mut scratch.buckets) {
-            let key = key(x);
-            *place = key;
-            *to = bucket(key, self.low, self.shift);
+        let places = values.iter().zip(&mut scratch.keys).zip(&mut scratch.buckets);
+        match self.buckets {
+            Buckets::Sizes { low, shift } => places.for_each(|((&x, place), to)| {
+                *place = key(x);
+                *to = by_size(*place, low, shift);
+            }),
+            Buckets::Distances { low, scale } => places.for_each(|((&x, place), to)| {
+                *place = key(x);
+                *to = by_distance(x, low, scale);
+            }),
         }
         match self.steps {
             0 => self.search::<0>(scratch, values.len()),
@@ -116,22 +131,41 @@ impl Ranker {
     }
 }
 
-/// Keys before the first bucket belong to it, and those behind the last to that.
-fn bucket(key: u32, low: u32, shift: u32) -> u16 {
+impl Buckets {
+    /// For all keys from `low` to `high`.
+    fn sizes(low: u32, high: u32) -> Self {
+        Self::Sizes { low, shift: (u32::BITS - (high - low).leading_zeros()).saturating_sub(BUCKETS.ilog2()) }
+    }
+
+    /// For all values from `low` to `high`; `None` where they are too far apart, or too close.
+    fn distances(low: f32, high: f32) -> Option<Self> {
+        let scale = (BUCKETS - 1) as f32 / (high - low);
+        (low.is_finite() && scale.is_normal()).then_some(Self::Distances { low, scale })
+    }
+
+    fn of(&self, x: f32) -> u16 {
+        match *self {
+            Self::Sizes { low, shift } => by_size(key(x), low, shift),
+            Self::Distances { low, scale } => by_distance(x, low, scale),
+        }
+    }
+}
+
+fn by_size(key: u32, low: u32, shift: u32) -> u16 {
     (key.saturating_sub(low) >> shift).min(BUCKETS as u32 - 1) as u16
 }
 
-/// So that all keys from `low` to `high` have buckets.
-fn shift(low: u32, high: u32) -> u32 {
-    (u32::BITS - (high - low).leading_zeros()).saturating_sub(BUCKETS.ilog2())
+/// NaN, which exceeds nothing, is in the first.
+fn by_distance(x: f32, low: f32, scale: f32) -> u16 {
+    (((x - low) * scale) as i32).clamp(0, BUCKETS as i32 - 1) as u16
 }
 
-/// How many keys lie before each bucket.
-fn starts(keys: &[u32], low: u32, shift: u32) -> Box<[u16; BUCKETS]> {
+/// How many thresholds lie before each bucket.
+fn starts(thresholds: &[f32], buckets: &Buckets) -> Box<[u16; BUCKETS]> {
     let mut starts = Box::new([0; BUCKETS]);
     let mut start = 0;
     for (at, place) in starts.iter_mut().enumerate() {
-        start += keys[start..].iter().take_while(|&&key| usize::from(bucket(key, low, shift)) < at).count();
+        start += thresholds[start..].iter().take_while(|&&x| usize::from(buckets.of(x)) < at).count();
         *place = start as u16;
     }
     starts
