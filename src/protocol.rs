@@ -229,6 +229,9 @@ pub enum Request {
     /// Reads a file of normal records, in the same way. It stays until another takes its place, whatever file is
     /// opened, so that several days can be held against the same quiet one. → [`Reply::ReferenceOpened`]
     OpenReference { name: String },
+    /// Reads, scores and writes generated records, so that the first file need not wait until the browser has compiled what that
+    /// takes. Nothing that is open is touched; whoever wants something else cancels it. → [`Reply::Rehearsed`]
+    Rehearse,
     /// Scores the open file. → [`Reply::Analyzed`]
     Analyze { settings: Settings, roles: Vec<RoleChange> },
     /// Puts the records that a lens shows in order. → [`Reply::Arranged`]
@@ -582,6 +585,7 @@ pub enum Reply {
         name: String,
         rows: u64,
     },
+    Rehearsed,
     Analyzed(Box<Analysis>),
     /// Bulk: the rows to show, in order (u32).
     Arranged,

@@ -211,6 +211,14 @@ mod tests {
         // Almost all in one bucket, as wide as the numbers are.
         let close: Vec<f32> = (0..3000).map(|i| f32::from_bits(1.0_f32.to_bits() + i)).collect();
         check(&[&[f32::MIN], &close[..], &[f32::MAX]].concat());
+        // Evenly, and by powers of two, each with the buckets that suit it.
+        let even: Vec<f32> = (0..700).map(|i| i as f32 / 350.0 - 1.0).collect();
+        let sizes: Vec<f32> = (0..120).map(|i| libm::exp2f(i as f32 - 60.0)).collect();
+        check(&even);
+        check(&sizes);
+        let are_even =
+            |thresholds: &[f32]| matches!(Ranker::of(thresholds.iter().copied()).buckets, Buckets::Distances { .. });
+        assert!(are_even(&even) && !are_even(&sizes));
         let spread = |i: u32| if i < 1500 { -f32::MAX / (i + 1) as f32 } else { f32::from_bits(i) };
         check(&(0..3000).map(spread).collect::<Vec<_>>());
     }

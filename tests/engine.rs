@@ -7,7 +7,7 @@ use driver::engine_with_a_pack;
 #[cfg(feature = "train")]
 use driver::sample;
 use driver::{analyze, engine, flows, open, open_reference, report};
-use oddflow::engine::{APPENDED_COLUMNS, Engine, Rehearsal, Step};
+use oddflow::engine::{APPENDED_COLUMNS, Engine, Step};
 use oddflow::evaluate::Bootstrap;
 use oddflow::protocol::{Bulk, Lens, PackChoice, Reference, Reply, Request, Settings, SortKey};
 use oddflow::schema::Role;
@@ -643,8 +643,8 @@ fn a_rehearsal_goes_to_its_end_and_is_not_seen() {
         MADE.set(MADE.get() + 1);
         Box::new(Vec::new())
     });
-    let mut rehearsal = Rehearsal::new(&engine);
-    while rehearsal.step().unwrap() {}
+    let job = engine.start(Request::Rehearse, Vec::new(), None);
+    assert!(matches!(engine.finish(job, |_| ()).unwrap().reply, Reply::Rehearsed));
     // Each of five times a sample, and the annotated file.
     assert_eq!(MADE.get(), 10);
     assert!(engine.scores().is_err() && analyze(&mut engine, Settings::default()).is_err());

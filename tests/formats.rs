@@ -365,6 +365,8 @@ fn bad_records_are_kept_with_their_place_and_cause() {
     let long = "9".repeat(3 << 20);
     for (text, rows, bad) in [
         ("a,b\n1,2\na,b\n3,4\n".to_owned(), 3, vec![(1, 3, "the header again")]),
+        ("a,b\n1,2\n\u{feff}a,b\n3,4\n".into(), 3, vec![(1, 3, "the header again")]),
+        ("\u{feff}a,b\n1,2\n\u{feff}\"a\",b\n3,4\n".into(), 3, vec![(1, 3, "the header again")]),
         ("a,b\n1,2\n3\n4,5,6\n7,8\n".into(), 4, vec![(1, 3, "1 fields, expected 2"), (2, 4, "3 fields, expected 2")]),
         ("a,b\n1,2\n\"3,4\n5,6\n7,8\n".into(), 4, vec![(1, 3, "a quote that is not closed")]),
         // A stray quote that another one closes far below must not swallow the lines between them.

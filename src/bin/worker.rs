@@ -3,10 +3,9 @@
 //! a hand of that one's engine instead.
 
 use gloo::events::EventListener;
-use gloo::timers::callback::Timeout;
 use js_sys::Date;
 use js_sys::futures::spawn_local;
-use oddflow::engine::{Engine, Hand, Job, Outcome, Rehearsal, Step};
+use oddflow::engine::{Engine, Hand, Job, Outcome, Step};
 use oddflow::protocol::{JobId, Reply, Request, media_type};
 use oddflow::store::Store;
 use oddflow::web::{BlobStore, FileSink, Hands, Incoming, PagePort, Word, give_back, serve};
@@ -21,14 +20,11 @@ const BUILD: &str = match option_env!("ODDFLOW_BUILD") {
     None => env!("CARGO_PKG_VERSION"),
 };
 
-/// More often than this a progress bar need not move,
-const PROGRESS_EVERY_MS: f64 = 100.0;
-/// nor more often than by this share of the time that it has taken so far: each time the page is painted, by a processor that the
-/// workers need.
+/// A progress bar need not move more often than by this share of the time that it has taken so far: each time the page is painted,
+/// by a processor that the workers need.
 const PROGRESS_EVERY: f64 = 0.01;
-
-/// So long after a pack there has to be quiet before the rehearsal begins: others may be on their way.
-const QUIET_MS: u32 = 300;
+/// The least and the most milliseconds that this is.
+const PROGRESS_MS: [f64; 2] = [100.0, 1000.0];
 
 struct Shell {
     port: PagePort,
@@ -39,12 +35,6 @@ struct Shell {
     /// When the job that is running was begun, in milliseconds, and when it was last told how far it is.
     since: f64,
     last_progress: f64,
-    /// Whether nobody has wanted anything yet.
-    is_fresh: bool,
-    /// As long as that is so.
-    rehearsal: Option<Rehearsal>,
-    /// When it is to begin.
-    to_begin: Option<Timeout>,
     /// Whether a turn is on its way.
     is_due: bool,
     /// Has it take a turn.
@@ -84,12 +74,7 @@ impl Shell {
         let (id, mut job) = match self.running.take() {
             Some(running) => running,
             None => {
-                let Some(Incoming { job, message, bulk, blob, file }) = self.waiting.pop_front() else {
-                    // Whatever goes wrong is said to whoever gives a file.
-                    let goes_on = self.rehearsal.as_mut().is_some_and(|rehearsal| rehearsal.step().unwrap_or(false));
-                    self.rehearsal.take_if(|_| !goes_on);
-                    return goes_on;
-                };
+                let Some(Incoming { job, message, bulk, blob, file }) = self.waiting.pop_front() else { return false };
                 let begun = match (message, file) {
                     (Request::Export { lens }, Some(file)) => {
                         self.engine.export_to(lens, Box::new(FileSink::new(file, self.wake.clone())))
@@ -108,7 +93,8 @@ impl Shell {
         match stepped {
             Ok(Step::Working(progress) | Step::Waiting(progress)) => {
                 let now = Date::now();
-                if now - self.last_progress >= PROGRESS_EVERY_MS.max(PROGRESS_EVERY * (now - self.since)) {
+                let pause = (PROGRESS_EVERY * (now - self.since)).clamp(PROGRESS_MS[0], PROGRESS_MS[1]);
+                if now - self.last_progress >= pause {
                     self.last_progress = now;
                     self.port.send(id, &Reply::Progress(progress), &[], None);
                 }
@@ -175,22 +161,6 @@ impl Turns {
         turns
     }
 
-    /// Plans the rehearsal anew: a pack puts it off, and a file calls it off for good.
-    fn rehearse_after(&self, request: &Request) {
-        let mut shell = self.shell.borrow_mut();
-        shell.rehearsal = None;
-        shell.is_fresh &= matches!(request, Request::AddPack { .. } | Request::Limit { .. });
-        shell.to_begin = shell.is_fresh.then(|| {
-            let own = self.clone();
-            Timeout::new(QUIET_MS, move || {
-                let mut shell = own.shell.borrow_mut();
-                shell.rehearsal = Some(Rehearsal::new(&shell.engine));
-                drop(shell);
-                own.next();
-            })
-        });
-    }
-
     fn next(&self) {
         let mut shell = self.shell.borrow_mut();
         if !shell.is_due {
@@ -218,15 +188,11 @@ fn main() {
         running: None,
         since: 0.0,
         last_progress: 0.0,
-        is_fresh: true,
-        rehearsal: None,
-        to_begin: None,
         is_due: false,
         wake: Rc::new(|| {}),
     });
     port.listen(move |word| match word {
         Word::Request(request) => {
-            turns.rehearse_after(&request.message);
             turns.shell.borrow_mut().hear(*request);
             turns.next();
         }

@@ -121,7 +121,7 @@ mod tests {
     fn all_but_zeros_are_kept_with_their_places() {
         let mut rng = Rng::new(4);
         let mut inputs = Inputs::default();
-        for n in (0..40).chain([128, 131]) {
+        for n in (0..40).chain([128, 131, 3, 64]) {
             for zeros in [0, 1, 2, 3] {
                 let mut draw = || match rng.below(4) {
                     kind if kind < zeros => [0.0, -0.0][rng.below(2) as usize],
@@ -134,6 +134,10 @@ mod tests {
                 let found: Vec<(u32, u32)> = inputs.as_slice().iter().map(bits).collect();
                 let known = (0..).zip(&values).filter(|(_, value)| **value != 0.0);
                 assert_eq!(found, known.map(|(place, value)| (place, value.to_bits())).collect::<Vec<_>>());
+                let n_found = found.len();
+                inputs.push(7, 0.5);
+                inputs.push(8, 0.0);
+                assert_eq!(inputs.as_slice()[n_found..], [Input { place: 7, value: 0.5 }]);
             }
         }
     }

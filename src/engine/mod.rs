@@ -52,7 +52,6 @@ use sweep::{Crews, Effort, Owner, Sweep};
 pub use crew::Hand;
 pub use export::APPENDED_COLUMNS;
 pub use judge::{AttackGroup, AttackRecall, BaseRatePrecision, Evaluation, Novelty, StageEvaluation};
-pub use rehearsal::Rehearsal;
 pub use sweep::{Answered, Heard, Pool};
 
 /// Rows that one step works on.
@@ -355,6 +354,7 @@ impl Engine {
             Request::Open { name, files } => read(file, |file| open::Open::new(name, files, file)),
             Request::OpenReference { name } => read(file, |file| open::Open::reference(name, file)),
             Request::OpenSample { rows, seed } => Job(Box::new(open::OpenSample::new(rows, seed, (self.new_spool)()))),
+            Request::Rehearse => Job(Box::new(rehearsal::Rehearsal::default())),
             Request::Analyze { settings, roles } => Job(Box::new(analyze::Analyze::new(settings, roles))),
             Request::Arrange { sort, descending, lens } => Job(Box::new(arrange::Arrange::new(sort, descending, lens))),
             Request::Survey { lens, lanes } => Job(Box::new(survey::Surveying::new(lens, lanes))),

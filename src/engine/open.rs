@@ -4,11 +4,12 @@
 //! once, and no more of it is kept here than the places of the records, a sample of them, and what is known of the columns.
 
 use super::crew::{FileId, Finding, Order, ReadFinding, Task};
+use super::joined::Joined;
 use super::places::{CHUNK_BYTES, Chunk, Places};
 use super::reference::Test;
 use super::sample::Sample;
 use super::sweep::{Effort, Found, Owner, Sweep, Swept};
-use super::{Dataset, Engine, ROWS_PER_STEP, Step, Work, joined};
+use super::{Dataset, Engine, ROWS_PER_STEP, Step, Work};
 use crate::error::{Error, Result};
 use crate::generate::Generator;
 use crate::ingest::{Decoder, Part, Plan, Start, Tally};
@@ -70,6 +71,8 @@ struct Reading {
     bad: Vec<BadRecord>,
     /// Where the next chunk's first record starts.
     start: Start,
+    /// The other files that are read as one with the first.
+    joined: Option<Joined>,
     /// Picks from all records again, where there were fewer than the beginning of the file had promised.
     again: Option<Sweep>,
 }
@@ -96,9 +99,6 @@ impl Open {
 impl Decoding {
     /// Decodes some more; `true` when all of it is decoded, or nothing has to be.
     fn step(&mut self, new_spool: fn() -> Box<dyn Spool>) -> Result<bool> {
-        if self.at == 0 {
-            joined::check(&*self.file, &self.files)?;
-        }
         let size = self.file.size();
         let len = (size - self.at).min(ENCODED_BYTES_PER_STEP as u64);
         self.input.clear();
@@ -131,10 +131,12 @@ impl Decoding {
         if self.decoder.has_rest() {
             facts.warnings.push("What follows the end of the gzip data is no gzip, and was passed over".into());
         }
-        let store: Rc<dyn Store> = match self.decoded {
+        let stored: Rc<dyn Store> = self.file.into();
+        let store = match self.decoded {
             Some(decoded) => (decoded as Box<dyn Store>).into(),
-            None => self.file.into(),
+            None => stored.clone(),
         };
+        let joined = Joined::new(self.files, stored, &self.decoder);
         let mut head = Vec::new();
         store.read(0, store.size().min(Plan::HEAD as u64) as usize, &mut head)?;
         let plan = Rc::new(Plan::new(&head)?);
@@ -162,6 +164,7 @@ impl Decoding {
             bad: Vec::new(),
             start,
             again: None,
+            joined,
             plan,
         })
     }
@@ -177,6 +180,12 @@ fn chunks(start: u64, end: u64) -> Vec<Chunk> {
 
 impl Reading {
     fn step(&mut self, engine: &mut Engine) -> Result<Option<Step>> {
+        if let Some(joined) = &mut self.joined {
+            if !joined.step(&self.plan)? {
+                self.joined = None;
+            }
+            return Ok(Some(Step::Working(self.progress())));
+        }
         // Only one sweep at a time is told what comes in.
         if self.again.is_some() {
             return self.step_again(engine);

@@ -1,7 +1,7 @@
 //! What a worker does while nobody wants anything of it: it reads, scores and writes generated records, for nobody. A browser
 //! compiles a function well only once it has run for some time, and the first file is not to wait for that.
 
-use super::{Engine, Job, Outcome, Step};
+use super::{Engine, Job, Outcome, Step, Work};
 use crate::error::Result;
 use crate::protocol::{Lens, Reply, Request, Settings};
 
@@ -10,28 +10,26 @@ const ROWS: u32 = 4000;
 /// By then, what the time is spent on has been compiled.
 const TIMES: u64 = 5;
 
-/// An engine of its own, with the packs of the one that people talk to.
-pub struct Rehearsal {
-    engine: Engine,
-    job: Job,
+#[derive(Default)]
+pub(super) struct Rehearsal {
+    /// An engine of its own, with the packs of the one that people talk to, and what it is at.
+    scene: Option<(Engine, Job)>,
     /// How often it has begun.
     times: u64,
 }
 
-impl Rehearsal {
-    #[must_use]
-    pub fn new(engine: &Engine) -> Self {
-        let engine = Engine { packs: engine.packs.clone(), ..Engine::new(engine.new_spool) };
-        let job = engine.start(sample(1), Vec::new(), None);
-        Self { engine, job, times: 1 }
-    }
-
-    /// Does a bounded part of it; `false` when it is over.
-    ///
-    /// # Errors
-    /// As [`Engine::step`]; it is over then.
-    pub fn step(&mut self) -> Result<bool> {
-        let Step::Done(Outcome { reply, .. }) = self.engine.step(&mut self.job)? else { return Ok(true) };
+impl Work for Rehearsal {
+    fn step(&mut self, engine: &mut Engine) -> Result<Step> {
+        let (own, job) = self.scene.get_or_insert_with(|| {
+            let own = Engine { packs: engine.packs.clone(), ..Engine::new(engine.new_spool) };
+            self.times = 1;
+            let job = own.start(sample(1), Vec::new(), None);
+            (own, job)
+        });
+        let Outcome { reply, .. } = match own.step(job)? {
+            Step::Done(outcome) => outcome,
+            step => return Ok(step),
+        };
         let next = match reply {
             Reply::Opened(_) => Request::Analyze { settings: Settings::default(), roles: Vec::new() },
             Reply::Analyzed(analysis) => Request::Export { lens: Lens::new(analysis.threshold) },
@@ -39,10 +37,10 @@ impl Rehearsal {
                 self.times += 1;
                 sample(self.times)
             }
-            _ => return Ok(false),
+            _ => return Ok(Step::Done(Reply::Rehearsed.into())),
         };
-        self.job = self.engine.start(next, Vec::new(), None);
-        Ok(true)
+        *job = own.start(next, Vec::new(), None);
+        own.step(job)
     }
 }
 

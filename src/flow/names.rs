@@ -83,7 +83,7 @@ pub fn state_meaning(state: &str) -> Option<&'static str> {
     const MEANINGS: &[(&str, &str)] = &[
         ("S0", "an attempt without reply"),
         ("S1", "established, not closed"),
-        ("SF", "established and closed"),
+        ("SF", "with a normal start and end"),
         ("REJ", "an attempt that was rejected"),
         ("S2", "established, closed by the source alone"),
         ("S3", "established, closed by the destination alone"),

@@ -26,7 +26,7 @@ mod sniff;
 mod split;
 
 pub use decode::{Decoder, MAX_DECODED};
-pub use dialect::{Dialect, LineEnd};
+pub use dialect::{Dialect, LineEnd, text_of};
 pub use part::{Part, PartReader};
 pub use plan::{Plan, Start, Tally, guess_start};
 pub use reader::Reader;

@@ -9,6 +9,7 @@ use super::cell::{self, Seen};
 use super::number::trim;
 use super::plain::Plain;
 use super::plan::{Plan, Start, Tally};
+use super::sniff::BOM;
 use super::split::{End, Field, cut};
 use crate::error::Result;
 use crate::table::{BadRecord, Cell, Dictionary, Span, Table};
@@ -246,8 +247,8 @@ impl Body {
     fn is_plain(&self, text: &[u8], plain: &Plain, row: usize) -> bool {
         let (start, _) = plain.record(row);
         let header = &self.plan.header;
-        let is_header = !header.is_empty()
-            && plain.fields(text, row).zip(header).all(|(field, name)| trim(field) == name.as_slice());
+        let is_header =
+            !header.is_empty() && plain.fields(text, row).zip(header).all(|(field, name)| is_named(field, name));
         self.offset + (start as u64) < self.end && !self.plan.dialect.is_comment(&text[start..]) && !is_header
     }
 
@@ -372,9 +373,10 @@ impl Body {
 
     fn is_header(&mut self, record: &[u8], fields: &[Field]) -> bool {
         !self.plan.header.is_empty()
-            && fields.iter().zip(&self.plan.header).all(|(field, name)| {
-                trim(field.unquoted(record, self.plan.dialect.quote, &mut self.scratch)) == name.as_slice()
-            })
+            && fields
+                .iter()
+                .zip(&self.plan.header)
+                .all(|(field, name)| is_named(field.unquoted(record, self.plan.dialect.quote, &mut self.scratch), name))
     }
 
     fn unclosed(&mut self, len: usize) -> Result<()> {
@@ -425,4 +427,18 @@ fn is_blank(record: &[u8], delimiter: u8) -> bool {
         None => true,
         Some(&first) => first <= b' ' && record.iter().all(|&b| b <= b' ' && (b != delimiter || b == b' ')),
     }
+}
+
+/// Whether a field is this one of the header, which begins with a mark where another file was joined.
+fn is_named(field: &[u8], name: &[u8]) -> bool {
+    let field = trim(field);
+    if field == name {
+        return true;
+    }
+    // Behind the mark, a quote is not the first byte of its field.
+    field.strip_prefix(BOM).is_some_and(|field| strip_quotes(field).unwrap_or(field) == name)
+}
+
+fn strip_quotes(field: &[u8]) -> Option<&[u8]> {
+    field.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }

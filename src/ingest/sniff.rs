@@ -24,7 +24,7 @@ const DELIMITERS: [(u8, f64); 5] = [
 ];
 const SCORED_RECORDS: usize = 200;
 const SAMPLED_RECORDS: usize = 2000;
-const BOM: &[u8] = b"\xEF\xBB\xBF";
+pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Looks at the beginning of a file; `complete` is whether it is the whole file.
 ///

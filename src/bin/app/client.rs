@@ -91,6 +91,17 @@ struct Inner {
     waiting: RefCell<Vec<Outgoing>>,
     packs: RefCell<Vec<Pack>>,
     packs_settled: Cell<bool>,
+    rehearsal: Cell<Rehearsal>,
+}
+
+/// Whether the worker rehearses.
+#[derive(Clone, Copy)]
+enum Rehearsal {
+    /// It does once the packs are there.
+    Planned,
+    Begun(JobId),
+    /// Somebody has wanted something. A worker that took the place of another does not: what ended that one may have been this.
+    Over,
 }
 
 /// A handle; clones speak of the same worker.
@@ -112,6 +123,7 @@ impl Client {
             waiting: RefCell::default(),
             packs: RefCell::default(),
             packs_settled: Cell::new(false),
+            rehearsal: Cell::new(Rehearsal::Planned),
         }));
         client.spawn_worker();
         client.fetch_packs();
@@ -120,6 +132,9 @@ impl Client {
 
     /// Sends a request as soon as the worker can hear it.
     pub fn send(&self, purpose: Purpose, request: Request, beside: Option<JsValue>) -> JobId {
+        if let Rehearsal::Begun(rehearsal) = self.0.rehearsal.replace(Rehearsal::Over) {
+            self.post(&Request::Cancel { job: rehearsal });
+        }
         let job = self.next_job();
         self.0.jobs.borrow_mut().insert(job, purpose);
         self.0.waiting.borrow_mut().push(Outgoing { job, request, beside });
@@ -139,9 +154,7 @@ impl Client {
             self.answer(Incoming { job, message: Reply::Cancelled, bulk: Arrived::none(), blob: None, file: None });
             return;
         }
-        if let Some(port) = &*self.0.port.borrow() {
-            port.send(self.next_job(), &Request::Cancel { job }, &[], None);
-        }
+        self.post(&Request::Cancel { job });
         let (inner, generation) = (Rc::downgrade(&self.0), self.0.generation.get());
         Timeout::new(CANCEL_PATIENCE_MS, move || {
             if let Some(client) = of_generation(&inner, generation)
@@ -151,6 +164,15 @@ impl Client {
             }
         })
         .forget();
+    }
+
+    /// What no answer is wanted to.
+    fn post(&self, request: &Request) -> JobId {
+        let job = self.next_job();
+        if let Some(port) = &*self.0.port.borrow() {
+            port.send(job, request, &[], None);
+        }
+        job
     }
 
     fn next_job(&self) -> JobId {
@@ -218,6 +240,7 @@ impl Client {
         }
         self.0.jobs.borrow_mut().clear();
         self.0.waiting.borrow_mut().clear();
+        self.0.rehearsal.set(Rehearsal::Over);
         let again = self.0.failed_starts.get() <= MAX_FAILED_STARTS;
         if again {
             self.spawn_worker();
@@ -236,6 +259,7 @@ impl Client {
                     self.send_pack(pack);
                 }
                 self.flush();
+                self.rehearse();
             }
             _ => self.answer(incoming),
         }
@@ -269,6 +293,15 @@ impl Client {
         }
     }
 
+    /// Has the worker rehearse, if it can hear and has the packs.
+    fn rehearse(&self) {
+        if let (true, true, Rehearsal::Planned) =
+            (self.0.ready.get(), self.0.packs_settled.get(), self.0.rehearsal.get())
+        {
+            self.0.rehearsal.set(Rehearsal::Begun(self.post(&Request::Rehearse)));
+        }
+    }
+
     fn send_pack(&self, pack: &Pack) {
         let job = self.next_job();
         self.0.jobs.borrow_mut().insert(job, Purpose::Pack);
@@ -294,6 +327,7 @@ impl Client {
             }
             client.0.packs_settled.set(true);
             client.flush();
+            client.rehearse();
         });
     }
 }
