@@ -152,11 +152,10 @@ impl Analyze {
         let label_column = schema.label_column().filter(|_| !labels.is_empty()).map(|at| &schema.columns[at].name);
         let ranking = Ranking::new(&score, &order, &labels);
         let quality = label_column.map(|name| {
-            let mut judged: Vec<_> = [&forest, &dnn]
-                .into_iter()
-                .filter(|scores| !scores.is_empty())
-                .map(|scores| judge::stage(scores, &labels))
-                .collect();
+            let stages = judge::stages([&forest, &dnn, &score]);
+            // The last decides, and is in its order already.
+            let others = stages[..stages.len() - 1].iter();
+            let mut judged: Vec<_> = others.map(|scores| judge::stage(scores, &labels)).collect();
             judged.push(judge::ranked_stage(&ranking));
             judge::sum_up(name, judged, &dnn, &labels)
         });

@@ -110,10 +110,7 @@ impl Joined {
         let names = other.as_ref().filter(|other| other.dialect.delimiter == plan.dialect.delimiter).map(header_of);
         // A Zeek log names its columns before the first line that is none of its comments.
         if let Some(names) = names.as_ref().filter(|names| headed(plan) && **names != begin) {
-            return match first_difference(&header_of(plan), names) {
-                Some(what) => differ(what(&first, name)),
-                None => Ok(()),
-            };
+            return first_difference(&first, &header_of(plan), name, names).map_or(Ok(()), differ);
         }
         let n = plan.names.len();
         if begin.len() != n {
@@ -124,10 +121,7 @@ impl Joined {
             return differ(counts(&first, n, name, begin.len()));
         }
         match (headed(plan), names) {
-            (true, Some(_)) => match first_difference(&header_of(plan), &begin) {
-                Some(what) => differ(what(&first, name)),
-                None => Ok(()),
-            },
+            (true, Some(_)) => first_difference(&first, &header_of(plan), name, &begin).map_or(Ok(()), differ),
             (false, Some(_)) => differ(format!("{name} has a header, {first} has none")),
             // What was cut into pieces has a header in the first.
             (_, None) => Ok(()),
@@ -162,17 +156,14 @@ fn header_of(plan: &Plan) -> Vec<String> {
     fields.map(|field| text_of(field).trim().to_owned()).collect()
 }
 
-/// Of the columns of two files, in words, given how these are called.
-fn first_difference(names: &[String], others: &[String]) -> Option<impl Fn(&str, &str) -> String> {
-    let n = [names.len(), others.len()];
-    let at = names.iter().zip(others).position(|(name, other)| name != other);
-    let named = at.map(|at| (at + 1, clean(&names[at]), clean(&others[at])));
-    (named.is_some() || n[0] != n[1]).then_some(move |first: &str, second: &str| match &named {
-        Some((at, name, other)) if n[0] == n[1] => {
-            format!("Column {at} is \"{name}\" in {first} and \"{other}\" in {second}")
-        }
-        _ => counts(first, n[0], second, n[1]),
-    })
+/// Of the columns of two files that are called so, in words.
+fn first_difference(first: &str, names: &[String], second: &str, others: &[String]) -> Option<String> {
+    if names.len() != others.len() {
+        return Some(counts(first, names.len(), second, others.len()));
+    }
+    let at = names.iter().zip(others).position(|(name, other)| name != other)?;
+    let [name, other] = [names, others].map(|names| clean(&names[at]));
+    Some(format!("Column {} is \"{name}\" in {first} and \"{other}\" in {second}", at + 1))
 }
 
 fn counts(first: &str, n: usize, second: &str, others: usize) -> String {

@@ -26,21 +26,22 @@ impl Work for Rehearsal {
             let job = own.start(sample(1), Vec::new(), None);
             (own, job)
         });
-        let Outcome { reply, .. } = match own.step(job)? {
-            Step::Done(outcome) => outcome,
-            step => return Ok(step),
-        };
-        let next = match reply {
-            Reply::Opened(_) => Request::Analyze { settings: Settings::default(), roles: Vec::new() },
-            Reply::Analyzed(analysis) => Request::Export { lens: Lens::new(analysis.threshold) },
-            _ if self.times < TIMES => {
-                self.times += 1;
-                sample(self.times)
-            }
-            _ => return Ok(Step::Done(Reply::Rehearsed.into())),
-        };
-        *job = own.start(next, Vec::new(), None);
-        own.step(job)
+        loop {
+            let Outcome { reply, .. } = match own.step(job)? {
+                Step::Done(outcome) => outcome,
+                step => return Ok(step),
+            };
+            let next = match reply {
+                Reply::Opened(_) => Request::Analyze { settings: Settings::default(), roles: Vec::new() },
+                Reply::Analyzed(analysis) => Request::Export { lens: Lens::new(analysis.threshold) },
+                _ if self.times < TIMES => {
+                    self.times += 1;
+                    sample(self.times)
+                }
+                _ => return Ok(Step::Done(Reply::Rehearsed.into())),
+            };
+            *job = own.start(next, Vec::new(), None);
+        }
     }
 }
 
