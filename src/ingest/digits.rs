@@ -11,20 +11,14 @@ use super::number::{MAX_EXACT, POWERS};
 #[inline]
 #[must_use]
 pub fn short(text: &[u8], start: usize, end: usize, mark: u8) -> Option<(u32, u8)> {
-    let len = end - start;
-    let first = word(text, start)?;
-    if !(1..=8).contains(&len) {
-        return None;
-    }
-    // The digits move to the high bytes, and what comes in below them are leading zeros.
-    let digits = first << (64 - 8 * len);
+    let digits = padded(text, start, end)?;
     let others = not_digits(digits);
     if others == 0 {
         return Some((value(digits) as u32, 0));
     }
     let at = others.trailing_zeros() & !7;
     let is_mark = (digits >> at) as u8 == mark ^ b'0';
-    if others & (others - 1) != 0 || !is_mark || len == 1 {
+    if others & (others - 1) != 0 || !is_mark || end - start == 1 {
         return None;
     }
     // The digits before the mark close up to those behind it.
@@ -106,6 +100,16 @@ fn sixteen(text: &[u8], start: usize, len: usize) -> Option<u64> {
 #[inline]
 fn eight(digits: u64) -> Option<u64> {
     (not_digits(digits) == 0).then(|| value(digits))
+}
+
+/// The bytes `start .. end` of `text` behind leading zeros, if they are up to eight and eight bytes of text follow their start; digits
+/// become their values.
+#[inline]
+#[must_use]
+pub fn padded(text: &[u8], start: usize, end: usize) -> Option<u64> {
+    let len = end - start;
+    let first = word(text, start)?;
+    (1..=8).contains(&len).then(|| first << (64 - 8 * len))
 }
 
 /// Eight bytes, of which digits become their values.

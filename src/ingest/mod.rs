@@ -13,6 +13,7 @@ mod dialect;
 mod differential;
 mod digits;
 mod json;
+mod lanes;
 mod magic;
 mod number;
 mod part;

@@ -7,6 +7,7 @@
 use super::cell::{self, Seen};
 use super::dialect::{Dialect, LineEnd};
 use super::digits::{decimal, short};
+use super::lanes::Lanes;
 use super::number::CellRule;
 use super::scan::marks;
 use crate::table::{Cell, CellKind, Cells, Column, Dictionary, Digits, NO_DIGITS, digits_of, scaled};
@@ -25,6 +26,8 @@ pub struct Plain {
     n_ends: usize,
     n_columns: usize,
     pub rows: usize,
+    /// For numbers with a point and with a comma, by their decimals.
+    lanes: [[Lanes; 8]; 2],
     /// Of the column that is being read.
     run: Box<[Digits; RUN]>,
     /// For each column of texts.
@@ -33,7 +36,16 @@ pub struct Plain {
 
 impl Default for Plain {
     fn default() -> Self {
-        Self { ends: Vec::new(), n_ends: 0, n_columns: 0, rows: 0, run: Box::new([NO_DIGITS; RUN]), recent: Vec::new() }
+        let lanes = [b'.', b','].map(|mark| std::array::from_fn(|decimals| Lanes::new(mark, decimals as u8)));
+        Self {
+            ends: Vec::new(),
+            n_ends: 0,
+            n_columns: 0,
+            rows: 0,
+            lanes,
+            run: Box::new([NO_DIGITS; RUN]),
+            recent: Vec::new(),
+        }
     }
 }
 
@@ -113,7 +125,8 @@ impl Plain {
     /// Appends the cells that the first records have in column `at`.
     pub fn read(&mut self, text: &[u8], at: usize, rows: usize, rule: CellRule, column: &mut Column, seen: &mut Seen) {
         let Column { cells, dictionary, .. } = column;
-        let Self { ends, n_columns, run, recent, .. } = self;
+        let Self { ends, n_columns, lanes, run, recent, .. } = self;
+        let lanes = &lanes[usize::from(rule.mark() == b',')];
         let fields = Fields { text, ends: &ends[at..], n_columns: *n_columns };
         let mut row = 0;
         while row < rows {
@@ -121,7 +134,9 @@ impl Plain {
             let wanted = (rows - row).min(RUN);
             let run = &mut run[..wanted];
             let n = match cells.kind() {
-                CellKind::Numbers(decimals) => fields.numbers(row, rule.mark(), decimals, run),
+                CellKind::Numbers(decimals) => {
+                    fields.numbers(row, rule.mark(), decimals, &lanes[usize::from(decimals)], run)
+                }
                 CellKind::Texts => {
                     if recent.len() <= at {
                         recent.resize_with(at + 1, || None);
@@ -144,6 +159,8 @@ impl Plain {
 
 /// Cells that are read before they are appended.
 const RUN: usize = 512;
+/// Times that four of a run could not be read together, after which no more are tried: what it takes is lost.
+const MOST_MISSES: usize = 8;
 
 /// The codes of short texts that were met lately in a column: their bytes as one number, and their length. What is in the
 /// dictionary is text whenever it comes again, and keeps its code.
@@ -204,20 +221,40 @@ impl Fields<'_> {
 
     /// Reads rows from `first` on into `run`, as long as they are numbers with so many decimals at most, or missing.
     #[inline(never)]
-    fn numbers(&self, first: usize, mark: u8, decimals: u8, run: &mut [Digits]) -> usize {
-        for (n, digits) in run.iter_mut().enumerate() {
-            let (start, end) = self.place(first + n);
-            let found = match short(self.text, start, end, mark) {
-                Some((short, own)) if own <= decimals => scaled(short, decimals - own),
-                Some(_) => None,
-                None => self.longer(start, end, mark, decimals),
-            };
-            match found {
-                Some(found) => *digits = found,
-                None => return n,
+    fn numbers(&self, first: usize, mark: u8, decimals: u8, lanes: &Lanes, run: &mut [Digits]) -> usize {
+        let (mut n, mut misses) = (0, 0);
+        while n < run.len() {
+            let place = |at| self.place(first + n + at);
+            if misses < MOST_MISSES
+                && let Some(four) = run[n..].first_chunk_mut()
+            {
+                if let Some(found) = lanes.read(self.text, [place(0), place(1), place(2), place(3)]) {
+                    *four = found;
+                    n += four.len();
+                    continue;
+                }
+                misses += 1;
             }
+            // One by one, before four more are tried.
+            for (at, digits) in run[n..].iter_mut().take(4).enumerate() {
+                let (start, end) = place(at);
+                match self.number(start, end, mark, decimals) {
+                    Some(found) => *digits = found,
+                    None => return n + at,
+                }
+            }
+            n += 4;
         }
         run.len()
+    }
+
+    #[inline]
+    fn number(&self, start: usize, end: usize, mark: u8, decimals: u8) -> Option<Digits> {
+        match short(self.text, start, end, mark) {
+            Some((short, own)) if own <= decimals => scaled(short, decimals - own),
+            Some(_) => None,
+            None => self.longer(start, end, mark, decimals),
+        }
     }
 
     /// A number that is not [`short`], or nothing.
