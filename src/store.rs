@@ -26,6 +26,12 @@ pub trait Store {
         ranges.iter().try_for_each(|range| self.read(range.start, (range.end - range.start) as usize, out))
     }
 
+    /// Whether these bytes can be read without waiting for them. If not, they are being fetched, and what follows them up to `until`
+    /// is, too; the program that made the store steps the job again when they are there. To read them all the same is no fault.
+    fn is_near(&self, _range: Range<u64>, _until: u64) -> bool {
+        true
+    }
+
     /// For the program that made the store to share it with other workers.
     fn as_any(&self) -> &dyn Any;
 }

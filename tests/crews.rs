@@ -48,7 +48,8 @@ impl Pool for Lazy {
         let mut answers = Vec::new();
         for (to, message, bulk, store) in self.told.drain(..) {
             let store = store.map(|store| Box::new(store) as Box<dyn Store>);
-            let answer = self.hands[to].hear(&message, bulk, store).expect("one build");
+            self.hands[to].hear(&message, bulk, store).expect("one build");
+            let answer = self.hands[to].work().expect("one build");
             answers.extend(answer.map(|answer| Heard { from: to, answer }));
         }
         self.heard.extend(answers.into_iter().rev());

@@ -80,7 +80,8 @@ impl Shell {
                         self.engine.export_to(lens, Box::new(FileSink::new(file, self.wake.clone())))
                     }
                     (message, _) => {
-                        let file = blob.map(|blob| Box::new(BlobStore::new(blob)) as Box<dyn Store>);
+                        let file =
+                            blob.map(|blob| Box::new(BlobStore::ahead(blob, self.wake.clone())) as Box<dyn Store>);
                         self.engine.start(message, bulk.take().unwrap_or_default(), file)
                     }
                 };
@@ -170,14 +171,6 @@ impl Turns {
     }
 }
 
-fn serve_another(port: MessagePort) {
-    let mut hand = Hand::that_writes(|| Box::new(BlobStore::default()));
-    serve(port, move |(message, bulk, blob)| {
-        let store = blob.map(|blob| Box::new(BlobStore::new(blob)) as Box<dyn Store>);
-        hand.hear(&message, bulk, store).expect("both sides are of one build")
-    });
-}
-
 fn main() {
     std::panic::set_hook(Box::new(|info| gloo::console::error!(info.to_string())));
     let port = PagePort::new();
@@ -201,7 +194,7 @@ fn main() {
             let hands = Hands::new(ports, move || own.next());
             turns.shell.borrow_mut().engine.hire(Box::new(hands)).expect("the page gives hands before files");
         }
-        Word::Serve(port) => serve_another(port),
+        Word::Serve(port) => serve(port, Hand::that_writes(|| Box::new(BlobStore::default()))),
     });
     port.send(0, &Reply::Ready { build: BUILD.into() }, &[], None);
 }

@@ -60,6 +60,8 @@ pub(super) struct Order {
     /// The chunk's number.
     pub number: u32,
     pub chunk: Chunk,
+    /// Where the chunks end that the crew will probably be given next, one after the other.
+    pub until: u64,
     pub task: Task,
 }
 
@@ -264,6 +266,20 @@ impl Crew {
         self.cache.shrink();
     }
 
+    /// Whether the bytes that an order is about are there; if not, they are fetched, see [`Store::is_near`].
+    pub(super) fn is_near(&self, order: &Order) -> bool {
+        let Order { file, chunk, until, ref task, .. } = *order;
+        let Some(OpenFile { store, .. }) = self.files.get(&file) else { return true };
+        let kept = self.cache.get(file, chunk.range());
+        let range = match task {
+            Task::Read { guess, .. } => first_bytes(&chunk, *guess, &**store),
+            _ if kept.is_none() => first_bytes(&chunk, false, &**store),
+            Task::Export(_) if kept.is_some_and(|kept| kept.bytes.is_none()) => chunk.range(),
+            _ => return true,
+        };
+        store.is_near(range, until.saturating_add(REST))
+    }
+
     pub(super) fn perform(&mut self, order: &Order, bulk: &[Bulk]) -> Result<(Finding, Vec<Bulk>)> {
         let Order { file, chunk, .. } = *order;
         let OpenFile { store, plan } = self.file(file)?;
@@ -354,12 +370,10 @@ impl Crew {
     fn part_and_bytes(&self, file: FileId, chunk: Chunk, guess: bool) -> Result<(Part, Vec<u8>)> {
         let OpenFile { store, plan } = self.file(file)?;
         let mut start = chunk.start;
-        // A line that ends just before the chunk makes its first byte a start.
-        let from = start.offset - u64::from(guess && start.offset > 0);
+        let from = first_bytes(&chunk, guess, &**store).start;
         let mut at = from;
         let mut more = |bytes: &mut Vec<u8>| {
-            // At first all of it and a little more, to see where the last record ends: a browser takes milliseconds each time.
-            let until = chunk.end.max(at).saturating_add(REST).min(store.size());
+            let until = more_bytes(&chunk, at, &**store);
             let len = until.saturating_sub(at);
             store.read(at, len as usize, bytes)?;
             at += len;
@@ -462,6 +476,18 @@ fn scores_of_other(ready: &Ready, records: &Records) -> Vec<Bulk> {
 /// Bytes that are read at a time where a chunk's last record reaches beyond it.
 const REST: u64 = 64 << 10;
 
+/// What is read of a chunk at first: all of it and a little more, to see where the last record ends, since a browser takes milliseconds
+/// each time. With `guess`, a line that ends just before the chunk makes its first byte a start.
+fn first_bytes(chunk: &Chunk, guess: bool, store: &dyn Store) -> Range<u64> {
+    let start = chunk.start.offset - u64::from(guess && chunk.start.offset > 0);
+    start..more_bytes(chunk, start, store)
+}
+
+/// Up to where is read from `at` on.
+fn more_bytes(chunk: &Chunk, at: u64, store: &dyn Store) -> u64 {
+    chunk.end.max(at).saturating_add(REST).min(store.size())
+}
+
 /// The columns of the chunks that were read first, and their bytes.
 struct Cache {
     /// Bytes.
@@ -478,7 +504,7 @@ type ChunkId = (FileId, Range<u64>);
 #[derive(Clone)]
 struct Kept {
     table: Rc<Table>,
-    /// `None` where there is no room for them.
+    /// `None` where there was no room for them.
     bytes: Option<Rc<Vec<u8>>>,
 }
 
@@ -494,22 +520,24 @@ impl Cache {
     }
 
     /// The chunks of a file that does not fit are asked for in turn, and the oldest is then the very one that is needed
-    /// next. So what comes when the room is full is not kept, rather than something else thrown out.
+    /// next. So what comes when the room is full is not kept, rather than something else thrown out; whoever needs it now has it.
     ///
     /// Bytes are read again sooner than they are cut into cells, so they may not take the second half of the room.
     fn put(&mut self, file: FileId, range: Range<u64>, table: Table, mut bytes: Vec<u8>) -> Kept {
         bytes.shrink_to_fit();
         let mut size = size_of(&table);
-        let is_roomy = 2 * (self.used + size + bytes.len() as u64) <= self.limit;
-        let kept = Kept { table: Rc::new(table), bytes: is_roomy.then(|| bytes.into()) };
-        size += kept.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let with_bytes = size + bytes.len() as u64;
+        let is_roomy = 2 * (self.used + with_bytes) <= self.limit;
+        let now = Kept { table: Rc::new(table), bytes: Some(bytes.into()) };
+        let kept = Kept { bytes: now.bytes.clone().filter(|_| is_roomy), ..now.clone() };
+        size = if is_roomy { with_bytes } else { size };
         let id = (file, range);
         if self.used + size <= self.limit && !self.chunks.contains_key(&id) {
             self.used += size;
-            self.chunks.insert(id.clone(), (kept.clone(), size));
+            self.chunks.insert(id.clone(), (kept, size));
             self.order.push_back(id);
         }
-        kept
+        now
     }
 
     fn shrink(&mut self) {
@@ -549,6 +577,15 @@ const LEAST_STORED: usize = 1 << 20;
 pub struct Hand {
     crew: Crew,
     new_spool: Option<fn() -> Box<dyn Spool>>,
+    /// What it was told and has not done.
+    told: VecDeque<Told>,
+}
+
+/// A message, and what travels beside it.
+struct Told {
+    message: Message,
+    bulk: Vec<Bulk>,
+    store: Option<Box<dyn Store>>,
 }
 
 impl Hand {
@@ -559,12 +596,38 @@ impl Hand {
     }
 
     /// Takes a message, which the engine has packed, with what travels beside it: bulk, and the file's bytes where a file
-    /// is opened. Gives an answer, if the message wants one.
+    /// is opened.
     ///
     /// # Errors
     /// If the message is of another build.
-    pub fn hear(&mut self, message: &[u8], bulk: Vec<Bulk>, store: Option<Box<dyn Store>>) -> Result<Option<Answered>> {
+    pub fn hear(&mut self, message: &[u8], bulk: Vec<Bulk>, store: Option<Box<dyn Store>>) -> Result<()> {
         let message = postcard::from_bytes(message).map_err(|_| Error::new("A worker is of another build"))?;
+        self.told.push_back(Told { message, bulk, store });
+        Ok(())
+    }
+
+    /// Does what it was told, up to the next answer. There is none where nothing is left to do, or the bytes for it are on their way,
+    /// see [`Store::is_near`].
+    ///
+    /// # Errors
+    /// If a message was not understood.
+    pub fn work(&mut self) -> Result<Option<Answered>> {
+        while let Some(told) = self.told.pop_front() {
+            if let Message::Order(order) = &told.message
+                && !self.crew.is_near(order)
+            {
+                self.told.push_front(told);
+                break;
+            }
+            if let Some(answer) = self.obey(told)? {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    fn obey(&mut self, told: Told) -> Result<Option<Answered>> {
+        let Told { message, bulk, store } = told;
         match message {
             Message::Open { file, plan } => {
                 if let Some(store) = store {

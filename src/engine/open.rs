@@ -247,7 +247,7 @@ impl Reading {
             let nominal = self.chunks[number as usize];
             let chunk = Chunk { start: self.start, end: nominal.end.max(self.start.offset), ..nominal };
             let task = Task::Read { guess: false, below: self.sample.below, full: self.full_columns() };
-            let order = Order { sweep: 0, file: self.file, number, chunk, task };
+            let order = Order { sweep: 0, file: self.file, number, chunk, until: chunk.end, task };
             let (Finding::Read(anew), anew_bulk) = engine.crew.perform(&order, &[])? else {
                 unreachable!("reading finds records");
             };

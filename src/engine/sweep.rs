@@ -9,6 +9,7 @@ use crate::ingest::Plan;
 use crate::protocol::Bulk;
 use crate::store::Store;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Other crews, in workers or threads of their own. Programs bring theirs; each crew is a [`super::Hand`].
@@ -115,7 +116,7 @@ fn pack(message: &Message) -> Result<Vec<u8>> {
 pub(super) enum Swept {
     /// Something was done, and there is more.
     Working,
-    /// Nothing can be done before another crew answers.
+    /// Nothing can be done before another crew answers, or bytes have come.
     Waiting,
     /// The next chunk's finding.
     Found(Found),
@@ -140,6 +141,10 @@ const WORTH_TAKING: usize = 2;
 /// before.
 const MOST_AHEAD: usize = 8;
 
+/// Chunks in a row that a crew is to have at most, of those that nobody has read: a browser reads on much faster than it begins to.
+/// There are fewer of them towards the end, so that all crews come to it together.
+const MOST_IN_A_ROW: usize = 8;
+
 /// See above.
 pub(super) struct Sweep {
     id: u32,
@@ -150,6 +155,11 @@ pub(super) struct Sweep {
     effort: Effort,
     /// Chunks beyond the next one to be handed over that may be given out.
     ahead: usize,
+    /// Where nobody has read any: those that each crew has for itself, by its number, and the first one that none has.
+    rows: Vec<Range<usize>>,
+    unclaimed: usize,
+    /// The own crew's next order, whose bytes are on their way.
+    own: Option<(Order, Vec<Bulk>)>,
     /// Chunks that have been given out.
     given: Vec<bool>,
     /// All before this one have been.
@@ -174,10 +184,22 @@ impl Sweep {
         if let Some(crews) = &mut engine.crews {
             crews.inbox.clear();
         }
-        let given = vec![false; chunks.len()];
-        let ahead = MOST_AHEAD * (1 + engine.crews.as_ref().map_or(0, Crews::n));
-        let (id, found) = (engine.last_sweep, BTreeMap::new());
-        Self { id, file, chunks, owners, effort, ahead, given, first_left: 0, taken: 0, found }
+        let n_crews = 1 + engine.crews.as_ref().map_or(0, Crews::n);
+        Self {
+            id: engine.last_sweep,
+            file,
+            given: vec![false; chunks.len()],
+            chunks,
+            owners,
+            effort,
+            ahead: MOST_AHEAD * n_crews,
+            rows: vec![0..0; n_crews],
+            unclaimed: 0,
+            own: None,
+            first_left: 0,
+            taken: 0,
+            found: BTreeMap::new(),
+        }
     }
 
     /// Of how many chunks the findings have been handed over, and how many there are.
@@ -211,7 +233,11 @@ impl Sweep {
             self.taken += 1;
             return Ok(Swept::Found(found));
         }
-        if let Some((order, bulk)) = self.next(OWN, &mut task) {
+        if let Some((order, bulk)) = self.own.take().or_else(|| self.next(OWN, &mut task)) {
+            if !engine.crew.is_near(&order) {
+                self.own = Some((order, bulk));
+                return Ok(Swept::Waiting);
+            }
             let (finding, bulk) = engine.crew.perform(&order, &bulk)?;
             self.hear(Found { number: order.number, by: OWN, finding, bulk, written: None });
             return Ok(Swept::Working);
@@ -229,7 +255,7 @@ impl Sweep {
         }
     }
 
-    /// The next order for a crew: first the chunks that it owns or nobody does, then those of others, if that is worth while.
+    /// The next order for a crew.
     fn next(
         &mut self,
         who: Owner,
@@ -238,16 +264,53 @@ impl Sweep {
         while *self.given.get(self.first_left)? {
             self.first_left += 1;
         }
-        let left = || (self.first_left..self.chunks.len()).filter(|&at| !self.given[at]);
-        let near = || left().take_while(|&at| at <= self.taken as usize + self.ahead);
-        let owner = |at: usize| self.owners.get(at).copied();
-        let is_worth = |at: &usize| left().filter(|&other| owner(other) == owner(*at)).count() >= WORTH_TAKING;
-        let of_others = || near().find(is_worth).filter(|_| self.effort == Effort::Much);
-        let at = near().find(|&at| owner(at).is_none_or(|owner| owner == who)).or_else(of_others)?;
+        let at = if self.owners.is_empty() { self.next_unread(who) } else { self.next_read(who) }?;
         self.given[at] = true;
         let (number, chunk) = (at as u32, self.chunks[at]);
         let (task, bulk) = task(number, &chunk);
-        Some((Order { sweep: self.id, file: self.file, number, chunk, task }, bulk))
+        let until = self.chunks[self.last_in_row(at, who)].end;
+        Some((Order { sweep: self.id, file: self.file, number, chunk, until, task }, bulk))
+    }
+
+    /// The last chunk that may be given out.
+    fn farthest(&self) -> usize {
+        (self.taken as usize + self.ahead).min(self.chunks.len() - 1)
+    }
+
+    /// Of chunks that nobody has read: the next of the row that the crew has, or the first of a new one.
+    fn next_unread(&mut self, who: Owner) -> Option<usize> {
+        let row = &self.rows[who as usize];
+        if let Some(at) = row.clone().find(|&at| !self.given[at]) {
+            return (at <= self.farthest()).then_some(at);
+        }
+        let left = self.chunks.len() - self.unclaimed;
+        if left == 0 || self.unclaimed > self.farthest() {
+            return None;
+        }
+        let n = (left / (2 * self.rows.len())).clamp(1, MOST_IN_A_ROW);
+        let first = self.unclaimed;
+        self.unclaimed += n;
+        self.rows[who as usize] = first..self.unclaimed;
+        Some(first)
+    }
+
+    /// Of chunks that crews have read: the next one that it owns, or else one of others, if that is worth while.
+    fn next_read(&self, who: Owner) -> Option<usize> {
+        let left = || (self.first_left..self.chunks.len()).filter(|&at| !self.given[at]);
+        let near = || left().take_while(|&at| at <= self.farthest());
+        let is_worth =
+            |at: &usize| left().filter(|&other| self.owners[other] == self.owners[*at]).count() >= WORTH_TAKING;
+        let of_others = || near().find(is_worth).filter(|_| self.effort == Effort::Much);
+        near().find(|&at| self.owners[at] == who).or_else(of_others)
+    }
+
+    /// The last chunk of those that a crew will be given one after the other, from this one on.
+    fn last_in_row(&self, at: usize, who: Owner) -> usize {
+        let next = match self.owners.get(at) {
+            None => at + 1..self.rows[who as usize].end,
+            Some(_) => at + 1..self.chunks.len().min(at + MOST_IN_A_ROW),
+        };
+        next.take_while(|&next| self.owners.get(next) == self.owners.get(at)).last().unwrap_or(at)
     }
 }
 

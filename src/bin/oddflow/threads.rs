@@ -15,7 +15,7 @@ use std::thread;
 type Told = (Vec<u8>, Vec<Bulk>, Option<FileStore>);
 /// An answer, and whose it is. Threads write nothing by themselves.
 type Sent = (usize, Vec<u8>, Vec<Bulk>);
-/// What [`Hand::hear`] gives.
+/// What [`Hand::work`] gives.
 type Answer = Result<Option<Answered>>;
 
 /// More would only wait for one another.
@@ -35,7 +35,10 @@ impl Threads {
     pub fn start(n: usize) -> Result<Self> {
         Self::start_with(n, || {
             let mut hand = Hand::default();
-            move |message, bulk, store| hand.hear(message, bulk, store)
+            move |message, bulk, store| {
+                hand.hear(message, bulk, store)?;
+                hand.work()
+            }
         })
     }
 
