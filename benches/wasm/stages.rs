@@ -2,7 +2,8 @@
 //!
 //! Only what stands before a stage is done before it, and each stage runs over all rows at once; `stages.mjs` holds the clock.
 
-use js_sys::Error as JsError;
+use js_sys::futures::{JsFuture, future_to_promise};
+use js_sys::{Error as JsError, Function, Promise};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use oddflow::bundle::Manifest;
 use oddflow::dnn::Network;
@@ -13,11 +14,16 @@ use oddflow::schema::{self, Schema};
 use oddflow::store::Store;
 use oddflow::web::BlobStore;
 use oddflow::{Error, Result};
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::Blob;
 
 /// The file is read in chunks of this size, and a little more to see where the last record ends, as the engine reads it.
 const CHUNK_BYTES: u64 = 4 << 20;
+/// Bytes that are pushed at a time: about as many come while as many are read.
+const STEP_BYTES: u64 = 2 << 20;
 const REST: u64 = 64 << 10;
 
 /// A module is made of a program, which has nothing to do by itself.
@@ -32,13 +38,10 @@ pub struct Columns {
 
 #[wasm_bindgen]
 impl Columns {
-    /// CSV to columns.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    #[wasm_bindgen(constructor)]
-    pub fn new(file: Blob) -> std::result::Result<Self, JsError> {
-        Self::read(&BlobStore::new(file)).map_err(said)
+    /// Promises one: CSV to columns as workers read it, while the browser reads ahead.
+    #[must_use]
+    pub fn of(file: Blob) -> Promise {
+        future_to_promise(async { Self::read(file).await.map(Into::into).map_err(|error| said(error).into()) })
     }
 
     #[must_use]
@@ -46,7 +49,17 @@ impl Columns {
         self.parts.iter().map(|part| part.table.n_rows() as u32).sum()
     }
 
-    fn read(file: &BlobStore) -> Result<Self> {
+    async fn read(file: Blob) -> Result<Self> {
+        let awaiting: Rc<RefCell<Option<Function>>> = Rc::default();
+        let on_near = awaiting.clone();
+        let file = BlobStore::ahead(
+            file,
+            Rc::new(move || {
+                if let Some(goes_on) = on_near.take() {
+                    goes_on.call0(&JsValue::NULL).expect("a promise can be fulfilled");
+                }
+            }),
+        );
         let mut bytes = Vec::new();
         file.read(0, file.size().min(Plan::HEAD as u64) as usize, &mut bytes)?;
         let plan = Plan::new(&bytes)?;
@@ -55,7 +68,12 @@ impl Columns {
             let (mut at, end) = (start.offset, start.offset + CHUNK_BYTES);
             let mut reader = PartReader::new(&plan, start, end);
             while at < file.size() && !reader.is_done() {
-                let until = (end.max(at) + REST).min(file.size());
+                let last = (end.max(at) + REST).min(file.size());
+                let until = if last - at < 2 * STEP_BYTES { last } else { at + STEP_BYTES };
+                let near = Promise::new(&mut |goes_on, _| *awaiting.borrow_mut() = Some(goes_on));
+                if !file.is_near(at..until, file.size()) {
+                    JsFuture::from(near).await.expect("it is fulfilled");
+                }
                 bytes.clear();
                 file.read(at, (until - at) as usize, &mut bytes)?;
                 reader.push(&bytes)?;

@@ -284,7 +284,13 @@ impl Sweep {
             return (at <= self.farthest()).then_some(at);
         }
         let left = self.chunks.len() - self.unclaimed;
-        if left == 0 || self.unclaimed > self.farthest() {
+        if left == 0 {
+            // The last of somebody's that has not come to it.
+            let left_of = |row: &Range<usize>| row.clone().filter(|&at| !self.given[at]).collect::<Vec<_>>();
+            let longest = self.rows.iter().map(left_of).max_by_key(Vec::len);
+            return longest.filter(|left| left.len() >= WORTH_TAKING).and_then(|left| left.last().copied());
+        }
+        if self.unclaimed > self.farthest() {
             return None;
         }
         let n = (left / (2 * self.rows.len())).clamp(1, MOST_IN_A_ROW);

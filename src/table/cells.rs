@@ -74,6 +74,8 @@ trait Narrow: Copy {
 
     fn of(digits: Digits) -> Self;
     fn digits(self) -> Digits;
+    /// A number from 0 on for each of its values.
+    fn place(self) -> usize;
     fn write(self, out: &mut Vec<u8>);
     fn read(bytes: &[u8]) -> Self;
 }
@@ -94,6 +96,11 @@ macro_rules! narrow {
             fn digits(self) -> Digits {
                 let digits = self as Digits;
                 if digits < Self::LEAST { digits.wrapping_sub(<$narrow>::MIN as Digits).wrapping_add(Digits::MIN) } else { digits }
+            }
+
+            #[inline]
+            fn place(self) -> usize {
+                self.abs_diff(<$narrow>::MIN) as usize
             }
 
             #[inline]
@@ -226,6 +233,30 @@ impl Cells {
         match &self.store {
             Store::I8(cells) => Some(Few { cells, kind: self.kind }),
             _ => None,
+        }
+    }
+
+    /// The different cells in the order of their appearance, with the first row and the number of those that have them, if the cells
+    /// are so narrow that there cannot be many.
+    #[must_use]
+    pub fn counts(&self) -> Option<Vec<(Cell, usize, u32)>> {
+        fn counts<T: Narrow>(cells: &[T], of: impl Fn(T) -> Cell) -> Vec<(Cell, usize, u32)> {
+            let mut counts = vec![0_u32; (T::MOST - T::LEAST) as usize + 3];
+            let mut found = Vec::new();
+            for (row, &cell) in cells.iter().enumerate() {
+                let count = &mut counts[cell.place()];
+                if *count == 0 {
+                    found.push((cell, row));
+                }
+                *count += 1;
+            }
+            found.into_iter().map(|(cell, row)| (of(cell), row, counts[cell.place()])).collect()
+        }
+        let of = |digits| cell(self.kind, digits);
+        match &self.store {
+            Store::I8(cells) => Some(counts(cells, |cell| of(cell.digits()))),
+            Store::I16(cells) => Some(counts(cells, |cell| of(cell.digits()))),
+            Store::I32(_) | Store::Any(_) => None,
         }
     }
 
@@ -466,21 +497,6 @@ impl Few<'_> {
     pub fn cell(&self, which: u8) -> Cell {
         cell(self.kind, (which as i8).digits())
     }
-
-    /// Those that there are in the order of their appearance, with the first row and the number of those that have them.
-    #[must_use]
-    pub fn counts(&self) -> Vec<(Cell, usize, u32)> {
-        let mut counts = [0_u32; 256];
-        let mut found = Vec::new();
-        for (row, &cell) in self.cells.iter().enumerate() {
-            let count = &mut counts[usize::from(cell as u8)];
-            if *count == 0 {
-                found.push((cell as u8, row));
-            }
-            *count += 1;
-        }
-        found.into_iter().map(|(which, row)| (self.cell(which), row, counts[usize::from(which)])).collect()
-    }
 }
 
 impl Extend<Cell> for Cells {
@@ -637,7 +653,7 @@ mod tests {
             stored.sorted(&rows).iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
             finite.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()
         );
-        for (cell, row, count) in stored.few().into_iter().flat_map(|few| few.counts()) {
+        for (cell, row, count) in stored.counts().unwrap_or_default() {
             assert_eq!(cells.iter().position(|other| *other == cell), Some(row));
             assert_eq!(cells.iter().filter(|other| **other == cell).count(), count as usize);
         }

@@ -1,17 +1,20 @@
 //! Reading ahead of what is needed next: one stream of the browser's for many chunks in a row. To begin one takes it milliseconds,
 //! and while a worker is busy with one chunk, the browser goes on with the next.
 
-use js_sys::Uint8Array;
 use js_sys::futures::{JsFuture, spawn_local};
+use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, ReadableStreamDefaultReader, ReadableStreamReadResult};
+use web_sys::{Blob, ReadableStreamByobReader, ReadableStreamDefaultReader, ReadableStreamReadResult};
 
 /// Bytes that may wait in the browser's memory.
 const MOST_WAITING: u64 = 8 << 20;
+
+/// Bytes that a piece may have.
+const PIECE: u32 = 256 << 10;
 
 /// The stream of one file.
 pub(super) struct Ahead {
@@ -21,14 +24,23 @@ pub(super) struct Ahead {
 }
 
 struct Stream {
-    reader: ReadableStreamDefaultReader,
+    reader: Reader,
     flow: RefCell<Flow>,
+}
+
+enum Reader {
+    /// Puts pieces where others were: new memory takes a browser longer than what it puts there.
+    Filling(ReadableStreamByobReader),
+    /// Not every browser has that.
+    Giving(ReadableStreamDefaultReader),
 }
 
 /// How far it has come.
 struct Flow {
     /// What has come and may still be needed, each with its place in the file.
     pieces: VecDeque<(u64, Uint8Array)>,
+    /// Memory of those that are no longer needed.
+    free: Vec<ArrayBuffer>,
     /// Where the next piece begins, and where the last one ends.
     at: u64,
     end: u64,
@@ -89,9 +101,14 @@ impl Ahead {
 impl Stream {
     /// `None` if the browser has none.
     fn new(blob: &Blob, range: Range<u64>) -> Option<Rc<Self>> {
-        let reader = blob.stream().get_reader().dyn_into().ok()?;
+        let stream = blob.stream();
+        let reader = match ReadableStreamByobReader::new(&stream) {
+            Ok(reader) => Reader::Filling(reader),
+            Err(_) => Reader::Giving(stream.get_reader().dyn_into().ok()?),
+        };
         let flow = Flow {
             pieces: VecDeque::new(),
+            free: Vec::new(),
             at: range.start,
             end: range.end,
             awaited: None,
@@ -100,12 +117,26 @@ impl Stream {
         };
         Some(Rc::new(Self { reader, flow: RefCell::new(flow) }))
     }
+
+    /// Asks for the next piece.
+    fn read(&self) -> Promise {
+        match &self.reader {
+            Reader::Giving(reader) => reader.read(),
+            Reader::Filling(reader) => {
+                let free = self.flow.borrow_mut().free.pop().unwrap_or_else(|| ArrayBuffer::new(PIECE));
+                reader.read_with_array_buffer_view(&Uint8Array::new(&free))
+            }
+        }
+    }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
         // Otherwise the browser would keep what it has read.
-        let _ = self.reader.cancel();
+        let _ = match &self.reader {
+            Reader::Filling(reader) => reader.cancel(),
+            Reader::Giving(reader) => reader.cancel(),
+        };
     }
 }
 
@@ -122,7 +153,8 @@ impl Flow {
 
     fn forget_before(&mut self, start: u64) {
         while self.pieces.front().is_some_and(|(place, piece)| place + u64::from(piece.length()) <= start) {
-            self.pieces.pop_front();
+            let piece = self.pieces.pop_front();
+            self.free.extend(piece.map(|(_, piece)| piece.buffer()).filter(|buffer| buffer.byte_length() == PIECE));
         }
     }
 
@@ -151,7 +183,7 @@ impl Flow {
 /// Takes what comes, as long as it is wanted.
 async fn pump(stream: Weak<Stream>, on_near: Rc<dyn Fn()>) {
     loop {
-        let Some(promise) = stream.upgrade().map(|stream| stream.reader.read()) else { return };
+        let Some(promise) = stream.upgrade().map(|stream| stream.read()) else { return };
         let given = JsFuture::from(promise).await;
         let Some(stream) = stream.upgrade() else { return };
         let (was_awaited, goes_on) = {
