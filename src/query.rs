@@ -404,6 +404,13 @@ impl Query {
         self.terms.is_empty()
     }
 
+    /// Whether the query asks for what the stages say by themselves, and not only for the score.
+    #[must_use]
+    pub fn asks_for_stages(&self) -> bool {
+        let asks = |term: &Term| matches!(&term.condition, Condition::Is(Field::Forest | Field::Network, _));
+        self.terms.iter().any(asks)
+    }
+
     /// The text, if the query is no more than one that the record has to contain.
     #[must_use]
     pub fn plain_text(&self) -> Option<&str> {

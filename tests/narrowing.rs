@@ -8,7 +8,7 @@ use driver::{analyze, engine, flows, open, open_reference, report, sample};
 use oddflow::Result;
 use oddflow::engine::Engine;
 use oddflow::groups::GroupKind;
-use oddflow::protocol::{Lens, Reply, Request, Settings, Survey};
+use oddflow::protocol::{Bulk, Lens, Reply, Request, Settings, SortKey, Survey};
 use oddflow::schema::Role;
 use std::fmt::Write;
 
@@ -232,4 +232,23 @@ fn what_was_made_a_label_is_one_in_both_files() {
     let attacks = survey(&mut engine, Lens::new(0.5), None).attacks;
     let counted: Vec<(&str, u64)> = attacks.iter().map(|attack| (attack.name.as_str(), attack.rows)).collect();
     assert_eq!(counted, [("0", 67), ("1", 67), ("2", 66)]);
+}
+
+#[test]
+fn records_are_shown_by_what_a_stage_says() {
+    let mut engine = engine();
+    open(&mut engine, sample(3000, 2, |x| x)).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let mut shown = |lens: Lens| {
+        let request = Request::Arrange { sort: SortKey::Record, descending: false, lens };
+        let job = engine.start(request, Vec::new(), None);
+        match &engine.finish(job, |_| ()).unwrap().bulk[..] {
+            [Bulk::U32(rows)] => rows.to_vec(),
+            other => panic!("not rows: {other:?}"),
+        }
+    };
+    let of = |filter: &str| Lens { filter: filter.into(), ..Lens::new(0.5) };
+    let by_forest = shown(of("forest:>=0.5 proto:tcp"));
+    // Without a network, the forest's score is the score.
+    assert!(!by_forest.is_empty() && by_forest == shown(of("score:>=0.5 proto:tcp")));
 }

@@ -1,7 +1,7 @@
 //! Sorting and filtering: a lens and a sort key → the rows to show, in order.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Reasons, Sight, look};
+use super::lens::{Reasons, Sight, look, looks_at_stages};
 use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
@@ -23,10 +23,17 @@ pub(super) struct Arrange {
 
 enum State {
     Begun,
-    Filtering(Box<Sight>, Sweep, Vec<u32>),
+    Filtering(Box<Filtering>),
     Filtered,
     Reading(Box<Reading>),
     Done,
+}
+
+struct Filtering {
+    sight: Sight,
+    looks_at_stages: bool,
+    sweep: Sweep,
+    passing: Vec<u32>,
 }
 
 /// What a crew does with a chunk's records.
@@ -146,15 +153,20 @@ impl Work for Arrange {
                 self.state = if self.lens.is_clear() || is_known {
                     State::Filtered
                 } else {
-                    let sight = Box::new(engine.run()?.sight(&self.lens));
-                    State::Filtering(sight, dataset.sweep(engine, Effort::Little), Vec::new())
+                    let run = engine.run()?;
+                    let (sight, looks_at_stages) =
+                        (run.sight(&self.lens), looks_at_stages(&self.lens, &run.ready.schema));
+                    let sweep = dataset.sweep(engine, Effort::Little);
+                    State::Filtering(Box::new(Filtering { sight, looks_at_stages, sweep, passing: Vec::new() }))
                 };
             }
-            State::Filtering(sight, sweep, passing) => {
+            State::Filtering(filtering) => {
+                let Filtering { sight, looks_at_stages, sweep, passing } = &mut **filtering;
                 let run = engine.run()?.clone();
                 let task = |_, chunk: &_| {
-                    let task = Task::Filter((**sight).clone());
-                    (crew::Task::Arrange(Box::new(task)), run.scores_of(chunk))
+                    let task = Task::Filter(sight.clone());
+                    let scores = if *looks_at_stages { run.scores_of(chunk) } else { run.score_of(chunk) };
+                    (crew::Task::Arrange(Box::new(task)), scores)
                 };
                 match sweep.step(engine, task)? {
                     Swept::Found(found) => match found.bulk.into_iter().next() {

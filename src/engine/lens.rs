@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::protocol::{Bulk, Lens};
 use crate::query::{self, BoundQuery, RowFacts};
 use crate::report::DensityGrid;
-use crate::schema;
+use crate::schema::{self, Schema};
 use crate::verdicts::BoundVerdicts;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,14 @@ impl Sight {
         self.lens.most_reasoned > 0
             && self.last_reasoned.is_none_or(|(least, last)| score > least || score == least && row <= last)
     }
+}
+
+/// Whether what a lens shows may depend on what the stages say by themselves, and not only on the score.
+pub(super) fn looks_at_stages(lens: &Lens, schema: &Schema) -> bool {
+    lens.brush.is_some()
+        || !lens.allow_list.rules.is_empty()
+        || !lens.verdicts.is_empty()
+        || query::parse(&lens.filter, schema).is_ok_and(|query| query.asks_for_stages())
 }
 
 /// A record as it is seen.
@@ -71,7 +79,8 @@ pub(super) struct Told {
 const REASONS_AT_A_TIME: usize = 1000;
 
 /// Calls `each` for every record of the chunk; or for none, and gives `false`, where more reasons have to be found first than can
-/// be in one step. `wants_reasons` asks for the reasons of those that are flagged.
+/// be in one step. `wants_reasons` asks for the reasons of those that are flagged. What the stages say may be left out of the scores
+/// where nobody [looks at it](looks_at_stages).
 pub(super) fn look(
     sight: &Sight,
     records: &Records,

@@ -169,6 +169,12 @@ impl Run {
         vec![some(&self.forest), some(&self.dnn), some(&self.score)]
     }
 
+    /// The same without what the stages say.
+    fn score_of(&self, chunk: &Chunk) -> Vec<Bulk> {
+        let none = || Bulk::F32(Vec::new());
+        vec![none(), none(), Bulk::F32(self.score.get(chunk.rows()).unwrap_or_default().to_vec())]
+    }
+
     /// A lens, with what the crews need to know of all records.
     fn sight(&self, lens: &Lens) -> Sight {
         let last = self.order[..self.n_scored].get((lens.most_reasoned as usize).saturating_sub(1));

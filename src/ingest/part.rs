@@ -431,6 +431,10 @@ fn is_blank(record: &[u8], delimiter: u8) -> bool {
 
 /// Whether a field is this one of the header, which begins with a mark where another file was joined.
 fn is_named(field: &[u8], name: &[u8]) -> bool {
+    // What may surround a name makes no field shorter.
+    if field.len() < name.len() {
+        return false;
+    }
     let field = trim(field);
     if field == name {
         return true;
