@@ -107,10 +107,7 @@ impl Analyze {
         let n_rows = dataset.n_rows();
         let n_dnn = if detector.second.is_some() { n_rows } else { 0 };
         let n_labels = if schema.normal_labels.is_empty() { 0 } else { n_rows };
-        let view = detector.record.view(table, &schema)?;
-        let (seen_as, view_schema) = view.as_ref().map_or((table, &schema), |(table, schema)| (table, schema));
-        let background = Background::fit(seen_as, view_schema, &rows, dataset.n_good() as usize);
-        let ready = Rc::new(Ready::new(detector, schema, background));
+        let ready = Rc::new(Ready::new(detector, schema));
         engine.brief_everywhere(&ready, chosen.as_deref())?;
         Ok(Scoring {
             sweep: dataset.sweep(engine, Effort::Much),
@@ -127,7 +124,7 @@ impl Analyze {
         })
     }
 
-    fn finish(&self, scoring: Scoring) -> (Run, Vec<Bulk>) {
+    fn finish(&self, scoring: Scoring) -> Result<(Run, Vec<Bulk>)> {
         let Scoring {
             dataset,
             ready,
@@ -141,7 +138,7 @@ impl Analyze {
             labels,
             ..
         } = scoring;
-        let Ready { detector, schema, background, .. } = &*ready;
+        let Ready { detector, schema, .. } = &*ready;
         let order = Arc::new(evaluate::best_order(&score));
         let threshold = match self.settings.contamination {
             Some(share) => Threshold::of_share(&score, share),
@@ -191,7 +188,7 @@ impl Analyze {
             warnings,
             wants_reference,
             fit,
-            background: background.outline(),
+            background: ready.background()?.outline(),
         };
         let (sorted, ranked_labels) = ranking.into_parts();
         let bulk = vec![Bulk::F32(sorted), Bulk::U8(ranked_labels), Bulk::U32(order.clone())];
@@ -202,7 +199,7 @@ impl Analyze {
             .fold((f32::INFINITY, f32::NEG_INFINITY), |ends, &x| (ends.0.min(x), ends.1.max(x)));
         let grid = DensityGrid::around(ends.0, ends.1);
         let forest_range = (grid.low, grid.high);
-        (Run { ready, forest, dnn, score, labels, order, n_scored, forest_range, analysis }, bulk)
+        Ok((Run { ready, forest, dnn, score, labels, order, n_scored, forest_range, analysis }, bulk))
     }
 }
 
@@ -234,7 +231,7 @@ impl Work for Analyze {
                 let State::Scoring(scoring) = std::mem::replace(&mut self.state, State::Done) else {
                     unreachable!("it was matched");
                 };
-                let (run, bulk) = self.finish(*scoring);
+                let (run, bulk) = self.finish(*scoring)?;
                 let reply = Reply::Analyzed(Box::new(run.analysis.clone()));
                 engine.run = Some(Rc::new(run));
                 engine.filtered = None;
@@ -247,13 +244,32 @@ impl Work for Analyze {
 
 impl Scoring {
     fn step(&mut self, engine: &mut Engine) -> Result<Option<Step>> {
-        match self.sweep.step(engine, |_, _| (Task::Score, Vec::new()))? {
+        let swept = self.sweep.step(engine, |_, _| (Task::Score, Vec::new()))?;
+        // By now the other crews are busy, and need not wait for this.
+        if self.ready.background().is_err() {
+            self.learn_what_is_usual(engine)?;
+        }
+        match swept {
             Swept::Found(found) => self.take(&found)?,
             Swept::Working => {}
             Swept::Waiting => return Ok(Some(Step::Waiting(self.progress()))),
             Swept::Done => return Ok(None),
         }
         Ok(Some(Step::Working(self.progress())))
+    }
+
+    fn learn_what_is_usual(&mut self, engine: &mut Engine) -> Result<()> {
+        let Ready { detector, schema, .. } = &*self.ready;
+        let table = &self.dataset.sample;
+        let view = detector.record.view(table, schema)?;
+        let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+        let n_good = self.dataset.n_good() as usize;
+        let background = Background::fit(seen_as, view_schema, &table.good_rows(), n_good);
+        if let Some(crews) = &mut engine.crews {
+            crews.tell(&Message::Usual(Box::new(background.clone())), &[], None)?;
+        }
+        self.ready.learn(background);
+        Ok(())
     }
 
     fn take(&mut self, found: &Found) -> Result<()> {
@@ -286,7 +302,7 @@ impl Engine {
     fn brief_everywhere(&mut self, ready: &Rc<Ready>, pack: Option<&Pack>) -> Result<()> {
         self.crew.brief(ready.clone());
         let Some(crews) = self.crews.as_mut().filter(|crews| crews.n() > 0) else { return Ok(()) };
-        let Ready { detector, schema, background, .. } = &**ready;
+        let Ready { detector, schema, .. } = &**ready;
         let (origin, bulk) = match pack {
             Some(pack) => (Origin::Pack, pack.files().iter().map(|bytes| Bulk::U8(bytes.clone())).collect()),
             None => {
@@ -294,15 +310,7 @@ impl Engine {
                 (Origin::Own(Box::new(Own { encoder, forest, seen })), Vec::new())
             }
         };
-        crews.tell(
-            &Message::Brief(Box::new(Briefing {
-                schema: schema.clone(),
-                background: Background::clone(background),
-                origin,
-            })),
-            &bulk,
-            None,
-        )
+        crews.tell(&Message::Brief(Box::new(Briefing { schema: schema.clone(), origin })), &bulk, None)
     }
 }
 

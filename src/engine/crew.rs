@@ -42,6 +42,8 @@ pub(super) enum Message {
     },
     /// What scores from now on. A pack's three files travel beside it.
     Brief(Box<Briefing>),
+    /// What is usual in the file that was scored, for the reasons.
+    Usual(Box<Background>),
     /// Columns that are kept may take so many bytes.
     Limit {
         bytes: u64,
@@ -136,7 +138,6 @@ pub(super) const BAD_NAMED: usize = 100;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Briefing {
     pub schema: Schema,
-    pub background: Background,
     pub origin: Origin,
 }
 
@@ -158,20 +159,30 @@ pub(super) struct Own {
 pub(super) struct Ready {
     pub detector: Rc<Detector>,
     pub schema: Schema,
-    pub background: Rc<Background>,
+    /// Found out while records are scored, which does not need it.
+    background: OnceCell<Rc<Background>>,
     explainer: OnceCell<Explainer>,
 }
 
 impl Ready {
-    pub fn new(detector: Detector, schema: Schema, background: Background) -> Self {
-        let (detector, background) = (Rc::new(detector), Rc::new(background));
-        Self { detector, schema, background, explainer: OnceCell::new() }
+    pub fn new(detector: Detector, schema: Schema) -> Self {
+        Self { detector: Rc::new(detector), schema, background: OnceCell::new(), explainer: OnceCell::new() }
+    }
+
+    /// Takes in what is usual, once.
+    pub fn learn(&self, background: Background) {
+        self.background.get_or_init(|| Rc::new(background));
+    }
+
+    /// What is usual, once that has been found out.
+    pub fn background(&self) -> Result<&Rc<Background>> {
+        self.background.get().ok_or_else(|| Error::new("The file has not been scored to the end yet"))
     }
 
     /// What tells the reasons; made when it is first needed.
     pub fn explainer(&self) -> Result<&Explainer> {
         if self.explainer.get().is_none() {
-            let explainer = Explainer::new(self.detector.clone(), self.background.clone())?;
+            let explainer = Explainer::new(self.detector.clone(), self.background()?.clone())?;
             // Nobody else has filled it meanwhile.
             let _ = self.explainer.set(explainer);
         }
@@ -358,6 +369,11 @@ impl Crew {
         }
         let (part, bytes) = self.part_and_bytes(file, chunk, false)?;
         Ok(self.cache.put(file, chunk.range(), part.table, bytes))
+    }
+
+    /// A chunk's bytes, if they are kept.
+    pub(super) fn bytes(&self, file: FileId, chunk: Chunk) -> Option<Rc<Vec<u8>>> {
+        self.cache.get(file, chunk.range())?.bytes
     }
 
     /// A chunk's records, not to be kept.
@@ -636,8 +652,9 @@ impl Hand {
             }
             Message::Close { file } => self.crew.close(file),
             Message::Limit { bytes } => self.crew.limit(bytes),
+            Message::Usual(background) => self.crew.ready()?.learn(*background),
             Message::Brief(briefing) => {
-                let Briefing { schema, background, origin } = *briefing;
+                let Briefing { schema, origin } = *briefing;
                 let detector = match origin {
                     Origin::Pack => {
                         let [Bulk::U8(manifest), Bulk::U8(forest), Bulk::U8(dnn)] = &bulk[..] else {
@@ -647,7 +664,7 @@ impl Hand {
                     }
                     Origin::Own(own) => Detector::of_parts(own.encoder, own.forest, own.seen),
                 };
-                self.crew.brief(Rc::new(Ready::new(detector, schema, background)));
+                self.crew.brief(Rc::new(Ready::new(detector, schema)));
             }
             Message::Order(order) => {
                 let answer = Answer {

@@ -117,13 +117,24 @@ impl Dataset {
         self.chunks[..n_chunks as usize].last().map_or(0, |chunk| chunk.rows().end as u64)
     }
 
-    /// The bytes of some records, read in one go.
-    fn records(&self, spans: &[Span]) -> Result<Vec<Vec<u8>>> {
+    /// The bytes of some records: those that a crew keeps, and the others read in one go.
+    fn records(&self, crew: &Crew, spans: &[Span]) -> Result<Vec<Vec<u8>>> {
+        let kept = |span: &Span| {
+            let after = self.chunks.partition_point(|chunk| chunk.start.offset <= span.start);
+            let chunk = self.chunks[after.checked_sub(1)?];
+            let start = (span.start - chunk.start.offset) as usize;
+            crew.bytes(self.file, chunk)?.get(start..start + span.len as usize).map(<[u8]>::to_vec)
+        };
+        let mut records: Vec<Option<Vec<u8>>> = spans.iter().map(kept).collect();
+        let others = || spans.iter().enumerate().zip(&records).filter(|(_, record)| record.is_none());
+        let others: Vec<(usize, Span)> = others().map(|((at, span), _)| (at, *span)).collect();
         let mut bytes = Vec::new();
-        self.store.gather(&spans.iter().map(Span::range).collect::<Vec<_>>(), &mut bytes)?;
+        self.store.gather(&others.iter().map(|(_, span)| span.range()).collect::<Vec<_>>(), &mut bytes)?;
         let mut rest = bytes.as_slice();
-        let record = |span: &Span| rest.split_off(..span.len as usize).map(<[u8]>::to_vec);
-        spans.iter().map(record).collect::<Option<_>>().ok_or_else(out_of_range)
+        for (at, span) in others {
+            records[at] = rest.split_off(..span.len as usize).map(<[u8]>::to_vec);
+        }
+        records.into_iter().collect::<Option<_>>().ok_or_else(out_of_range)
     }
 
     /// Begins to have something done for every chunk.
@@ -493,7 +504,7 @@ impl Engine {
         let span = |&row: &u32| dataset.places.span(row).map(cut).ok_or_else(|| Error::new("There is no such record"));
         let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_>>()?;
         let mut views = Vec::with_capacity(rows.len());
-        for (&row, bytes) in rows.iter().zip(dataset.records(&spans)?) {
+        for (&row, bytes) in rows.iter().zip(dataset.records(&self.crew, &spans)?) {
             let scores = self.run.as_ref().and_then(|run| run.scores(row));
             let unscored = if scores.is_none() { self.bad_cause(&dataset, row)? } else { None };
             let cells = dataset.dialect().fields(&bytes);

@@ -386,7 +386,7 @@ fn describe(engine: &Engine, dataset: &Dataset, identity: FileIdentity) -> Resul
     let Dataset { sample, schema, .. } = dataset;
     let mut summaries: Vec<ColumnSummary> =
         sample.columns.iter().zip(&dataset.summaries).map(|(column, summary)| summarize(column, summary)).collect();
-    add_examples(dataset, &mut summaries)?;
+    add_examples(engine, dataset, &mut summaries)?;
     Ok(Opened {
         identity,
         facts: dataset.facts.clone(),
@@ -424,10 +424,10 @@ fn summarize(column: &Column, summary: &Summary) -> ColumnSummary {
     }
 }
 
-fn add_examples(dataset: &Dataset, summaries: &mut [ColumnSummary]) -> Result<()> {
+fn add_examples(engine: &Engine, dataset: &Dataset, summaries: &mut [ColumnSummary]) -> Result<()> {
     const EXAMPLES: usize = 3;
     let spans = &dataset.sample.spans[..dataset.sample.n_rows().min(EXAMPLE_ROWS)];
-    for record in dataset.records(spans)? {
+    for record in dataset.records(&engine.crew, spans)? {
         for (summary, field) in summaries.iter_mut().zip(dataset.dialect().fields(&record)) {
             let field = field.trim();
             if summary.examples.len() < EXAMPLES && !field.is_empty() && !summary.examples.iter().any(|x| x == field) {
