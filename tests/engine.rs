@@ -9,7 +9,7 @@ use driver::sample;
 use driver::{analyze, engine, flows, open, open_reference, report};
 use oddflow::engine::{APPENDED_COLUMNS, Engine, Step};
 use oddflow::evaluate::Bootstrap;
-use oddflow::protocol::{Bulk, Lens, PackChoice, Reference, Reply, Request, Settings, SortKey};
+use oddflow::protocol::{Bulk, Lens, PackChoice, Reference, Reply, Request, RoleChange, Settings, SortKey};
 use oddflow::schema::Role;
 use std::cell::Cell;
 use std::fmt::Write;
@@ -283,6 +283,24 @@ fn a_dropped_job_leaves_the_last_result() {
     assert!(matches!(engine.step(&mut job), Ok(Step::Working(_))));
     drop(job);
     assert_eq!(export(&mut engine, 0.5).lines().count(), 302);
+}
+
+#[test]
+fn a_dropped_analysis_leaves_the_last_detector() {
+    let mut engine = engine();
+    open(&mut engine, sample(3000, 2, |x| x)).unwrap();
+    analyze(&mut engine, Settings::default()).unwrap();
+    let before = export(&mut engine, 0.5);
+    let roles = vec![RoleChange { column: 4, role: Role::Ignored }];
+    let settings = Settings { n_estimators: 10, ..Settings::default() };
+    // Wherever it is dropped.
+    for n_steps in 0..5 {
+        let request = Request::Analyze { settings: settings.clone(), roles: roles.clone() };
+        let mut job = engine.start(request, Vec::new(), None);
+        (0..n_steps).for_each(|_| assert!(!matches!(engine.step(&mut job), Ok(Step::Done(_)) | Err(_))));
+        drop(job);
+        assert_eq!(export(&mut engine, 0.5), before, "after {n_steps} steps");
+    }
 }
 
 #[test]

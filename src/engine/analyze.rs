@@ -34,6 +34,7 @@ enum State {
 struct Scoring {
     dataset: Rc<Dataset>,
     ready: Rc<Ready>,
+    pack: Option<Rc<Pack>>,
     explanation: String,
     warnings: Vec<String>,
     wants_reference: bool,
@@ -109,9 +110,11 @@ impl Analyze {
         let n_labels = if schema.normal_labels.is_empty() { 0 } else { n_rows };
         let ready = Rc::new(Ready::new(detector, schema));
         engine.brief_everywhere(&ready, chosen.as_deref())?;
+        let pack = chosen;
         Ok(Scoring {
-            sweep: dataset.sweep(engine, Effort::Much),
+            sweep: dataset.sweep_as_briefed(engine, Effort::Much),
             ready,
+            pack,
             explanation,
             warnings,
             wants_reference,
@@ -128,6 +131,7 @@ impl Analyze {
         let Scoring {
             dataset,
             ready,
+            pack,
             explanation,
             mut warnings,
             mut wants_reference,
@@ -199,7 +203,7 @@ impl Analyze {
             .fold((f32::INFINITY, f32::NEG_INFINITY), |ends, &x| (ends.0.min(x), ends.1.max(x)));
         let grid = DensityGrid::around(ends.0, ends.1);
         let forest_range = (grid.low, grid.high);
-        Ok((Run { ready, forest, dnn, score, labels, order, n_scored, forest_range, analysis }, bulk))
+        Ok((Run { ready, pack, forest, dnn, score, labels, order, n_scored, forest_range, analysis }, bulk))
     }
 }
 
@@ -265,11 +269,8 @@ impl Scoring {
         let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
         let n_good = self.dataset.n_good() as usize;
         let background = Background::fit(seen_as, view_schema, &table.good_rows(), n_good);
-        if let Some(crews) = &mut engine.crews {
-            crews.tell(&Message::Usual(Box::new(background.clone())), &[], None)?;
-        }
         self.ready.learn(background);
-        Ok(())
+        engine.tell_what_is_usual(&self.ready)
     }
 
     fn take(&mut self, found: &Found) -> Result<()> {
@@ -298,6 +299,22 @@ impl Scoring {
 }
 
 impl Engine {
+    /// Tells every crew of the detector of the last result, if they have heard of another since: an analysis may have been given up.
+    pub(super) fn brief_again(&mut self) -> Result<()> {
+        let Some(run) = self.run.clone() else { return Ok(()) };
+        if self.crew.ready().is_ok_and(|ready| Rc::ptr_eq(ready, &run.ready)) {
+            return Ok(());
+        }
+        self.brief_everywhere(&run.ready, run.pack.as_deref())?;
+        self.tell_what_is_usual(&run.ready)
+    }
+
+    fn tell_what_is_usual(&mut self, ready: &Ready) -> Result<()> {
+        let Some(crews) = &mut self.crews else { return Ok(()) };
+        let background = Background::clone(ready.background()?);
+        crews.tell(&Message::Usual(Box::new(background)), &[], None)
+    }
+
     /// Tells every crew what scores from now on.
     fn brief_everywhere(&mut self, ready: &Rc<Ready>, pack: Option<&Pack>) -> Result<()> {
         self.crew.brief(ready.clone());

@@ -156,7 +156,7 @@ impl Work for Arrange {
                     let run = engine.run()?;
                     let (sight, looks_at_stages) =
                         (run.sight(&self.lens), looks_at_stages(&self.lens, &run.ready.schema));
-                    let sweep = dataset.sweep(engine, Effort::Little);
+                    let sweep = dataset.sweep(engine, Effort::Little)?;
                     State::Filtering(Box::new(Filtering { sight, looks_at_stages, sweep, passing: Vec::new() }))
                 };
             }
@@ -199,7 +199,7 @@ impl Work for Arrange {
                         }
                         let keyed = Keyed { expected: rows.len(), ..Keyed::default() };
                         let reading =
-                            Reading { column, sweep: dataset.sweep(engine, Effort::Little), rows, next: 0, keyed };
+                            Reading { column, sweep: dataset.sweep(engine, Effort::Little)?, rows, next: 0, keyed };
                         self.state = State::Reading(Box::new(reading));
                         return self.step(engine);
                     }

@@ -91,8 +91,8 @@ impl Comparing {
             }
             Ok(_) => {}
         }
-        let base = Side::new(engine, base, base_schema, run.as_deref(), &lens, true);
-        let open = Side::new(engine, open, schema, run.as_deref(), &self.lens, false);
+        let base = Side::new(engine, base, base_schema, run.as_deref(), &lens, true)?;
+        let open = Side::new(engine, open, schema, run.as_deref(), &self.lens, false)?;
         self.sides = vec![base, open];
         Ok(())
     }
@@ -138,15 +138,18 @@ impl Side {
         run: Option<&Run>,
         lens: &Lens,
         is_other: bool,
-    ) -> Self {
-        let picking = run.filter(|_| !lens.is_clear()).map(|run| Picking {
-            sight: run.sight(lens),
-            schema: is_other.then(|| schema.clone()),
-            sweep: dataset.sweep(engine, Effort::Much),
-            sample: Sample::like(&dataset.sample),
-        });
+    ) -> Result<Self> {
+        let picking = match run.filter(|_| !lens.is_clear()) {
+            Some(run) => Some(Picking {
+                sight: run.sight(lens),
+                schema: is_other.then(|| schema.clone()),
+                sweep: dataset.sweep(engine, Effort::Much)?,
+                sample: Sample::like(&dataset.sample),
+            }),
+            None => None,
+        };
         let n = if picking.is_some() { 0 } else { dataset.n_good() };
-        Self { dataset, schema, picking, n, sample: None, scoring: None }
+        Ok(Self { dataset, schema, picking, n, sample: None, scoring: None })
     }
 
     fn table(&self) -> &Table {

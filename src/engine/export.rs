@@ -104,7 +104,7 @@ impl Export {
         write_fields(dataset.dialect(), &names, &mut header);
         header.extend_from_slice(dataset.dialect().line_end.bytes());
         self.spool.as_mut().expect("a finished job is not stepped again").append(&header)?;
-        Ok(dataset.sweep(engine, Effort::Much))
+        dataset.sweep(engine, Effort::Much)
     }
 }
 

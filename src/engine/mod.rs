@@ -137,8 +137,14 @@ impl Dataset {
         records.into_iter().collect::<Option<_>>().ok_or_else(out_of_range)
     }
 
-    /// Begins to have something done for every chunk.
-    fn sweep(&self, engine: &mut Engine, effort: Effort) -> Sweep {
+    /// Begins to have something done for every chunk, by crews that know the detector of the last result, if there is one.
+    fn sweep(&self, engine: &mut Engine, effort: Effort) -> Result<Sweep> {
+        engine.brief_again()?;
+        Ok(self.sweep_as_briefed(engine, effort))
+    }
+
+    /// The same by crews that know what they were told last, whatever that is.
+    fn sweep_as_briefed(&self, engine: &mut Engine, effort: Effort) -> Sweep {
         Sweep::new(engine, self.file, self.chunks.clone(), self.owners.clone(), effort)
     }
 
@@ -159,6 +165,8 @@ impl Dataset {
 /// The scores of the open file.
 struct Run {
     ready: Rc<Ready>,
+    /// Where the detector comes from, if it was not fitted to the file.
+    pack: Option<Rc<Pack>>,
     forest: Vec<f32>,
     /// Empty without a network.
     dnn: Vec<f32>,

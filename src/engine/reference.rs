@@ -134,7 +134,7 @@ impl Search {
         };
         let looking = test.map(|test| {
             let sample = Sample::like(&dataset.sample);
-            let sweep = dataset.sweep(engine, Effort::Much);
+            let sweep = dataset.sweep_as_briefed(engine, Effort::Much);
             Looking { sweep, test, sample, is_comparable: false }
         });
         let normal = Normal { table: Table::default(), schema, words };

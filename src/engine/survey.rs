@@ -361,7 +361,7 @@ impl Surveying {
                 };
                 let counting = Counting {
                     sight: Rc::new(run.sight(&self.lens)),
-                    sweep: dataset.sweep(engine, Effort::Much),
+                    sweep: dataset.sweep(engine, Effort::Much)?,
                     labels: vec![schema::UNKNOWN; if scales.wants_labels { run.score.len() } else { 0 }],
                     scales: Rc::new(scales),
                     found: Counts::default(),
@@ -465,7 +465,7 @@ impl Surveying {
         if let Some(wide) = wide {
             let counting = Counting {
                 sight: Rc::new(run.sight(&wide)),
-                sweep: dataset.sweep(engine, Effort::Much),
+                sweep: dataset.sweep_as_briefed(engine, Effort::Much),
                 scales: Rc::new(Scales { wants_labels: false, ..(*scales).clone() }),
                 found: Counts::default(),
                 labels: Vec::new(),
@@ -478,7 +478,8 @@ impl Surveying {
         match lanes {
             Some(lanes) => {
                 let task = LaneTask { kind: lanes.kind, lanes: lanes.lanes.clone() };
-                let timing = Timing { survey, sight, sweep: dataset.sweep(engine, Effort::Little), task, lanes };
+                let timing =
+                    Timing { survey, sight, sweep: dataset.sweep_as_briefed(engine, Effort::Little), task, lanes };
                 self.state = State::Lanes(Box::new(timing));
                 Advance::Working(progress(dataset, 0))
             }
