@@ -4,9 +4,7 @@ mod driver;
 
 #[cfg(feature = "onnx")]
 use driver::engine_with_a_pack;
-#[cfg(feature = "train")]
-use driver::sample;
-use driver::{analyze, engine, flows, open, open_reference, report};
+use driver::{analyze, engine, flows, open, open_reference, report, sample};
 use oddflow::engine::{APPENDED_COLUMNS, Engine, Step};
 use oddflow::evaluate::Bootstrap;
 use oddflow::protocol::{Bulk, Lens, PackChoice, Reference, Reply, Request, RoleChange, Settings, SortKey};

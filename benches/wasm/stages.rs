@@ -39,7 +39,6 @@ pub struct Columns {
 #[wasm_bindgen]
 impl Columns {
     /// Promises one: CSV to columns as workers read it, while the browser reads ahead.
-    #[must_use]
     pub fn of(file: Blob) -> Promise {
         future_to_promise(async { Self::read(file).await.map(Into::into).map_err(|error| said(error).into()) })
     }
