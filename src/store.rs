@@ -27,7 +27,8 @@ pub trait Store {
     }
 
     /// Whether these bytes can be read without waiting for them. If not, they are being fetched, and what follows them up to `until`
-    /// is, too; the program that made the store steps the job again when they are there. To read them all the same is no fault.
+    /// is, too; the program that made the store steps the job again, or has the hand work, when they are there. To read them all the
+    /// same is no fault.
     fn is_near(&self, _range: Range<u64>, _until: u64) -> bool {
         true
     }

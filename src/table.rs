@@ -8,7 +8,7 @@ mod cells;
 
 pub use cell::{Cell, Value};
 pub use cells::{Cells, Few, Shape};
-pub(crate) use cells::{Digits, Kind as CellKind, NO_DIGITS, digits_of, keep, scaled};
+pub(crate) use cells::{Digits, Kind as CellKind, MOST_DECIMALS, NO_DIGITS, digits_of, keep, scaled};
 
 use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;

@@ -317,9 +317,14 @@ impl Engine {
 
     /// Tells every crew what scores from now on.
     fn brief_everywhere(&mut self, ready: &Rc<Ready>, pack: Option<&Pack>) -> Result<()> {
+        self.brief_others(ready, pack)?;
         self.crew.brief(ready.clone());
+        Ok(())
+    }
+
+    fn brief_others(&mut self, ready: &Ready, pack: Option<&Pack>) -> Result<()> {
         let Some(crews) = self.crews.as_mut().filter(|crews| crews.n() > 0) else { return Ok(()) };
-        let Ready { detector, schema, .. } = &**ready;
+        let Ready { detector, schema, .. } = ready;
         let (origin, bulk) = match pack {
             Some(pack) => (Origin::Pack, pack.files().iter().map(|bytes| Bulk::U8(bytes.clone())).collect()),
             None => {

@@ -212,7 +212,7 @@ pub(super) struct Records<'a> {
     pub table: &'a Table,
     pub dialect: &'a Dialect,
     pub chunk: Chunk,
-    /// The chunk's bytes, where they were kept.
+    /// The chunk's bytes, where they were kept or read just now.
     kept: Option<Rc<Vec<u8>>>,
     store: &'a dyn Store,
 }

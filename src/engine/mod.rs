@@ -274,7 +274,7 @@ impl From<Reply> for Outcome {
 /// How a step ended.
 pub enum Step {
     Working(Progress),
-    /// Another step is of no use before a crew elsewhere has answered.
+    /// Another step is of no use before a crew elsewhere has answered, or bytes have come.
     Waiting(Progress),
     Done(Outcome),
 }

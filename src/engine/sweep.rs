@@ -36,7 +36,7 @@ pub trait Pool {
     fn wait(&mut self) -> Result<()>;
 }
 
-/// An answer of another crew, as [`super::Hand::hear`] gave it.
+/// An answer of another crew, as [`super::Hand::work`] gave it.
 pub struct Heard {
     pub from: usize,
     pub answer: Answered,
@@ -144,6 +144,8 @@ const MOST_AHEAD: usize = 8;
 /// Chunks in a row that a crew is to have at most, of those that nobody has read: a browser reads on much faster than it begins to.
 /// There are fewer of them towards the end, so that all crews come to it together.
 const MOST_IN_A_ROW: usize = 8;
+/// The same of all crews together, unless that is less than two for each: what is found waits for the rows before.
+const MOST_IN_ROWS: usize = 16;
 
 /// See above.
 pub(super) struct Sweep {
@@ -293,7 +295,9 @@ impl Sweep {
         if self.unclaimed > self.farthest() {
             return None;
         }
-        let n = (left / (2 * self.rows.len())).clamp(1, MOST_IN_A_ROW);
+        let n_crews = self.rows.len();
+        let most = (MOST_IN_ROWS / n_crews).clamp(2, MOST_IN_A_ROW);
+        let n = (left / (2 * n_crews)).clamp(1, most);
         let first = self.unclaimed;
         self.unclaimed += n;
         self.rows[who as usize] = first..self.unclaimed;
@@ -313,6 +317,7 @@ impl Sweep {
     /// The last chunk of those that a crew will be given one after the other, from this one on.
     fn last_in_row(&self, at: usize, who: Owner) -> usize {
         let next = match self.owners.get(at) {
+            None if !self.rows[who as usize].contains(&at) => return at,
             None => at + 1..self.rows[who as usize].end,
             Some(_) => at + 1..self.chunks.len().min(at + MOST_IN_A_ROW),
         };
@@ -345,6 +350,59 @@ impl Engine {
         if let Some(crews) = &mut self.crews {
             // A worker that is gone has nothing open.
             let _ = crews.tell(&Message::Close { file }, &[], None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::Start;
+    use crate::rng::Rng;
+
+    /// A sweep over chunks that nobody has read, by so many crews, whose answers come in any order.
+    fn check(n_chunks: u64, n_crews: usize, rng: &mut Rng) {
+        let chunk = |at| Chunk { start: Start::at(at), end: at + 1, first_row: 0, n_rows: 0, first_line: 0 };
+        let chunks: Rc<[Chunk]> = (0..n_chunks).map(chunk).collect();
+        let mut sweep = Sweep::new(&mut Engine::new(|| Box::new(Vec::new())), 1, chunks, [].into(), Effort::Much);
+        (sweep.rows, sweep.ahead) = (vec![0..0; n_crews], MOST_AHEAD * n_crews);
+        let mut task = |_, _: &_| (Task::Score, Vec::new());
+        let (mut under_way, mut last) = (Vec::new(), vec![u64::MAX; n_crews]);
+        let (mut in_a_row, mut orders) = (0, 0);
+        while u64::from(sweep.taken) < n_chunks {
+            // Now and then all of them wait for the same answer.
+            let mut given = 0;
+            for (who, last) in last.iter_mut().enumerate() {
+                if under_way.len() > 1 && rng.below(2) == 0 {
+                    continue;
+                }
+                let Some((order, _)) = sweep.next(who as Owner, &mut task) else { continue };
+                let at = u64::from(order.number);
+                assert!(at < order.until && order.until <= n_chunks);
+                assert!(at <= u64::from(sweep.taken) + sweep.ahead as u64);
+                in_a_row += u64::from(last.wrapping_add(1) == at);
+                *last = at;
+                (given, orders) = (given + 1, orders + 1);
+                under_way.push(order.number);
+            }
+            assert!(given > 0 || !under_way.is_empty(), "nobody can go on after {} of {n_chunks}", sweep.taken);
+            let number = under_way.swap_remove(rng.below(under_way.len() as u32) as usize);
+            sweep.hear(Found { number, by: OWN, finding: Finding::Scored, bulk: Vec::new(), written: None });
+            while sweep.found.remove(&sweep.taken).is_some() {
+                sweep.taken += 1;
+            }
+        }
+        assert_eq!(orders, n_chunks, "each is given out once");
+        assert!(n_chunks < 100 || in_a_row > n_chunks / 8, "{in_a_row} of {n_chunks} follow the one before");
+    }
+
+    #[test]
+    fn chunks_are_given_out_in_rows_and_all_of_them() {
+        let mut rng = Rng::new(51);
+        for n_crews in [1, 2, 3, 8, 16] {
+            for n_chunks in [1, 2, 7, 40, 100, 300] {
+                (0..10).for_each(|_| check(n_chunks, n_crews, &mut rng));
+            }
         }
     }
 }

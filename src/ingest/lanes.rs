@@ -5,7 +5,7 @@
 //! all of them, counted from the end, and each digit has the same weight.
 
 use super::digits::padded;
-use crate::table::Digits;
+use crate::table::{Digits, MOST_DECIMALS};
 use bytemuck::cast;
 use wide::{i16x8, i32x4, i32x8, u8x16, u16x8};
 
@@ -22,9 +22,10 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// For cells with exactly so many decimals, up to seven; those without any have no mark either.
+    /// For cells with exactly so many decimals, up to [`MOST_DECIMALS`]; those without any have no mark either.
     #[must_use]
     pub fn new(mark: u8, decimals: u8) -> Self {
+        const { assert!(MOST_DECIMALS == 7, "eight bytes are seven digits and a mark") }
         let place = 7_usize.checked_sub(usize::from(decimals)).filter(|_| decimals > 0);
         let is_mark = |byte: usize| Some(byte) == place;
         // By how much more a digit counts that stands before these bytes.

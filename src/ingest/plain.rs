@@ -10,7 +10,7 @@ use super::digits::{decimal, short};
 use super::lanes::Lanes;
 use super::number::CellRule;
 use super::scan::marks;
-use crate::table::{Cell, CellKind, Cells, Column, Dictionary, Digits, NO_DIGITS, digits_of, scaled};
+use crate::table::{Cell, CellKind, Cells, Column, Dictionary, Digits, MOST_DECIMALS, NO_DIGITS, digits_of, scaled};
 
 /// Bytes that are cut at a time, unless the first record is longer: with the ends of their fields they fit into a first-level
 /// cache.
@@ -27,7 +27,7 @@ pub struct Plain {
     n_columns: usize,
     pub rows: usize,
     /// For numbers with a point and with a comma, by their decimals.
-    lanes: [[Lanes; 8]; 2],
+    lanes: [[Lanes; MOST_DECIMALS as usize + 1]; 2],
     /// Of the column that is being read.
     run: Box<[Digits; RUN]>,
     /// For each column of texts.

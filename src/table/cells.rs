@@ -30,9 +30,12 @@ pub enum Kind {
 const ONLY_DIGITS: &str = "what is of any kind is stored as such, and nothing else is";
 
 /// More decimals than this are those of measured quantities, which seldom have few digits.
-const MOST_DECIMALS: u8 = 7;
+pub const MOST_DECIMALS: u8 = 7;
 const POWERS: [f64; MOST_DECIMALS as usize + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
 const TENS: [u64; MOST_DECIMALS as usize + 1] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// Values that sixteen bits can have.
+const MOST_COUNTED: usize = 1 << 16;
 
 /// How cells were written as bytes, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,8 +239,8 @@ impl Cells {
         }
     }
 
-    /// The different cells in the order of their appearance, with the first row and the number of those that have them, if the cells
-    /// are so narrow that there cannot be many.
+    /// The different cells in the order of their appearance, with the first row and the number of those that have them, if there are
+    /// many cells for the values that there can be of their width.
     #[must_use]
     pub fn counts(&self) -> Option<Vec<(Cell, usize, u32)>> {
         fn counts<T: Narrow>(cells: &[T], of: impl Fn(T) -> Cell) -> Vec<(Cell, usize, u32)> {
@@ -255,8 +258,8 @@ impl Cells {
         let of = |digits| cell(self.kind, digits);
         match &self.store {
             Store::I8(cells) => Some(counts(cells, |cell| of(cell.digits()))),
-            Store::I16(cells) => Some(counts(cells, |cell| of(cell.digits()))),
-            Store::I32(_) | Store::Any(_) => None,
+            Store::I16(cells) if cells.len() >= MOST_COUNTED / 4 => Some(counts(cells, |cell| of(cell.digits()))),
+            Store::I16(_) | Store::I32(_) | Store::Any(_) => None,
         }
     }
 

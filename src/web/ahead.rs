@@ -1,5 +1,5 @@
 //! Reading ahead of what is needed next: one stream of the browser's for many chunks in a row. To begin one takes it milliseconds,
-//! and while a worker is busy with one chunk, the browser goes on with the next.
+//! and while a worker is busy with one chunk, the browser goes on with the next, as far as its pipe has room.
 
 use js_sys::futures::{JsFuture, spawn_local};
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
@@ -10,8 +10,10 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, ReadableStreamByobReader, ReadableStreamDefaultReader, ReadableStreamReadResult};
 
-/// Bytes that may wait in the browser's memory.
-const MOST_WAITING: u64 = 8 << 20;
+/// Pieces that may wait in the browser's memory, 16 MB at most.
+const MOST_PIECES: usize = 64;
+/// Bytes that are rather passed over than read by another stream.
+const MOST_SKIPPED: u64 = 4 << 20;
 
 /// Bytes that a piece may have.
 const PIECE: u32 = 256 << 10;
@@ -94,6 +96,12 @@ impl Ahead {
             unsafe { out.set_len(out.len() + n) };
         }
         debug_assert_eq!(out.len() - len, (range.end - range.start) as usize);
+        let is_over = range.end == flow.end;
+        drop(flow);
+        drop(stream);
+        if is_over {
+            self.stream.take();
+        }
         true
     }
 }
@@ -132,11 +140,12 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // Otherwise the browser would keep what it has read.
-        let _ = match &self.reader {
+        // Otherwise the browser would keep what it has read. What it could not read has been said already.
+        let cancelled = match &self.reader {
             Reader::Filling(reader) => reader.cancel(),
             Reader::Giving(reader) => reader.cancel(),
         };
+        spawn_local(async { drop(JsFuture::from(cancelled).await) });
     }
 }
 
@@ -148,19 +157,20 @@ impl Flow {
 
     /// Whether it has these bytes or will, without passing over many.
     fn leads_to(&self, range: &Range<u64>) -> bool {
-        (self.start()..=self.at + MOST_WAITING).contains(&range.start) && range.end <= self.end
+        (self.start()..=self.at + MOST_SKIPPED).contains(&range.start) && range.end <= self.end
     }
 
     fn forget_before(&mut self, start: u64) {
         while self.pieces.front().is_some_and(|(place, piece)| place + u64::from(piece.length()) <= start) {
-            let piece = self.pieces.pop_front();
-            self.free.extend(piece.map(|(_, piece)| piece.buffer()).filter(|buffer| buffer.byte_length() == PIECE));
+            let buffer = self.pieces.pop_front().map(|(_, piece)| piece.buffer());
+            let is_ours = |buffer: &ArrayBuffer| buffer.byte_length() == PIECE && self.free.len() < MOST_PIECES;
+            self.free.extend(buffer.filter(is_ours));
         }
     }
 
     fn wants_more(&self) -> bool {
         let is_awaited = self.awaited.is_some_and(|awaited| self.at < awaited);
-        !self.has_failed && self.at < self.end && (is_awaited || self.at - self.start() < MOST_WAITING)
+        !self.has_failed && self.at < self.end && (is_awaited || self.pieces.len() < MOST_PIECES)
     }
 
     /// Takes what the stream has given; the result says whether somebody has waited for it.
