@@ -234,8 +234,9 @@ pub enum Request {
     Rehearse,
     /// Scores the open file. → [`Reply::Analyzed`]
     Analyze { settings: Settings, roles: Vec<RoleChange> },
-    /// Puts the records that a lens shows in order. → [`Reply::Arranged`]
-    Arrange { sort: SortKey, descending: bool, lens: Lens },
+    /// Puts the records that a lens shows in order, and tells the cells of the `first` of them, for which a page would ask next.
+    /// → [`Reply::Arranged`]
+    Arrange { sort: SortKey, descending: bool, lens: Lens, first: u32 },
     /// What the records that a lens shows have in common, and what to look at first; with swimlanes of this kind, if they can be
     /// had. → [`Reply::Surveyed`]
     Survey { lens: Lens, lanes: Option<GroupKind> },
@@ -587,8 +588,8 @@ pub enum Reply {
     },
     Rehearsed,
     Analyzed(Box<Analysis>),
-    /// Bulk: the rows to show, in order (u32).
-    Arranged,
+    /// The first of the records, without their reasons. Bulk: the rows to show, in order (u32).
+    Arranged(Vec<RowView>),
     Rows(Vec<RowView>),
     Surveyed(Box<Survey>),
     Explained(Box<Explanation>),

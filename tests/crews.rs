@@ -136,7 +136,7 @@ fn run(file: &[u8], n_hands: usize, memory: u64, settings: &Settings) -> (Vec<St
 }
 
 fn arrange(sort: SortKey, filter: &str) -> Request {
-    Request::Arrange { sort, descending: true, lens: Lens { filter: filter.into(), ..Lens::new(0.6) } }
+    Request::Arrange { sort, descending: true, lens: Lens { filter: filter.into(), ..Lens::new(0.6) }, first: 20 }
 }
 
 fn survey(filter: &str) -> Request {

@@ -19,7 +19,8 @@ fn export(engine: &mut Engine, threshold: f32) -> String {
 }
 
 fn arrange(engine: &mut Engine, sort: SortKey, descending: bool, filter: &str) -> Vec<u32> {
-    let request = Request::Arrange { sort, descending, lens: Lens { filter: filter.into(), ..Lens::new(0.5) } };
+    let request =
+        Request::Arrange { sort, descending, lens: Lens { filter: filter.into(), ..Lens::new(0.5) }, first: 0 };
     let job = engine.start(request, Vec::new(), None);
     match engine.finish(job, |_| ()).expect("it was scored").bulk.remove(0) {
         Bulk::U32(rows) => rows.to_vec(),

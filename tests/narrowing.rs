@@ -240,7 +240,7 @@ fn records_are_shown_by_what_a_stage_says() {
     open(&mut engine, sample(3000, 2, |x| x)).unwrap();
     analyze(&mut engine, Settings::default()).unwrap();
     let mut shown = |lens: Lens| {
-        let request = Request::Arrange { sort: SortKey::Record, descending: false, lens };
+        let request = Request::Arrange { sort: SortKey::Record, descending: false, lens, first: 0 };
         let job = engine.start(request, Vec::new(), None);
         match &engine.finish(job, |_| ()).unwrap().bulk[..] {
             [Bulk::U32(rows)] => rows.to_vec(),

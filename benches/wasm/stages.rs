@@ -22,8 +22,8 @@ use web_sys::Blob;
 
 /// The file is read in chunks of this size, and a little more to see where the last record ends, as the engine reads it.
 const CHUNK_BYTES: u64 = 4 << 20;
-/// Bytes that are pushed at a time: about as many come while as many are read.
-const STEP_BYTES: u64 = 2 << 20;
+/// Bytes that are pushed at a time, as the engine does.
+const STEP_BYTES: u64 = 1 << 20;
 const REST: u64 = 64 << 10;
 
 /// A module is made of a program, which has nothing to do by itself.

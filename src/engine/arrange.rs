@@ -18,6 +18,8 @@ pub(super) struct Arrange {
     sort: SortKey,
     descending: bool,
     lens: Lens,
+    /// Of so many records the cells are told.
+    first: u32,
     state: State,
 }
 
@@ -120,8 +122,8 @@ fn normalized(filter: &str) -> String {
 }
 
 impl Arrange {
-    pub(super) fn new(sort: SortKey, descending: bool, lens: Lens) -> Self {
-        Self { sort, descending, lens, state: State::Begun }
+    pub(super) fn new(sort: SortKey, descending: bool, lens: Lens, first: u32) -> Self {
+        Self { sort, descending, lens, first, state: State::Begun }
     }
 
     fn progress(dataset: &Dataset, sweep: &Sweep) -> Progress {
@@ -137,9 +139,10 @@ impl Arrange {
         }
     }
 
-    fn done(&mut self, rows: Vec<u32>) -> Step {
+    fn done(&mut self, engine: &mut Engine, rows: Vec<u32>) -> Result<Step> {
         self.state = State::Done;
-        Step::Done(Outcome { reply: Reply::Arranged, bulk: vec![Bulk::U32(rows.into())], written: None })
+        let first = engine.rows(&rows[..rows.len().min(self.first as usize)], f32::INFINITY)?;
+        Ok(Step::Done(Outcome { reply: Reply::Arranged(first), bulk: vec![Bulk::U32(rows.into())], written: None }))
     }
 }
 
@@ -204,14 +207,14 @@ impl Work for Arrange {
                         return self.step(engine);
                     }
                 };
-                return Ok(self.done(rows));
+                return self.done(engine, rows);
             }
             State::Reading(reading) => {
                 if let Some(step) = reading.step(engine, &dataset)? {
                     return Ok(step);
                 }
                 let rows = std::mem::take(&mut reading.keyed).sorted(self.descending);
-                return Ok(self.done(rows));
+                return self.done(engine, rows);
             }
             State::Done => unreachable!("a finished job is not stepped again"),
         }

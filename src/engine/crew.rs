@@ -4,6 +4,7 @@
 //! The engine has a crew of its own, and may have more elsewhere, which hear everything by [`Message`] and know nothing of
 //! each other. What is found out about a chunk does not depend on who does it.
 
+use super::chunk_reader::{ChunkReader, REST};
 use super::lens::{Reasons, Sight, look};
 use super::places::Chunk;
 use super::reference::Test;
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::explain::{Background, Explainer};
 use crate::forest::IsolationForest;
 use crate::hybrid::Detector;
-use crate::ingest::{Dialect, Part, PartReader, Plan, Start, Tally, guess_start};
+use crate::ingest::{Dialect, Part, Plan, Start, Tally};
 use crate::protocol::Bulk;
 use crate::schema::{self, Schema, Summary};
 use crate::seen::Seen;
@@ -205,6 +206,8 @@ pub struct Crew {
     /// Of rows of each file, by that detector.
     reasons: FxHashMap<FileId, Reasons>,
     cache: Cache,
+    /// What is being read for the next order.
+    reading: Option<ChunkReader>,
 }
 
 /// A chunk's records as a task sees them.
@@ -264,6 +267,7 @@ impl Crew {
         self.files.remove(&file);
         self.reasons.remove(&file);
         self.cache.forget(file);
+        self.reading = None;
     }
 
     pub(super) fn brief(&mut self, ready: Rc<Ready>) {
@@ -277,18 +281,26 @@ impl Crew {
         self.cache.shrink();
     }
 
-    /// Whether the bytes that an order is about are there; if not, they are fetched, see [`Store::is_near`].
-    pub(super) fn is_near(&self, order: &Order) -> bool {
+    /// Whether the bytes that an order is about are there; if not, they are fetched, see [`Store::is_near`], and read as they come.
+    pub(super) fn is_near(&mut self, order: &Order) -> bool {
         let Order { file, chunk, until, ref task, .. } = *order;
         let Some(OpenFile { store, .. }) = self.files.get(&file) else { return true };
-        let kept = self.cache.get(file, chunk.range());
-        let range = match task {
-            Task::Read { guess, .. } => first_bytes(&chunk, *guess, &**store),
-            _ if kept.is_none() => first_bytes(&chunk, false, &**store),
-            Task::Export(_) if kept.is_some_and(|kept| kept.bytes.is_none()) => chunk.range(),
-            _ => return true,
+        let until = until.saturating_add(REST);
+        let guess = match (task, self.cache.get(file, chunk.range())) {
+            (Task::Read { guess, .. }, _) => *guess,
+            (Task::Export(_), Some(Kept { bytes: None, .. })) => return store.is_near(chunk.range(), until),
+            (_, Some(_)) => return true,
+            (_, None) => false,
         };
-        store.is_near(range, until.saturating_add(REST))
+        let begun = self.reading.take_if(|reading| reading.is_of(file, chunk, guess));
+        let advance = || {
+            let mut reading = begun.map_or_else(|| self.begin(file, chunk, guess), Ok)?;
+            let is_near = reading.advance(until)?;
+            self.reading = Some(reading);
+            Ok::<_, Error>(is_near)
+        };
+        // What cannot be read is as good as there: whoever reads it is told why.
+        advance().unwrap_or(true)
     }
 
     pub(super) fn perform(&mut self, order: &Order, bulk: &[Bulk]) -> Result<(Finding, Vec<Bulk>)> {
@@ -378,48 +390,18 @@ impl Crew {
 
     /// A chunk's records, not to be kept.
     pub(super) fn part(&self, file: FileId, chunk: Chunk) -> Result<Part> {
-        self.part_and_bytes(file, chunk, false).map(|(part, _)| part)
+        self.begin(file, chunk, false)?.finish().map(|(part, _)| part)
     }
 
-    /// A chunk's records, and their bytes. With `guess`, the first of them starts with the first line that does at or after where
-    /// the chunk starts.
-    fn part_and_bytes(&self, file: FileId, chunk: Chunk, guess: bool) -> Result<(Part, Vec<u8>)> {
+    /// A chunk's records, and their bytes, after waiting for what has not come; see [`ChunkReader`].
+    fn part_and_bytes(&mut self, file: FileId, chunk: Chunk, guess: bool) -> Result<(Part, Vec<u8>)> {
+        let begun = self.reading.take_if(|reading| reading.is_of(file, chunk, guess));
+        begun.map_or_else(|| self.begin(file, chunk, guess), Ok)?.finish()
+    }
+
+    fn begin(&self, file: FileId, chunk: Chunk, guess: bool) -> Result<ChunkReader> {
         let OpenFile { store, plan } = self.file(file)?;
-        let mut start = chunk.start;
-        let from = first_bytes(&chunk, guess, &**store).start;
-        let mut at = from;
-        let mut more = |bytes: &mut Vec<u8>| {
-            let until = more_bytes(&chunk, at, &**store);
-            let len = until.saturating_sub(at);
-            store.read(at, len as usize, bytes)?;
-            at += len;
-            Ok::<_, Error>(len > 0)
-        };
-        let mut bytes = Vec::new();
-        let mut has_more = (guess || start.offset < chunk.end) && more(&mut bytes)?;
-        if guess {
-            start = match guess_start(&bytes, plan) {
-                Some(found) => {
-                    let place = from + found as u64;
-                    bytes.drain(..found);
-                    Start::at(place)
-                }
-                // Whoever has the chunks before this one knows where its records start, if there are any.
-                None => Start::at(chunk.end),
-            };
-        }
-        let mut reader = PartReader::new(plan, start, chunk.end);
-        let mut pushed = 0;
-        while has_more && !reader.is_done() {
-            reader.push(&bytes[pushed..])?;
-            pushed = bytes.len();
-            if !reader.is_done() {
-                has_more = more(&mut bytes)?;
-            }
-        }
-        let part = reader.finish()?;
-        bytes.truncate((part.end.offset - start.offset) as usize);
-        Ok((part, bytes))
+        Ok(ChunkReader::new(file, chunk, guess, store.clone(), plan.clone()))
     }
 
     fn read(&mut self, order: &Order, guess: bool, below: u64, full: &[bool]) -> Result<(Finding, Vec<Bulk>)> {
@@ -487,21 +469,6 @@ fn scores_of_other(ready: &Ready, records: &Records) -> Vec<Bulk> {
     });
     scores.truncate(3);
     scores
-}
-
-/// Bytes that are read at a time where a chunk's last record reaches beyond it.
-const REST: u64 = 64 << 10;
-
-/// What is read of a chunk at first: all of it and a little more, to see where the last record ends, since a browser takes milliseconds
-/// each time. With `guess`, a line that ends just before the chunk makes its first byte a start.
-fn first_bytes(chunk: &Chunk, guess: bool, store: &dyn Store) -> Range<u64> {
-    let start = chunk.start.offset - u64::from(guess && chunk.start.offset > 0);
-    start..more_bytes(chunk, start, store)
-}
-
-/// Up to where is read from `at` on.
-fn more_bytes(chunk: &Chunk, at: u64, store: &dyn Store) -> u64 {
-    chunk.end.max(at).saturating_add(REST).min(store.size())
 }
 
 /// The columns of the chunks that were read first, and their bytes.

@@ -11,6 +11,7 @@
 mod analyze;
 mod arrange;
 mod choose;
+mod chunk_reader;
 mod compare;
 mod crew;
 mod export;
@@ -381,7 +382,9 @@ impl Engine {
             Request::OpenSample { rows, seed } => Job(Box::new(open::OpenSample::new(rows, seed, (self.new_spool)()))),
             Request::Rehearse => Job(Box::new(rehearsal::Rehearsal::default())),
             Request::Analyze { settings, roles } => Job(Box::new(analyze::Analyze::new(settings, roles))),
-            Request::Arrange { sort, descending, lens } => Job(Box::new(arrange::Arrange::new(sort, descending, lens))),
+            Request::Arrange { sort, descending, lens, first } => {
+                Job(Box::new(arrange::Arrange::new(sort, descending, lens, first)))
+            }
             Request::Survey { lens, lanes } => Job(Box::new(survey::Surveying::new(lens, lanes))),
             Request::Explain { row } => {
                 once(move |engine| engine.explain_row(row).map(|why| Reply::Explained(Box::new(why)).into()))

@@ -43,7 +43,7 @@ impl Reporting {
         let flagged = Lens { flagged_only: true, ..lens.clone() };
         Self {
             surveying: Some(Surveying::narrow(lens.clone())),
-            arrange: Some(Arrange::new(SortKey::Score, true, flagged)),
+            arrange: Some(Arrange::new(SortKey::Score, true, flagged, 0)),
             lens,
             format,
             made,

@@ -11,12 +11,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, ReadableStreamByobReader, ReadableStreamDefaultReader, ReadableStreamReadResult};
 
 /// Pieces that may wait in the browser's memory, 16 MB at most.
-const MOST_PIECES: usize = 64;
+const MOST_PIECES: usize = 16;
 /// Bytes that are rather passed over than read by another stream.
 const MOST_SKIPPED: u64 = 4 << 20;
 
 /// Bytes that a piece may have.
-const PIECE: u32 = 256 << 10;
+const PIECE: u32 = 1 << 20;
 
 /// The stream of one file.
 pub(super) struct Ahead {

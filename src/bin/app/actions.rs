@@ -8,8 +8,8 @@ pub use look::{RECORD_TITLE, RECORDS_GRID, RECORDS_TITLE};
 
 use crate::client::{Client, News, Purpose};
 use crate::state::{
-    Activity, ActivityKind, CachedRow, Checking, Draft, Explaining, Notice, Outcome, ReferenceFile, Remedy, Side, Sort,
-    Source, State, Tone,
+    Activity, ActivityKind, Checking, Draft, Explaining, Notice, Outcome, ReferenceFile, Remedy, Side, Sort, Source,
+    State, Tone,
 };
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
@@ -443,8 +443,13 @@ impl App {
                 // Without a result, this is where one can be asked for.
                 state.file_open.update(|open| *open |= state.outcome.with_untracked(Option::is_none));
             }
-            (Purpose::Arrange, Reply::Arranged) if job == self.arrange_job.get_value() => {
+            (Purpose::Arrange, Reply::Arranged(first)) if job == self.arrange_job.get_value() => {
                 state.arranging.set(false);
+                state.cells.update_value(|cache| {
+                    // Those that are here may have their reasons, too.
+                    let first = first.into_iter().filter(|record| !cache.rows.contains_key(&record.row));
+                    cache.keep(first.collect(), f32::INFINITY);
+                });
                 if let Some(rows) = incoming.bulk.rows(0) {
                     state.arranged.set(Some(rows));
                 }
@@ -454,12 +459,7 @@ impl App {
                 self.problem(error);
             }
             (Purpose::Rows(_, reasons_from), Reply::Rows(rows)) => {
-                state.cells.update_value(|cache| {
-                    for record in rows {
-                        cache.pending.remove(&record.row);
-                        cache.rows.insert(record.row, CachedRow { view: Arc::new(record), reasons_from });
-                    }
-                });
+                state.cells.update_value(|cache| cache.keep(rows, reasons_from));
                 // Those in view then ask for their reasons.
                 state.cells_version.update(|version| *version += 1);
             }

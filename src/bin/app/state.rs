@@ -79,6 +79,8 @@ pub struct State {
     /// Cells that were fetched for the table, and a number that rises as they come.
     pub cells: StoredValue<CellCache>,
     pub cells_version: RwSignal<u32>,
+    /// Records that the table has ready before it is scrolled.
+    pub first_rows: StoredValue<u32>,
     /// The record in the side panel, by row.
     pub selected: RwSignal<Option<u32>>,
     pub side: RwSignal<Side>,
@@ -228,6 +230,14 @@ pub struct CachedRow {
 }
 
 impl CellCache {
+    /// Takes in rows that have come.
+    pub fn keep(&mut self, rows: Vec<RowView>, reasons_from: f32) {
+        for record in rows {
+            self.pending.remove(&record.row);
+            self.rows.insert(record.row, CachedRow { view: Arc::new(record), reasons_from });
+        }
+    }
+
     /// Whether the cells of some rows are on their way, and not just their reasons.
     pub fn awaits_cells(&self) -> bool {
         self.pending.iter().any(|row| !self.rows.contains_key(row))
@@ -397,6 +407,7 @@ impl State {
             arranging: RwSignal::new(false),
             cells: StoredValue::new(CellCache::default()),
             cells_version: RwSignal::new(0),
+            first_rows: StoredValue::new(0),
             selected: RwSignal::new(None),
             side: RwSignal::default(),
             form: StoredValue::new(Vec::new()),

@@ -236,6 +236,10 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
             go_to(end);
         }
     });
+    Effect::new(move |_| {
+        let all = RowScroll { n_rows: usize::MAX, ..scroll.get() };
+        state.first_rows.set_value(all.visible(0.0, SPARE_ROWS).len() as u32);
+    });
     fetch_visible(app, window, listing);
 
     let select = move |place: usize| {
