@@ -5,8 +5,10 @@
 //! the same for the whole column: `m / 10^d` is rounded as the number itself is when it is read, so that the same bits come back.
 
 use super::cell::{Cell, Value};
+use bytemuck::cast;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use wide::{i8x16, i16x8, i32x8};
 
 /// A cell of a column whose [`Kind`] is known: the digits of a number or the code of a text, from `LEAST` on, or what is neither.
 pub type Digits = i32;
@@ -15,6 +17,8 @@ pub const NO_DIGITS: Digits = Digits::MIN;
 /// A text that was not kept.
 const UNKEPT: Digits = Digits::MIN + 1;
 const LEAST: Digits = Digits::MIN + 2;
+/// Digits that are made narrower together.
+const BLOCK: usize = 16;
 
 /// What [`Digits`] are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +80,8 @@ trait Narrow: Copy {
     }
 
     fn of(digits: Digits) -> Self;
+    /// The same of many that fit and are none of [`UNKEPT`]: the missing is then the least, whatever the width.
+    fn all_of(digits: &[Digits; BLOCK]) -> [Self; BLOCK];
     fn digits(self) -> Digits;
     /// A number from 0 on for each of its values.
     fn place(self) -> usize;
@@ -84,7 +90,7 @@ trait Narrow: Copy {
 }
 
 macro_rules! narrow {
-    ($($narrow:ty),*) => {$(
+    ($($narrow:ty: $all_of:expr),*) => {$(
         impl Narrow for $narrow {
             const LEAST: Digits = <$narrow>::MIN as Digits + 2;
             const MOST: Digits = <$narrow>::MAX as Digits;
@@ -93,6 +99,11 @@ macro_rules! narrow {
             fn of(digits: Digits) -> Self {
                 let special = digits.wrapping_sub(Digits::MIN).wrapping_add(<$narrow>::MIN as Digits);
                 (if digits < LEAST { special } else { digits }) as Self
+            }
+
+            #[inline]
+            fn all_of(digits: &[Digits; BLOCK]) -> [Self; BLOCK] {
+                $all_of(digits)
             }
 
             #[inline]
@@ -118,7 +129,17 @@ macro_rules! narrow {
         }
     )*};
 }
-narrow!(i8, i16, i32);
+narrow!(
+    i8: |&digits| i8x16::from_i16x16_saturate(cast(halves(digits))).to_array(),
+    i16: |&digits| cast(halves(digits)),
+    i32: |&digits| digits
+);
+
+/// Sixteen bits of each.
+#[inline]
+fn halves(digits: [Digits; BLOCK]) -> [i16x8; 2] {
+    cast::<_, [i32x8; 2]>(digits).map(i16x8::from_i32x8_saturate)
+}
 
 /// Does the same with the vector that the cells are in, whatever it is of.
 macro_rules! with {
@@ -344,17 +365,21 @@ impl Cells {
     /// # Panics
     /// If the kind is [`Kind::Any`].
     pub fn extend_digits(&mut self, digits: &[Digits]) {
-        // Without a branch for each, so that many are looked at together.
-        let (mut least, mut most) = (0, 0);
+        // Without a branch for each, so that many are looked at together. How far they are above the least is most for what is none.
+        let (mut above, mut farthest, mut most) = (u32::MAX, 0, Digits::MIN);
         for &digits in digits {
-            let ordinary = if digits < LEAST { 0 } else { digits };
-            least = ordinary.min(least);
-            most = ordinary.max(most);
+            let far = digits.wrapping_sub(LEAST).cast_unsigned();
+            (above, farthest, most) = (above.min(far), farthest.max(far), most.max(digits));
         }
-        self.is_certain |= digits.iter().any(|&digits| digits >= LEAST);
-        self.widen(least, most);
+        let has_unkept = farthest == UNKEPT.wrapping_sub(LEAST).cast_unsigned();
+        if most < LEAST {
+            self.widen(0, 0);
+        } else {
+            self.is_certain = true;
+            self.widen(LEAST.wrapping_add_unsigned(above), most);
+        }
         with!(&mut self.store,
-            cells => extend(cells, digits),
+            cells => extend(cells, digits, has_unkept),
             _any => unreachable!("{ONLY_DIGITS}"));
     }
 
@@ -398,7 +423,7 @@ impl Cells {
 
     /// Appends cells whose texts have other codes: `texts` says by code which cell each of them is here.
     pub fn append(&mut self, more: &Self, texts: &[Cell]) {
-        const BLOCK: usize = 256;
+        const PIECE: usize = 256;
         if !self.is_certain && more.is_certain && self.kind != Kind::Any && more.kind != Kind::Any {
             self.kind = more.kind;
         }
@@ -406,8 +431,8 @@ impl Cells {
             (Kind::Numbers(decimals), Kind::Numbers(of_more)) => decimals.checked_sub(of_more),
             _ => None,
         };
-        for first in (0..more.len()).step_by(BLOCK) {
-            let rows = first..more.len().min(first + BLOCK);
+        for first in (0..more.len()).step_by(PIECE) {
+            let rows = first..more.len().min(first + PIECE);
             let block = more_decimals(self.kind).and_then(|decimals| {
                 with!(&more.store,
                     cells => cells[rows.clone()].iter().map(|cell| with_decimals(cell.digits(), decimals)).collect(),
@@ -590,8 +615,11 @@ fn push<T: Narrow>(cells: &mut Vec<T>, digits: Digits) -> bool {
     fits
 }
 
-fn extend<T: Narrow>(cells: &mut Vec<T>, digits: &[Digits]) {
-    cells.extend(digits.iter().map(|&digits| T::of(digits)));
+fn extend<T: Narrow>(cells: &mut Vec<T>, digits: &[Digits], has_unkept: bool) {
+    cells.reserve(digits.len());
+    let (blocks, rest) = if has_unkept { (&[][..], digits) } else { digits.as_chunks() };
+    blocks.iter().for_each(|block| cells.extend_from_slice(&T::all_of(block)));
+    cells.extend(rest.iter().map(|&digits| T::of(digits)));
 }
 
 /// What there is in some rows, which mostly follow one another.
@@ -720,11 +748,12 @@ mod tests {
     #[test]
     fn digits_are_taken_together_as_they_are_one_by_one() {
         let mut rng = Rng::new(4);
-        for _ in 0..1000 {
+        for round in 0..1000 {
             let size = 1 << rng.below(31);
             let digits: Vec<Digits> = (0..rng.below(70))
                 .map(|_| match rng.below(9) {
                     0 => NO_DIGITS,
+                    1 if round % 3 == 0 => UNKEPT,
                     _ => rng.below(size) as Digits - (size / 4) as Digits,
                 })
                 .collect();

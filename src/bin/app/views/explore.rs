@@ -1,6 +1,6 @@
 //! The exploration: panels on one and the same set of records, of which one is open at a time.
 
-use super::{compare, groups, kept, labels, lanes, scores, stages};
+use super::{compare, groups, kept, labels, lanes, scores, soon, stages};
 use crate::actions::use_app;
 use crate::state::{Outcome, View};
 use leptos::prelude::*;
@@ -28,6 +28,8 @@ pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
         Some(state.view.get()).filter(|view| views.with_value(|v| v.contains(view))).unwrap_or_default()
     });
     let outcome = StoredValue::new(outcome);
+    // The tabs come first: to draw them and a panel at once takes long where the browser has yet to compile what draws.
+    let is_due = soon();
     let keys = move |event: web_sys::KeyboardEvent| {
         let n = views.with_value(Vec::len);
         let here = views.with_value(|views| views.iter().position(|view| *view == open.get_untracked())).unwrap_or(0);
@@ -62,7 +64,7 @@ pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
             </div>
             <div id="explore-panel" class="panel" role="tabpanel" aria-labelledby=move || tab_id(open.get())
                 aria-busy=move || (state.surveying.get() || state.comparing.get()).to_string()>
-                {move || {
+                {move || is_due.get().then(|| {
                     let outcome = outcome.get_value();
                     match open.get() {
                         View::Scores => view! { <scores::Scores outcome/> }.into_any(),
@@ -73,7 +75,7 @@ pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
                         View::Kept => view! { <kept::Kept/> }.into_any(),
                         View::Compare => view! { <compare::Compare/> }.into_any(),
                     }
-                }}
+                })}
             </div>
         </section>
     }

@@ -90,7 +90,8 @@ pub fn Page() -> impl IntoView {
 fn FileScreen() -> impl IntoView {
     let app = use_app();
     let busy = Memo::new(move |_| app.state.activity.with(Option::is_some));
-    let [for_leads, for_explore, for_records] = [1, 2, 3].map(|steps| later(app.state.outcome, steps));
+    // What is explored follows in two steps, see `Explore`.
+    let [for_leads, for_explore, for_records] = [1, 2, 4].map(|steps| later(app.state.outcome, steps));
     view! {
         <file::FilePanel/>
         <Show when=move || app.state.outcome.with(Option::is_none)>
@@ -112,6 +113,17 @@ fn FileScreen() -> impl IntoView {
 
 /// Milliseconds in which the browser can paint what has come.
 const STEP: u32 = 16;
+
+/// A signal that turns true a step from now.
+fn soon() -> ReadSignal<bool> {
+    let (is_due, set_due) = signal(false);
+    // By then the view may be gone.
+    Timeout::new(STEP, move || {
+        let _ = set_due.try_set(true);
+    })
+    .forget();
+    is_due
+}
 
 /// An outcome so many steps after it has come; that it has gone, at once.
 fn later(outcome: RwSignal<Option<Arc<Outcome>>>, steps: u32) -> RwSignal<Option<Arc<Outcome>>> {
