@@ -267,9 +267,8 @@ impl Pack {
     /// If the pack cannot read the table.
     pub fn fit(&self, table: &Table, schema: &Schema, rows: &[u32]) -> Result<FitReport> {
         let manifest = &self.manifest;
-        let view = manifest.record.view(table, schema)?;
-        let (table, schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
-        manifest.domain.report(&manifest.name, table, schema, rows)
+        let (table, schema) = manifest.record.read(table, schema)?;
+        manifest.domain.report(&manifest.name, &table, &schema, rows)
     }
 
     /// The detector that the pack holds.

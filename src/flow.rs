@@ -26,6 +26,7 @@ use names::{Proto, State};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use sources::{Of, Source, Term};
+use std::borrow::Cow;
 use std::iter::repeat_n;
 
 /// A derived column.
@@ -162,6 +163,17 @@ impl Record {
                     .advice("Give a file with bytes or packets, and a protocol or ports")
             }),
         }
+    }
+
+    /// The table as it is read, and its schema: made anew, or those that are given.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub fn read<'a>(self, table: &'a Table, schema: &'a Schema) -> Result<(Cow<'a, Table>, Cow<'a, Schema>)> {
+        Ok(match self.view(table, schema)? {
+            Some((table, schema)) => (Cow::Owned(table), Cow::Owned(schema)),
+            None => (Cow::Borrowed(table), Cow::Borrowed(schema)),
+        })
     }
 }
 

@@ -1,5 +1,5 @@
 // Headless Chromium; the arguments of a driver, and its answer.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "../../e2e/node_modules/playwright-core/index.mjs";
@@ -10,6 +10,7 @@ export async function drive(work) {
   const profile = mkdtempSync(join(tmpdir(), "oddflow-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM,
+    ignoreDefaultArgs: sharesMemory() ? ["--disable-dev-shm-usage"] : [],
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"],
   });
   try {
@@ -20,5 +21,15 @@ export async function drive(work) {
   } finally {
     await context.close();
     rmSync(profile, { recursive: true, force: true });
+  }
+}
+
+/** Whether there is room for the memory that processes share. The driver would have them share files, which people's browsers do not. */
+function sharesMemory() {
+  try {
+    const { bavail, bsize } = statfsSync("/dev/shm");
+    return bavail * bsize > 4e9;
+  } catch {
+    return false;
   }
 }

@@ -265,10 +265,9 @@ impl Scoring {
     fn learn_what_is_usual(&mut self, engine: &mut Engine) -> Result<()> {
         let Ready { detector, schema, .. } = &*self.ready;
         let table = &self.dataset.sample;
-        let view = detector.record.view(table, schema)?;
-        let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+        let (seen_as, view_schema) = detector.record.read(table, schema)?;
         let n_good = self.dataset.n_good() as usize;
-        let background = Background::fit(seen_as, view_schema, &table.good_rows(), n_good);
+        let background = Background::fit(&seen_as, &view_schema, &table.good_rows(), n_good);
         self.ready.learn(background);
         engine.tell_what_is_usual(&self.ready)
     }

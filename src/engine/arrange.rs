@@ -346,20 +346,15 @@ impl Keyed {
         for (rank, (_, text)) in (0..).zip(by_text) {
             ranks[text as usize] = rank;
         }
-        let mut texts: Vec<(u32, u32)> =
-            self.texts.into_iter().map(|(text, row)| (ranks[text as usize], row)).collect();
+        let (mut texts, texted): (Vec<u64>, Vec<u32>) =
+            self.texts.into_iter().map(|(text, row)| (ranks[text as usize], row)).unzip();
         if descending {
-            self.numbers.iter_mut().for_each(|key| *key = !*key);
-            texts.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        } else {
-            texts.sort_unstable();
+            self.numbers.iter_mut().chain(&mut texts).for_each(|key| *key = !*key);
         }
-        let numbers = sorted_by_key(self.numbers, self.numbered).into_iter();
-        let texts = texts.into_iter().map(|(_, row)| row);
-        if descending {
-            texts.chain(numbers).chain(self.neither).collect()
-        } else {
-            numbers.chain(texts).chain(self.neither).collect()
+        let (numbers, texts) = (sorted_by_key(self.numbers, self.numbered), sorted_by_key(texts, texted));
+        match descending {
+            true => [texts, numbers, self.neither].concat(),
+            false => [numbers, texts, self.neither].concat(),
         }
     }
 }

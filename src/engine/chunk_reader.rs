@@ -124,3 +124,98 @@ impl ChunkReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::any::Any;
+    use std::cell::RefCell;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// Bytes of which each range is near when it is asked for again.
+    struct Far {
+        bytes: Vec<u8>,
+        asked: RefCell<Vec<Range<u64>>>,
+    }
+
+    impl Store for Far {
+        fn size(&self) -> u64 {
+            self.bytes.size()
+        }
+
+        fn read(&self, start: u64, len: usize, out: &mut Vec<u8>) -> Result<()> {
+            assert!(self.asked.borrow().contains(&(start..start + len as u64)), "what is read was near");
+            self.bytes.read(start, len, out)
+        }
+
+        fn is_near(&self, range: Range<u64>, until: u64) -> bool {
+            assert!(!range.is_empty() && range.end <= self.size() && range.end <= until);
+            let mut asked = self.asked.borrow_mut();
+            let is_near = asked.contains(&range);
+            asked.push(range);
+            is_near
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+    }
+
+    /// Reads a chunk step by step: the lines of its records, and in how many steps.
+    fn lines(file: &[u8], range: Range<u64>, guess: bool) -> (Vec<String>, usize) {
+        let plan = Rc::new(Plan::new(&file[..file.len().min(Plan::HEAD)]).unwrap());
+        let chunk = Chunk { start: Start::at(range.start), end: range.end, first_row: 0, n_rows: 0, first_line: 0 };
+        let far = Rc::new(Far { bytes: file.to_vec(), asked: RefCell::default() });
+        let mut reader = ChunkReader::new(1, chunk, guess, far.clone(), plan.clone());
+        assert!(reader.is_of(1, chunk, guess) && !reader.is_of(2, chunk, guess) && !reader.is_of(1, chunk, !guess));
+        let mut waited = 0;
+        while !reader.advance(range.end + REST).unwrap() {
+            waited += 1;
+        }
+        let (part, bytes) = reader.finish().unwrap();
+        assert_eq!(far.asked.borrow().len(), 2 * waited, "a step is asked for twice");
+        // All at once, it is the same.
+        let at_once = ChunkReader::new(1, chunk, guess, Rc::new(file.to_vec()), plan).finish().unwrap();
+        assert_eq!((&part.table.spans, part.start, part.end), (&at_once.0.table.spans, at_once.0.start, at_once.0.end));
+        assert_eq!(bytes, at_once.1);
+        assert_eq!(bytes, file[part.start.offset as usize..part.end.offset as usize]);
+        let line =
+            |span: &crate::table::Span| String::from_utf8(file[span.start as usize..][..span.len as usize].to_vec());
+        (part.table.spans.iter().map(line).collect::<std::result::Result<_, _>>().unwrap(), waited)
+    }
+
+    #[test]
+    fn a_chunk_is_read_in_steps() {
+        let mut file = b"number,text\n".to_vec();
+        let first = file.len() as u64;
+        let line = |at: usize| format!("{at},{}\n", "x".repeat(40 + at % 50));
+        (0..60_000).for_each(|at| file.extend_from_slice(line(at).as_bytes()));
+        let (size, cut) = (file.len() as u64, first + (5 << 19));
+        let (before, steps) = lines(&file, first..cut, false);
+        assert_eq!(steps, 2, "the last one is longer than the others");
+        let (after, steps) = lines(&file, cut..size, true);
+        assert_eq!(steps, 1);
+        let all: Vec<String> = before.into_iter().chain(after).collect();
+        assert_eq!(all.len(), 60_000);
+        assert!(all.iter().enumerate().all(|(at, text)| *text == line(at).trim_end()));
+        // Nothing starts at the end of a file.
+        assert_eq!(lines(&file, size..size, false).0.len(), 0);
+        assert_eq!(lines(&file, size..size, true).0.len(), 0);
+    }
+
+    #[test]
+    fn a_line_may_be_longer_than_a_step_and_than_a_chunk() {
+        let mut file = b"number,text\n1,a\n2,".to_vec();
+        file.resize(file.len() + (5 << 20), b'b');
+        file.extend_from_slice(b"\n3,c\n");
+        let size = file.len() as u64;
+        // Within it, no record starts, and none is looked for beyond the chunk.
+        assert_eq!(lines(&file, 1 << 20..3 << 20, true).0.len(), 0);
+        let (found, steps) = lines(&file, 3 << 20..size, true);
+        assert_eq!((found, steps), (vec!["3,c".to_owned()], 2));
+        let (found, steps) = lines(&file, 12..1 << 20, false);
+        assert_eq!((found.len(), found[1].len()), (2, (5 << 20) + 2));
+        assert!(steps > 60, "the rest comes little by little: {steps}");
+    }
+}

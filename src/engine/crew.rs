@@ -435,14 +435,13 @@ fn select(table: &Table, rows: &[u32], is_comparable: bool, below: u64) -> (Find
 fn score(ready: &Ready, records: &Records) -> Result<Vec<Bulk>> {
     let Ready { detector, schema, .. } = ready;
     let table = records.table;
-    let view = detector.record.view(table, schema)?;
-    let (seen_as, view_schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
+    let (seen_as, view_schema) = detector.record.read(table, schema)?;
     let rows = records.good();
     let has_network = detector.second.is_some();
     let blank = |n: usize| vec![f32::NAN; n];
     let (mut forest, mut score) = (blank(rows.len()), blank(rows.len()));
     let mut dnn = blank(if has_network { rows.len() } else { 0 });
-    detector.bind(seen_as, view_schema)?.score(&rows, &mut forest, &mut dnn, &mut score)?;
+    detector.bind(&seen_as, &view_schema)?.score(&rows, &mut forest, &mut dnn, &mut score)?;
     // Bad records have no score.
     let all = |scores: Vec<f32>| {
         if rows.len() == table.n_rows() {

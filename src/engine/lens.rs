@@ -170,10 +170,8 @@ fn find_reasons(sight: &Sight, records: &Records, scores: &[f32], ready: &Ready,
     if wanted.is_empty() {
         return Ok(true);
     }
-    let (table, schema) = (records.table, &ready.schema);
-    let view = ready.detector.record.view(table, schema)?;
-    let (table, schema) = view.as_ref().map_or((table, schema), |(table, schema)| (table, schema));
-    let mut explainer = ready.explainer()?.bind(table, schema)?;
+    let (table, schema) = ready.detector.record.read(records.table, &ready.schema)?;
+    let mut explainer = ready.explainer()?.bind(&table, &schema)?;
     for row in wanted {
         let (reasons, line) = explainer.reasons(row)?;
         let tags = reasons.into_iter().map(|reason| reason.tag).collect();

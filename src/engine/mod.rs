@@ -561,9 +561,8 @@ impl Engine {
         let table = ingest::table_of(&dataset.sample, &[cells]);
         let Ready { detector, schema, .. } = &*run.ready;
         let (mut forest, mut dnn, mut score) = ([f32::NAN], [f32::NAN], [f32::NAN]);
-        let view = detector.record.view(&table, schema)?;
-        let (seen_as, view_schema) = view.as_ref().map_or((&table, schema), |(table, schema)| (table, schema));
-        detector.bind(seen_as, view_schema)?.score(&[0], &mut forest, &mut dnn, &mut score)?;
+        let (seen_as, view_schema) = detector.record.read(&table, schema)?;
+        detector.bind(&seen_as, &view_schema)?.score(&[0], &mut forest, &mut dnn, &mut score)?;
         let scored = &run.order[..run.n_scored];
         let above = scored.partition_point(|&row| run.score[row as usize] >= score[0]);
         Ok(Checked {
@@ -605,14 +604,12 @@ impl Engine {
 
 /// Why the first record of a table has its score.
 fn explain(ready: &Ready, table: &Table) -> Result<Explanation> {
-    let view = ready.detector.record.view(table, &ready.schema)?;
-    let (table, schema) = view.as_ref().map_or((table, &ready.schema), |(table, schema)| (table, schema));
-    ready.explainer()?.bind(table, schema)?.explain(0)
+    let (table, schema) = ready.detector.record.read(table, &ready.schema)?;
+    ready.explainer()?.bind(&table, &schema)?.explain(0)
 }
 
 /// Why the first record of a table has its score, in brief.
 fn first_reason(ready: &Ready, table: &Table) -> Result<String> {
-    let view = ready.detector.record.view(table, &ready.schema)?;
-    let (table, schema) = view.as_ref().map_or((table, &ready.schema), |(table, schema)| (table, schema));
-    ready.explainer()?.bind(table, schema)?.brief(0)
+    let (table, schema) = ready.detector.record.read(table, &ready.schema)?;
+    ready.explainer()?.bind(&table, &schema)?.brief(0)
 }

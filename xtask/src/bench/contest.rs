@@ -19,6 +19,7 @@ pub fn rounds(contestants: &[Contestant<'_>], rounds: usize) -> Value {
         for at in 0..contestants.len() {
             let (name, run) = &contestants[(at + round) % contestants.len()];
             let Some(measured) = results[name].as_array_mut() else { continue };
+            settle();
             match run() {
                 Ok(figures) => {
                     let seconds = figures["seconds"].as_f64().unwrap_or(f64::NAN);
@@ -33,6 +34,12 @@ pub fn rounds(contestants: &[Contestant<'_>], rounds: usize) -> Value {
         }
     }
     Value::Object(results)
+}
+
+/// Has what was written before put on the disk: otherwise one program would wait for what another has left to be done. Where there is
+/// no such command, nothing is done.
+fn settle() {
+    let _ = Command::new("sync").status();
 }
 
 /// Runs the command in silence; gives its wall time in `seconds`, the processor time of all of its threads in `cpu_seconds`, and

@@ -1,11 +1,11 @@
 //! The threshold: as a budget, and as a line in the histogram of scores to drag, or to move by keyboard.
 
-use super::chart::TableBelow;
+use super::chart::{TableBelow, ticks_below};
 use super::size::size_of;
 use crate::actions::use_app;
 use crate::state::Outcome;
 use leptos::{html, prelude::*};
-use oddflow::report::{Budget, CountScale, Plot, bars, count, nice_ticks, outline, score};
+use oddflow::report::{Axis, Budget, CountScale, Plot, bars, count, outline, score};
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
@@ -29,7 +29,8 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     let plot = Memo::new(move |_| Plot { width: size.get().0, height: size.get().1 });
 
     let outcome = StoredValue::new(outcome);
-    let has_labels = outcome.with_value(|outcome| !outcome.analysis.histogram.anomalies.is_empty());
+    // Where the labels call nothing an anomaly, there is nothing to tell apart.
+    let has_labels = outcome.with_value(|outcome| outcome.analysis.histogram.anomalies.iter().any(|&n| n > 0));
     let is_empty = outcome.with_value(|outcome| outcome.analysis.histogram.counts.is_empty());
     let all = Memo::new(move |_| {
         outcome.with_value(|outcome| {
@@ -54,6 +55,8 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     let position = Memo::new(move |_| outcome.with_value(|o| o.analysis.histogram.position(threshold.get().into())));
     let height = move || plot.get().height;
     let left = move || position.get() * plot.get().width;
+    // A bar of records that are all alike is as wide as the plot, and the threshold just above them is at its left end.
+    let odd_from = Memo::new(move |_| if state.n_flagged() == 0 { plot.get().width } else { left() });
     let set_position = move |position: f64| {
         let score = outcome.with_value(|outcome| outcome.analysis.histogram.score_at(position));
         app.set_budget(Budget::Score(score as f32));
@@ -95,10 +98,7 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     };
 
     let (low, high) = outcome.with_value(|outcome| (outcome.analysis.histogram.low, outcome.analysis.histogram.high));
-    let ticks = nice_ticks(low, high, 6).into_iter().map(|tick| {
-        let left = outcome.with_value(|outcome| outcome.analysis.histogram.position(tick)) * 100.0;
-        view! { <span class="tick-x" style:left=format!("{left}%")>{format!("{:.2}", tick + 0.0)}</span> }
-    });
+    let axis = Axis::between("score", low, high, 6);
     let count_ticks = move || {
         let peak = outcome.with_value(|outcome| outcome.analysis.histogram.peak());
         let scale = scale.get();
@@ -143,12 +143,12 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
                 </div>
                 <div class="chart">
                     <div class="chart-y" aria-hidden="true"><span class="axis-name">"records"</span>{count_ticks}</div>
-                    <span class="axis-name" aria-hidden="true">"score"</span>
+                    <span class="axis-name" aria-hidden="true">{axis.name.clone()}</span>
                     <div class="plot" node_ref=plot_node on:pointerdown=press on:pointermove=hold>
                         <svg class="bars" width=move || plot.get().width height=height aria-hidden="true" focusable="false">
                             <defs>
-                                <clipPath id="below"><rect x="0" y="0" width=left height=height/></clipPath>
-                                <clipPath id="above"><rect x=left y="0" width=move || (plot.get().width - left()).max(0.0) height=height/></clipPath>
+                                <clipPath id="below"><rect x="0" y="0" width=odd_from height=height/></clipPath>
+                                <clipPath id="above"><rect x=odd_from y="0" width=move || (plot.get().width - odd_from.get()).max(0.0) height=height/></clipPath>
                             </defs>
                             {move || shown.with(Option::is_some).then(|| view! { <path class="bar-hidden" d=move || all.get()/> })}
                             <path class="bar-normal" clip-path="url(#below)" d=move || shown.get().unwrap_or_else(|| all.get())/>
@@ -163,7 +163,7 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
                             <span class="grip"></span>
                         </div>
                     </div>
-                    <div class="chart-x" aria-hidden="true">{ticks.collect_view()}</div>
+                    <div class="chart-x" aria-hidden="true">{ticks_below(&axis)}</div>
                 </div>
                 <HistogramTable outcome shown=shown_counts/>
             </div>
