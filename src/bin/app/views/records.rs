@@ -2,6 +2,7 @@
 
 use super::filter::{Chips, FilterBox, shown_words};
 use super::size::size_of;
+use super::soon;
 use crate::actions::{App, RECORDS_GRID, RECORDS_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
 use crate::state::{CellCache, Outcome, Side, Sort};
@@ -44,6 +45,8 @@ pub fn Records(outcome: RwSignal<Option<Arc<Outcome>>>) -> impl IntoView {
     let state = app.state;
     let listing = Memo::new(move |_| listing(app));
     ask_on_change(app);
+    // The table is drawn after what stands above it, and its rows after its heads: all of it at once takes long.
+    let is_due = soon();
     let n_rows = move || state.opened.with(|opened| opened.as_ref().map_or(0, |opened| opened.n_rows));
     view! {
         <section class="records" aria-labelledby=RECORDS_TITLE>
@@ -64,7 +67,7 @@ pub fn Records(outcome: RwSignal<Option<Arc<Outcome>>>) -> impl IntoView {
             </div>
             <Chips/>
             <div class="table-and-side">
-                {move || outcome.get().map(|outcome| view! { <Grid outcome listing/> }.into_any())}
+                {move || outcome.get().filter(|_| is_due.get()).map(|outcome| view! { <Grid outcome listing/> }.into_any())}
                 {move || match state.side.get() {
                     Side::Closed => ().into_any(),
                     Side::Record => view! { <super::record::RecordPanel/> }.into_any(),
@@ -288,8 +291,9 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
     };
 
     // Only the part of the listing that is in view, each with its place.
+    let is_due = soon();
     let visible = move || {
-        let window = window.get();
+        let window = if is_due.get() { window.get() } else { 0..0 };
         let rows = listing.with(|listing| listing.order.window(window.clone()));
         window.zip(rows).collect::<Vec<_>>()
     };
