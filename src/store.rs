@@ -33,6 +33,11 @@ pub trait Store {
         true
     }
 
+    /// Of how many bytes it is best asked at a time whether they are near; `None` if it reads all at once, and never says no.
+    fn step(&self) -> Option<u64> {
+        None
+    }
+
     /// For the program that made the store to share it with other workers.
     fn as_any(&self) -> &dyn Any;
 }

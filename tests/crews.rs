@@ -37,6 +37,10 @@ impl Store for Far {
         self.asked.get().is_multiple_of(3)
     }
 
+    fn step(&self) -> Option<u64> {
+        Some(1 << 20)
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -145,6 +149,31 @@ fn survey(filter: &str) -> Request {
 
 fn compare(filter: &str) -> Request {
     Request::Compare { lens: Lens { filter: filter.into(), most_reasoned: 100_000, ..Lens::new(0.6) } }
+}
+
+#[test]
+fn a_job_given_up_within_a_chunk_changes_nothing() {
+    let file = file();
+    let open = |engine: &Engine, bytes: &[u8]| {
+        let request = Request::Open { name: "flows.csv".into(), files: Vec::new() };
+        engine.start(request, Vec::new(), Some(Box::new(Far::new(bytes))))
+    };
+    let opened = |engine: &mut Engine| {
+        let job = open(engine, &file);
+        format!("{:?}", engine.finish(job, |_| ()).unwrap().reply)
+    };
+    let expected = opened(&mut Engine::new(|| Box::new(Vec::new())));
+    let mut engine = Engine::new(|| Box::new(Vec::new()));
+    engine.hire(Box::new(Lazy::new(1))).unwrap();
+    for steps in [1, 2, 3, 5, 8, 13] {
+        // The first half of the file has other chunks.
+        let mut job = open(&engine, &file[..file.len() / 2]);
+        for _ in 0..steps {
+            engine.step(&mut job).unwrap();
+        }
+        drop(job);
+        assert_eq!(opened(&mut engine), expected, "{steps}");
+    }
 }
 
 /// About 12 MB: three chunks, some bad records, and quoted line ends where a chunk may well be cut.

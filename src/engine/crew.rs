@@ -206,7 +206,7 @@ pub struct Crew {
     /// Of rows of each file, by that detector.
     reasons: FxHashMap<FileId, Reasons>,
     cache: Cache,
-    /// What is being read for the next order.
+    /// What is being read for the next order; or what was, where the job has been given up.
     reading: Option<ChunkReader>,
 }
 
@@ -267,7 +267,7 @@ impl Crew {
         self.files.remove(&file);
         self.reasons.remove(&file);
         self.cache.forget(file);
-        self.reading = None;
+        self.reading.take_if(|reading| reading.file() == file);
     }
 
     pub(super) fn brief(&mut self, ready: Rc<Ready>) {

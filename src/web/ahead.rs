@@ -10,13 +10,15 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, ReadableStreamByobReader, ReadableStreamDefaultReader, ReadableStreamReadResult};
 
-/// Pieces that may wait in the browser's memory, 16 MB at most.
-const MOST_PIECES: usize = 16;
+/// Bytes that may wait in the browser's memory, beside those that somebody waits for.
+const MOST_WAITING: u64 = 16 << 20;
+/// Pieces of memory that are kept to be filled again.
+const MOST_FREE: usize = 4;
 /// Bytes that are rather passed over than read by another stream.
 const MOST_SKIPPED: u64 = 4 << 20;
 
-/// Bytes that a piece may have.
-const PIECE: u32 = 1 << 20;
+/// Bytes that a piece may have: half of what Chromium's pipe holds, so that it fills again while they are cut into cells.
+pub(super) const PIECE: u32 = 1 << 20;
 
 /// The stream of one file.
 pub(super) struct Ahead {
@@ -89,11 +91,7 @@ impl Ahead {
         out.reserve_exact((range.end - range.start) as usize);
         for (place, piece) in &flow.pieces {
             let within = |at: u64| (at.clamp(*place, place + u64::from(piece.length())) - place) as u32;
-            let wanted = piece.subarray(within(range.start), within(range.end));
-            let n = wanted.length() as usize;
-            wanted.copy_to_uninit(&mut out.spare_capacity_mut()[..n]);
-            // SAFETY: so many bytes behind the end were written just now.
-            unsafe { out.set_len(out.len() + n) };
+            append(&piece.subarray(within(range.start), within(range.end)), out);
         }
         debug_assert_eq!(out.len() - len, (range.end - range.start) as usize);
         let is_over = range.end == flow.end;
@@ -162,15 +160,23 @@ impl Flow {
 
     fn forget_before(&mut self, start: u64) {
         while self.pieces.front().is_some_and(|(place, piece)| place + u64::from(piece.length()) <= start) {
-            let buffer = self.pieces.pop_front().map(|(_, piece)| piece.buffer());
-            let is_ours = |buffer: &ArrayBuffer| buffer.byte_length() == PIECE && self.free.len() < MOST_PIECES;
-            self.free.extend(buffer.filter(is_ours));
+            if let Some((_, piece)) = self.pieces.pop_front() {
+                self.reuse(&piece);
+            }
+        }
+    }
+
+    /// Takes the memory of a piece that is no longer needed, if it is as large as those that are filled.
+    fn reuse(&mut self, piece: &Uint8Array) {
+        let buffer = piece.buffer();
+        if buffer.byte_length() == PIECE && self.free.len() < MOST_FREE {
+            self.free.push(buffer);
         }
     }
 
     fn wants_more(&self) -> bool {
         let is_awaited = self.awaited.is_some_and(|awaited| self.at < awaited);
-        !self.has_failed && self.at < self.end && (is_awaited || self.pieces.len() < MOST_PIECES)
+        !self.has_failed && self.at < self.end && (is_awaited || self.at - self.start() < MOST_WAITING)
     }
 
     /// Takes what the stream has given; the result says whether somebody has waited for it.
@@ -179,15 +185,31 @@ impl Flow {
         let piece = piece.filter(|piece| piece.get_done() != Some(true)).map(|piece| piece.get_value());
         match piece.and_then(|piece| piece.dyn_into::<Uint8Array>().ok()) {
             Some(piece) => {
-                let len = u64::from(piece.length());
+                let len = piece.length();
+                // One that fills little of its memory gets memory of its size.
+                let piece = if len < PIECE / 2 {
+                    self.reuse(&piece);
+                    piece.slice(0, len)
+                } else {
+                    piece
+                };
                 self.pieces.push_back((self.at, piece));
-                self.at += len;
+                self.at += u64::from(len);
             }
             // It has ended before its end: the file is another than it was.
             None => self.has_failed = true,
         }
         self.awaited.take_if(|awaited| self.at >= *awaited || self.has_failed).is_some()
     }
+}
+
+/// Appends bytes of the browser's, without filling the room for them with zeros first.
+pub(super) fn append(bytes: &Uint8Array, out: &mut Vec<u8>) {
+    let n = bytes.length() as usize;
+    out.reserve_exact(n);
+    bytes.copy_to_uninit(&mut out.spare_capacity_mut()[..n]);
+    // SAFETY: so many bytes behind the end were written just now.
+    unsafe { out.set_len(out.len() + n) };
 }
 
 /// Takes what comes, as long as it is wanted.

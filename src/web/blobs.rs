@@ -1,6 +1,6 @@
 //! Blobs as [`Store`]s.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, PIECE, append};
 use crate::error::{Error, Result};
 use crate::store::{Spool, Store, out_of_range};
 use js_sys::{Array, Uint8Array};
@@ -22,9 +22,6 @@ pub struct BlobStore {
     /// Where a worker is to be called when bytes have come.
     ahead: Option<Ahead>,
 }
-
-/// Less is read at once.
-const LEAST_AHEAD: u64 = 1 << 20;
 
 /// Small appends are gathered into Blobs of this size, so that a large store has few parts.
 const PART_BYTES: usize = 8 << 20;
@@ -173,19 +170,20 @@ impl Store for BlobStore {
         if u64::from(bytes.length()) != len {
             return Err(out_of_range());
         }
-        // Without being filled with zeros first.
-        match out.is_empty() {
-            true => *out = bytes.to_vec(),
-            false => out.append(&mut bytes.to_vec()),
-        }
+        append(&bytes, out);
         Ok(())
     }
 
     fn is_near(&self, range: Range<u64>, until: u64) -> bool {
         let Some(ahead) = &self.ahead else { return true };
         range.end > self.size
-            || range.end - range.start < LEAST_AHEAD
+            // Less is read at once.
+            || range.end - range.start < u64::from(PIECE)
             || ahead.is_near(&range, until.min(self.size), |part| self.part(slice::from_ref(&part)).ok())
+    }
+
+    fn step(&self) -> Option<u64> {
+        self.ahead.as_ref().map(|_| PIECE.into())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -450,6 +450,8 @@ impl App {
                     let first = first.into_iter().filter(|record| !cache.rows.contains_key(&record.row));
                     cache.keep(first.collect(), f32::INFINITY);
                 });
+                // Some may be on screen already, without their cells.
+                state.cells_version.update(|version| *version += 1);
                 if let Some(rows) = incoming.bulk.rows(0) {
                     state.arranged.set(Some(rows));
                 }

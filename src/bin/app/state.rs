@@ -79,8 +79,8 @@ pub struct State {
     /// Cells that were fetched for the table, and a number that rises as they come.
     pub cells: StoredValue<CellCache>,
     pub cells_version: RwSignal<u32>,
-    /// Records that the table has ready before it is scrolled.
-    pub first_rows: StoredValue<u32>,
+    /// How many records at the top the table has ready while it is not scrolled.
+    pub n_first: StoredValue<u32>,
     /// The record in the side panel, by row.
     pub selected: RwSignal<Option<u32>>,
     pub side: RwSignal<Side>,
@@ -407,7 +407,7 @@ impl State {
             arranging: RwSignal::new(false),
             cells: StoredValue::new(CellCache::default()),
             cells_version: RwSignal::new(0),
-            first_rows: StoredValue::new(0),
+            n_first: StoredValue::new(0),
             selected: RwSignal::new(None),
             side: RwSignal::default(),
             form: StoredValue::new(Vec::new()),

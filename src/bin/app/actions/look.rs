@@ -39,7 +39,7 @@ impl App {
             return;
         }
         let Sort { key, descending } = state.sort.get_untracked();
-        let (lens, first) = (untrack(|| state.lens()), state.first_rows.get_value());
+        let (lens, first) = (untrack(|| state.lens()), state.n_first.get_value());
         let request = Request::Arrange { sort: key, descending, lens, first };
         state.arranging.set(true);
         let job = self.ahead_of_survey(|| self.send(Purpose::Arrange, request, None));

@@ -1,14 +1,15 @@
 //! The exploration: panels on one and the same set of records, of which one is open at a time.
 
-use super::{compare, groups, kept, labels, lanes, scores, soon, stages};
+use super::{compare, groups, kept, labels, lanes, scores, stages};
 use crate::actions::use_app;
 use crate::state::{Outcome, View};
 use leptos::prelude::*;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
+/// The panel itself is drawn when it `is_due`, after the tabs: both at once take long where the browser has yet to compile what draws.
 #[component]
-pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
+pub fn Explore(outcome: Arc<Outcome>, is_due: Signal<bool>) -> impl IntoView {
     let app = use_app();
     let state = app.state;
     let (has_network, has_labels) = (outcome.has_network, outcome.analysis.quality.is_some());
@@ -28,8 +29,6 @@ pub fn Explore(outcome: Arc<Outcome>) -> impl IntoView {
         Some(state.view.get()).filter(|view| views.with_value(|v| v.contains(view))).unwrap_or_default()
     });
     let outcome = StoredValue::new(outcome);
-    // The tabs come first: to draw them and a panel at once takes long where the browser has yet to compile what draws.
-    let is_due = soon();
     let keys = move |event: web_sys::KeyboardEvent| {
         let n = views.with_value(Vec::len);
         let here = views.with_value(|views| views.iter().position(|view| *view == open.get_untracked())).unwrap_or(0);

@@ -90,8 +90,8 @@ pub fn Page() -> impl IntoView {
 fn FileScreen() -> impl IntoView {
     let app = use_app();
     let busy = Memo::new(move |_| app.state.activity.with(Option::is_some));
-    // What is explored follows in two steps, see `Explore`.
-    let [for_leads, for_explore, for_records] = [1, 2, 4].map(|steps| later(app.state.outcome, steps));
+    let [for_leads, for_explore, for_panel, for_records] = [1, 2, 3, 4].map(|steps| later(app.state.outcome, steps));
+    let panel_is_due = Signal::derive(move || for_panel.with(Option::is_some));
     view! {
         <file::FilePanel/>
         <Show when=move || app.state.outcome.with(Option::is_none)>
@@ -104,7 +104,7 @@ fn FileScreen() -> impl IntoView {
         <Show when=move || for_leads.with(Option::is_some)>
             <leads::Leads/>
         </Show>
-        {move || for_explore.get().map(|outcome| view! { <explore::Explore outcome/> }.into_any())}
+        {move || for_explore.get().map(|outcome| view! { <explore::Explore outcome is_due=panel_is_due/> }.into_any())}
         <Show when=move || for_records.with(Option::is_some)>
             <records::Records outcome=for_records/>
         </Show>
@@ -114,11 +114,11 @@ fn FileScreen() -> impl IntoView {
 /// Milliseconds in which the browser can paint what has come.
 const STEP: u32 = 16;
 
-/// A signal that turns true a step from now.
-fn soon() -> ReadSignal<bool> {
+/// A signal that turns true so many steps from now.
+fn due_after(steps: u32) -> ReadSignal<bool> {
     let (is_due, set_due) = signal(false);
     // By then the view may be gone.
-    Timeout::new(STEP, move || {
+    Timeout::new(steps * STEP, move || {
         let _ = set_due.try_set(true);
     })
     .forget();

@@ -1,8 +1,8 @@
 //! All records in one table of which only the window in view exists: rows and columns alike.
 
+use super::due_after;
 use super::filter::{Chips, FilterBox, shown_words};
 use super::size::size_of;
-use super::soon;
 use crate::actions::{App, RECORDS_GRID, RECORDS_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
 use crate::state::{CellCache, Outcome, Side, Sort};
@@ -45,8 +45,9 @@ pub fn Records(outcome: RwSignal<Option<Arc<Outcome>>>) -> impl IntoView {
     let state = app.state;
     let listing = Memo::new(move |_| listing(app));
     ask_on_change(app);
-    // The table is drawn after what stands above it, and its rows after its heads: all of it at once takes long.
-    let is_due = soon();
+    // The table is drawn after what stands above it, and its rows after its heads: all of it at once takes long where the browser has
+    // yet to compile what draws.
+    let [table_is_due, rows_are_due] = [1, 2].map(due_after);
     let n_rows = move || state.opened.with(|opened| opened.as_ref().map_or(0, |opened| opened.n_rows));
     view! {
         <section class="records" aria-labelledby=RECORDS_TITLE>
@@ -67,7 +68,7 @@ pub fn Records(outcome: RwSignal<Option<Arc<Outcome>>>) -> impl IntoView {
             </div>
             <Chips/>
             <div class="table-and-side">
-                {move || outcome.get().filter(|_| is_due.get()).map(|outcome| view! { <Grid outcome listing/> }.into_any())}
+                {move || outcome.get().filter(|_| table_is_due.get()).map(|outcome| view! { <Grid outcome listing rows_are_due/> }.into_any())}
                 {move || match state.side.get() {
                     Side::Closed => ().into_any(),
                     Side::Record => view! { <super::record::RecordPanel/> }.into_any(),
@@ -160,7 +161,7 @@ const NETWORK: Lead = Lead { key: Some(SortKey::DnnProbability), name: "Network"
 const WHY: Lead = Lead { key: None, name: "Why", width: WHY_WIDTH };
 
 #[component]
-fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
+fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<bool>) -> impl IntoView {
     let app = use_app();
     let state = app.state;
     let node = NodeRef::<html::Div>::new();
@@ -241,7 +242,9 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
     });
     Effect::new(move |_| {
         let all = RowScroll { n_rows: usize::MAX, ..scroll.get() };
-        state.first_rows.set_value(all.visible(0.0, SPARE_ROWS).len() as u32);
+        // Who has scrolled looks at others.
+        let is_at_top = offset.with(|offset| *offset == 0.0);
+        state.n_first.set_value(if is_at_top { all.visible(0.0, SPARE_ROWS).len() as u32 } else { 0 });
     });
     fetch_visible(app, window, listing);
 
@@ -291,9 +294,8 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>) -> impl IntoView {
     };
 
     // Only the part of the listing that is in view, each with its place.
-    let is_due = soon();
     let visible = move || {
-        let window = if is_due.get() { window.get() } else { 0..0 };
+        let window = if rows_are_due.get() { window.get() } else { 0..0 };
         let rows = listing.with(|listing| listing.order.window(window.clone()));
         window.zip(rows).collect::<Vec<_>>()
     };

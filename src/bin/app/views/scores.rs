@@ -56,7 +56,12 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
     let height = move || plot.get().height;
     let left = move || position.get() * plot.get().width;
     // A bar of records that are all alike is as wide as the plot, and the threshold just above them is at its left end.
-    let odd_from = Memo::new(move |_| if state.n_flagged() == 0 { plot.get().width } else { left() });
+    let n_scored = outcome.with_value(|outcome| outcome.ranking.n_scored());
+    let odd_from = Memo::new(move |_| match state.n_flagged() {
+        0 => plot.get().width,
+        n if n == n_scored => 0.0,
+        _ => left(),
+    });
     let set_position = move |position: f64| {
         let score = outcome.with_value(|outcome| outcome.analysis.histogram.score_at(position));
         app.set_budget(Budget::Score(score as f32));
@@ -165,7 +170,7 @@ pub fn Scores(outcome: Arc<Outcome>) -> impl IntoView {
                     </div>
                     <div class="chart-x" aria-hidden="true">{ticks_below(&axis)}</div>
                 </div>
-                <HistogramTable outcome shown=shown_counts/>
+                <HistogramTable outcome has_labels shown=shown_counts/>
             </div>
         </div>
     }
@@ -273,14 +278,18 @@ fn key_of(budget: Budget) -> &'static str {
 
 /// The same for those who do not see the bars.
 #[component]
-fn HistogramTable(outcome: StoredValue<Arc<Outcome>>, shown: Memo<Option<Vec<u64>>>) -> impl IntoView {
+fn HistogramTable(
+    outcome: StoredValue<Arc<Outcome>>,
+    has_labels: bool,
+    shown: Memo<Option<Vec<u64>>>,
+) -> impl IntoView {
     let rows = move || {
         outcome.with_value(|outcome| {
             let histogram = &outcome.analysis.histogram;
             let filled = (0..histogram.counts.len()).filter(|&bin| histogram.counts[bin] > 0);
             let rows = filled.map(|bin| {
                 let (from, to) = histogram.edges(bin);
-                let anomalies = histogram.anomalies.get(bin).map(|&n| view! { <td class="number">{count(n)}</td> });
+                let anomalies = histogram.anomalies.get(bin).filter(|_| has_labels).map(|&n| view! { <td class="number">{count(n)}</td> });
                 view! {
                     <tr>
                         <th scope="row" class="number">{format!("{from:.3} to {to:.3}")}</th>
@@ -293,7 +302,6 @@ fn HistogramTable(outcome: StoredValue<Arc<Outcome>>, shown: Memo<Option<Vec<u64
             rows.collect_view()
         })
     };
-    let has_labels = outcome.with_value(|outcome| !outcome.analysis.histogram.anomalies.is_empty());
     view! {
         <TableBelow label="Histogram as a table">
             <thead>
