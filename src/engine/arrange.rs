@@ -139,11 +139,11 @@ impl Arrange {
         }
     }
 
-    fn done(&mut self, engine: &mut Engine, rows: Vec<u32>) -> Result<Step> {
+    fn done(&mut self, engine: &mut Engine, rows: Vec<u32>) -> Step {
         self.state = State::Done;
         // Where they cannot be read, the order holds all the same; whoever then asks for them is told why.
         let first = engine.rows(&rows[..rows.len().min(self.first as usize)], f32::INFINITY).unwrap_or_default();
-        Ok(Step::Done(Outcome { reply: Reply::Arranged(first), bulk: vec![Bulk::U32(rows.into())], written: None }))
+        Step::Done(Outcome { reply: Reply::Arranged(first), bulk: vec![Bulk::U32(rows.into())], written: None })
     }
 }
 
@@ -208,14 +208,14 @@ impl Work for Arrange {
                         return self.step(engine);
                     }
                 };
-                return self.done(engine, rows);
+                return Ok(self.done(engine, rows));
             }
             State::Reading(reading) => {
                 if let Some(step) = reading.step(engine, &dataset)? {
                     return Ok(step);
                 }
                 let rows = std::mem::take(&mut reading.keyed).sorted(self.descending);
-                return self.done(engine, rows);
+                return Ok(self.done(engine, rows));
             }
             State::Done => unreachable!("a finished job is not stepped again"),
         }

@@ -365,8 +365,8 @@ impl Cells {
     /// # Panics
     /// If the kind is [`Kind::Any`].
     pub fn extend_digits(&mut self, digits: &[Digits]) {
-        // Without a branch for each, so that many are looked at together. Counted from the least, a
-        // text that was not kept is the greatest of all, and a missing cell the one below.
+        // Without a branch for each, so that many are looked at together. Counted from the least, a text that was not kept
+        // is the greatest of all, and a missing cell the one below.
         let (mut above, mut farthest, mut most) = (u32::MAX, 0, Digits::MIN);
         for &digits in digits {
             let far = digits.wrapping_sub(LEAST).cast_unsigned();
