@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::flow::{Part, Parts};
-use crate::query::{self, BoundQuery, QueryError, RowFacts, quote};
+use crate::query::{self, BoundQuery, Needs, QueryError, RowFacts, quote};
 use crate::schema::Schema;
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
@@ -220,16 +220,10 @@ pub struct BoundAllowList<'a> {
 }
 
 impl BoundAllowList<'_> {
-    /// Whether rows are needed as text; see [`RowFacts`].
+    /// What it has to be told of a row.
     #[must_use]
-    pub fn needs_text(&self) -> bool {
-        self.rules.iter().any(|(_, query)| query.needs_text())
-    }
-
-    /// Whether the rows' reasons are needed.
-    #[must_use]
-    pub fn needs_reasons(&self) -> bool {
-        self.rules.iter().any(|(_, query)| query.needs_reasons())
+    pub fn needs(&self) -> Needs {
+        self.rules.iter().fold(Needs::default(), |needs, (_, query)| needs | query.needs())
     }
 
     /// The place in the list of the first rule that fits the row.
@@ -272,7 +266,7 @@ mod tests {
             assert_eq!(rule.query, expected);
             let list = AllowList { rules: vec![Rule { enabled: false, ..rule.clone() }, rule] };
             let mut bound = list.bind(&table, &schema);
-            assert!(bound.idle.is_empty() && !bound.needs_text());
+            assert!(bound.idle.is_empty() && !bound.needs().text);
             let found = (0..3).filter(|&row| bound.rule_of(row, &RowFacts::default()) == Some(1));
             assert_eq!(found.collect::<Vec<u32>>(), fitting, "{expected}");
         }

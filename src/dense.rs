@@ -118,6 +118,24 @@ impl Layer {
         (0..self.n_inputs).flat_map(row).collect()
     }
 
+    /// The same layer for inputs that are given as their distance from these, of which it adds the part to the bias.
+    ///
+    /// # Errors
+    /// If that makes the bias infinite.
+    ///
+    /// # Panics
+    /// If there are not as many as inputs.
+    pub fn around(&self, usual: &[f32]) -> Result<Self> {
+        assert_eq!(usual.len(), self.n_inputs, "the layer's inputs");
+        let weights = self.weights();
+        let mut bias: Vec<f64> = self.bias().iter().copied().map(f64::from).collect();
+        for (weights, &usual) in weights.chunks_exact(self.n_outputs).zip(usual) {
+            bias.iter_mut().zip(weights).for_each(|(sum, &weight)| *sum += f64::from(usual) * f64::from(weight));
+        }
+        let bias: Vec<f32> = bias.into_iter().map(|sum| sum as f32).collect();
+        Self::new(self.n_inputs, &weights, &bias, self.activation)
+    }
+
     #[must_use]
     pub fn bias(&self) -> &[f32] {
         &self.bias[..self.n_outputs]
@@ -220,7 +238,11 @@ pub fn mean_absolute_difference(x: &[f32], y: &[f32]) -> f32 {
 
 /// A chain of layers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dense(Vec<Layer>);
+pub struct Dense {
+    layers: Vec<Layer>,
+    /// The first layer takes inputs as their distance from these.
+    usual: Vec<f32>,
+}
 
 impl Dense {
     /// # Errors
@@ -230,7 +252,7 @@ impl Dense {
             return Err(Error::new("The network has no layer"));
         }
         match layers.windows(2).find(|pair| pair[0].n_outputs != pair[1].n_inputs) {
-            None => Ok(Self(layers)),
+            None => Ok(Self { usual: vec![0.0; layers[0].n_inputs], layers }),
             Some(pair) => Err(Error::new(format!(
                 "A network layer of {} outputs is followed by one of {} inputs",
                 pair[0].n_outputs, pair[1].n_inputs
@@ -238,19 +260,33 @@ impl Dense {
         }
     }
 
+    /// The same chain, which is quick where many inputs are these. Its sums are rounded elsewhere.
+    ///
+    /// # Errors
+    /// If a layer's bias becomes infinite.
+    ///
+    /// # Panics
+    /// If there are not as many as inputs.
+    pub fn around(&self, usual: &[f32]) -> Result<Self> {
+        let mut around = self.clone();
+        around.layers[0] = around.layers[0].around(usual)?;
+        around.usual.iter_mut().zip(usual).for_each(|(all, more)| *all += more);
+        Ok(around)
+    }
+
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
-        &self.0
+        &self.layers
     }
 
     #[must_use]
     pub fn n_inputs(&self) -> usize {
-        self.0[0].n_inputs
+        self.layers[0].n_inputs
     }
 
     #[must_use]
     pub fn n_outputs(&self) -> usize {
-        self.0[self.0.len() - 1].n_outputs
+        self.layers[self.layers.len() - 1].n_outputs
     }
 
     /// Runs rows of [`Self::n_inputs`] numbers; `each` gets the row's index, its inputs and its outputs.
@@ -260,12 +296,17 @@ impl Dense {
     pub fn for_each_row(&self, x: ArrayView2<'_, f32>, mut each: impl FnMut(usize, &[f32], &[f32])) {
         assert_eq!(x.ncols(), self.n_inputs(), "the network's inputs");
         let (mut lists, mut sums) = (vec![Inputs::new(self.n_inputs()); BATCH.min(x.nrows())], Vec::new());
+        let mut distances = vec![0.0; self.n_inputs()];
         for (batch, x) in x.axis_chunks_iter(Axis(0), BATCH).enumerate() {
             let x = x.as_standard_layout();
             let row = |at| x.row(at).to_slice().expect("rows are side by side");
             let lists = &mut lists[..x.nrows()];
-            (0..).zip(&mut *lists).for_each(|(at, list)| list.fill(row(at)));
-            run(&self.0, lists, &mut sums, |at, y| each(batch * BATCH + at, row(at), y));
+            for (at, list) in lists.iter_mut().enumerate() {
+                let values = row(at).iter().zip(&self.usual);
+                distances.iter_mut().zip(values).for_each(|(distance, (x, usual))| *distance = x - usual);
+                list.fill(&distances);
+            }
+            run(&self.layers, lists, &mut sums, |at, y| each(batch * BATCH + at, row(at), y));
         }
     }
 }
@@ -325,6 +366,11 @@ mod tests {
                 layer
             });
             let net = Dense::new(layers.collect()).unwrap();
+            let usual: Vec<f32> = (0..41).map(|k| x[(k % 3, k)]).collect();
+            for (near, y) in outputs(&net.around(&usual).unwrap(), &x).into_iter().zip(outputs(&net, &x)) {
+                let most = y.iter().fold(0.0, |most: f32, y| most.max(y.abs()));
+                assert!(near.iter().zip(&y).all(|(near, y)| (near - y).abs() <= 1e-6 * most), "{near:?} {y:?}");
+            }
             for (row, y) in x.rows().into_iter().zip(outputs(&net, &x)) {
                 let mut values = row.to_vec();
                 for (_, weights, bias) in &sizes {

@@ -359,6 +359,19 @@ impl Encoder {
         self.columns.iter().flat_map(ColumnEncoding::feature_names).collect()
     }
 
+    /// For each feature what most rows have there, as far as the encoder knows: where a row has it, a network has nothing to add.
+    #[must_use]
+    pub fn usual(&self) -> Vec<f32> {
+        let usual = self.columns.iter().flat_map(|column| {
+            let number = match &column.encoding {
+                Encoding::Number { scale, low, high, fill, .. } if low < high => Some(scale.usual(*fill)),
+                _ => None,
+            };
+            number.into_iter().chain(std::iter::repeat(0.0)).take(column.n_features())
+        });
+        usual.collect()
+    }
+
     /// The encoder that leaves numbers as they are, to compare them with what [`Self::unscale`] makes of thresholds.
     #[must_use]
     pub fn unscaled(&self) -> Self {
@@ -576,6 +589,24 @@ mod tests {
         let (other, schema) = table(&[("c", Kind::Number, &["1"])]);
         let error = encoder.bind(&other, &schema).err().unwrap();
         assert!(error.what.ends_with("\"a\", \"b\""), "{error}");
+    }
+
+    #[test]
+    fn what_is_usual_is_what_most_have() {
+        let usual = |cells: &[&str]| {
+            let columns: &[(&str, Kind, &[&str])] = &[("x", Kind::Number, cells)];
+            let (table, schema) = table(columns);
+            let rows: Vec<u32> = (0..cells.len() as u32).collect();
+            let encoder = params(NumericTransform::Quantile).fit(&table, &schema, &rows).unwrap();
+            let features = encoder.bind(&table, &schema).unwrap().transform_all(&rows);
+            let place = features.column(0).iter().position(|&x| x == encoder.usual()[0]).unwrap();
+            cells[place].to_owned()
+        };
+        assert_eq!(usual(&["0", "0", "0", "7", "9", "12"]), "0");
+        assert_eq!(usual(&["0", "1", "5", "9", "9", "9"]), "9");
+        assert_eq!(usual(&["0", "3", "3", "3", "3", "5", "6"]), "3");
+        assert_eq!(usual(&["0", "1", "1"]), "1");
+        assert_eq!(usual(&["1", "0", "0"]), "0");
     }
 
     #[test]

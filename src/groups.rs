@@ -18,7 +18,7 @@ mod leads;
 
 pub use leads::{Lead, leads};
 
-use crate::flow::{Part, Parts, cell_text};
+use crate::flow::{Part, Parts, cell_text, is_icmp};
 use crate::query::{Condition, Field, Term, Value, quote, without_terms};
 use crate::schema::{Kind, Role, Schema};
 use crate::table::{Cell, Table};
@@ -210,6 +210,8 @@ pub struct GroupFold<'a> {
     source: Option<usize>,
     destination: Option<usize>,
     port: Option<usize>,
+    /// The column of the protocol, and which of its texts are ICMP's.
+    icmp: Option<(usize, Vec<bool>)>,
     service: Option<usize>,
     attack_name: Option<usize>,
     categories: Vec<(usize, String)>,
@@ -300,6 +302,7 @@ impl<'a> GroupFold<'a> {
             source,
             destination,
             port,
+            icmp: column(Part::Protocol).map(|at| (at, table.columns[at].dictionary.iter().map(is_icmp).collect())),
             service,
             attack_name: schema.attack_column(),
             categories,
@@ -331,7 +334,18 @@ impl<'a> GroupFold<'a> {
         self.count_cells(GroupKind::Source, &[self.source], row, seen, to);
         self.count_cells(GroupKind::Destination, &[self.destination], row, seen, from);
         self.count_cells(GroupKind::Pair, &[self.source, self.destination], row, seen, at);
-        self.count_cells(GroupKind::DestinationPort, &[self.port], row, seen, from);
+        // What stands there of ICMP is no port, but its type or code; it is counted by itself, with the protocol as a second part.
+        let protocol = self.icmp.as_ref().filter(|(at, texts)| {
+            let cell = self.table.columns[*at].cells.at(row as usize);
+            cell.as_text().map_or_else(
+                || cell.as_number().is_some_and(|number| is_icmp(&number.to_string())),
+                |code| texts[code as usize],
+            )
+        });
+        match protocol.map(|(at, _)| *at) {
+            Some(at) => self.count_cells(GroupKind::DestinationPort, &[self.port, Some(at)], row, seen, from),
+            None => self.count_cells(GroupKind::DestinationPort, &[self.port], row, seen, from),
+        }
         self.count_cells(GroupKind::Service, &[self.service], row, seen, from);
         self.count_cells(GroupKind::AttackName, &[self.attack_name], row, seen, from);
         for at in 0..self.categories.len() {
@@ -485,6 +499,11 @@ impl Entry {
         }
     }
 
+    /// Whether it is the rows of ICMP of what would otherwise be a port.
+    fn is_icmp(&self) -> bool {
+        self.kind == GroupKind::DestinationPort && self.parts.len() > 1
+    }
+
     fn add(&mut self, row: Row, counterpart: Option<u32>) {
         self.rows += 1;
         let Some(excess) = row.excess else { return };
@@ -574,7 +593,7 @@ impl Groups {
         let mut entries: Vec<&Entry> = self
             .entries
             .iter()
-            .filter(|entry| entry.kind == kind && (entry.flagged > 0 || kind == GroupKind::Time))
+            .filter(|entry| entry.kind == kind && (entry.flagged > 0 || kind == GroupKind::Time) && !entry.is_icmp())
             .collect();
         if kind == GroupKind::Time {
             entries.sort_by(|a, b| start_of(a).total_cmp(&start_of(b)));
@@ -618,7 +637,7 @@ impl Groups {
     /// Whether there are groups of this kind.
     #[must_use]
     pub fn has(&self, kind: GroupKind) -> bool {
-        self.entries.iter().any(|entry| entry.kind == kind)
+        self.entries.iter().any(|entry| entry.kind == kind && !entry.is_icmp())
     }
 
     /// The groups of this kind that were not kept.
@@ -652,7 +671,11 @@ impl Groups {
             GroupKind::Pair => {
                 (format!("{} → {}", part(0), part(1)), format!("src:{} dst:{}", quote(part(0)), quote(part(1))))
             }
-            GroupKind::DestinationPort => (format!("port {}", part(0)), format!("dport:{}", quote(part(0)))),
+            GroupKind::DestinationPort => {
+                let others = self.entries.iter().filter(|other| other.is_icmp() && other.parts[0] == part(0));
+                let others = others.map(|other| format!(" -proto:{}", quote(&other.parts[1])));
+                (format!("port {}", part(0)), format!("dport:{}{}", quote(part(0)), others.collect::<String>()))
+            }
             GroupKind::Service => (part(0).to_owned(), format!("service:{}", quote(part(0)))),
             GroupKind::AttackName => (part(0).to_owned(), format!("attack:{}", quote(part(0)))),
             GroupKind::Time => {

@@ -438,7 +438,7 @@ impl Detector {
         let (encoder, forest) = unscaled.map_or((&self.encoder, &self.forest), |u| (&u.encoder, &u.forest));
         let encoder = encoder.bind(table, schema)?;
         let width = self.encoder.n_features();
-        let chains = self.second.as_ref().and_then(|second| Chains::of(second, width));
+        let chains = self.second.as_ref().and_then(|second| Chains::of(second, &self.encoder.usual()));
         let inputs =
             self.second.as_ref().filter(|_| chains.is_none()).map_or(0, |second| second.inputs.n_inputs(width));
         Ok(BoundDetector {
@@ -464,7 +464,7 @@ pub struct BoundDetector<'a> {
     detector: &'a Detector,
     encoder: BoundEncoder<'a>,
     forest: &'a IsolationForest,
-    chains: Option<Chains<'a>>,
+    chains: Option<Chains>,
     seen: Option<BoundSeen<'a>>,
     /// Feature by feature.
     features: Array2<f32>,
@@ -515,20 +515,22 @@ impl BoundDetector<'_> {
 }
 
 /// A network that is run by `dense.rs`, on features and scores rather than on all of its inputs.
-struct Chains<'a> {
+struct Chains {
     classifier: Folded,
     /// If its error counts.
-    autoencoder: Option<&'a Dense>,
+    autoencoder: Option<Dense>,
 }
 
-impl<'a> Chains<'a> {
-    fn of(second: &'a SecondStage, n_features: usize) -> Option<Self> {
+impl Chains {
+    /// Most rows have the usual features; `None` if the network is not such a one.
+    fn of(second: &SecondStage, usual: &[f32]) -> Option<Self> {
         let (classifier, autoencoder) = second.network.dense()?;
         let autoencoder = autoencoder.filter(|_| second.fusion.weights.autoencoder > 0.0);
-        if autoencoder.is_some_and(|autoencoder| autoencoder.n_inputs() > n_features) {
-            return None;
-        }
-        Some(Self { classifier: Folded::new(&second.inputs, n_features, classifier)?, autoencoder })
+        let autoencoder = match autoencoder {
+            Some(autoencoder) => Some(autoencoder.around(usual.get(..autoencoder.n_inputs())?).ok()?),
+            None => None,
+        };
+        Some(Self { classifier: Folded::new(&second.inputs, usual, classifier)?, autoencoder })
     }
 
     fn run(
@@ -540,7 +542,7 @@ impl<'a> Chains<'a> {
         errors: &mut [f32],
     ) {
         self.classifier.for_each_row(features, scores, forest_input, |row, y| probabilities[row] = y[0]);
-        if let Some(autoencoder) = self.autoencoder {
+        if let Some(autoencoder) = &self.autoencoder {
             let x = features.slice_move(s![.., ..autoencoder.n_inputs()]);
             autoencoder.for_each_row(x, |row, x, y| errors[row] = mean_absolute_difference(x, y));
         }

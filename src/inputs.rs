@@ -159,13 +159,15 @@ pub fn fine_features(encoder: &Encoder) -> Vec<u32> {
     features
 }
 
-/// A network that reads features and scores, with the pieces folded into its first layer.
+/// A network that reads features and scores, with the pieces folded into its first layer, and with what rows usually have folded
+/// into its bias, so that it adds only what is different.
 pub struct Folded {
     /// The first with a row of weights for each feature, then one for the score, then two for each piece of each fine feature:
-    /// what it and the feature add where the piece begins, and what they add on the way to its end.
+    /// what it and the feature add where the piece begins, less what they usually do, and what they add on the way to its end.
     layers: Vec<Layer>,
     fine: Vec<Fine>,
-    n_features: usize,
+    /// Of each feature what most rows have.
+    usual: Vec<f32>,
 }
 
 /// A feature in pieces.
@@ -177,22 +179,29 @@ struct Fine {
     /// One by the length of each piece.
     by_length: Vec<f32>,
     is_even: bool,
+    usual: f32,
 }
 
 /// Rows whose inputs are gathered feature by feature.
 const TILE: usize = 64;
 
 impl Folded {
-    /// `None` if the network does not read these inputs of so many features, or folding makes a weight infinite.
+    /// `usual` has for each feature what most rows have there. `None` if the network does not read these inputs of so many features,
+    /// or folding makes a weight infinite.
     #[must_use]
-    pub fn new(inputs: &NetworkInputs, n_features: usize, network: &Dense) -> Option<Self> {
+    pub fn new(inputs: &NetworkInputs, usual: &[f32], network: &Dense) -> Option<Self> {
         let [first, rest @ ..] = network.layers() else { return None };
+        let n_features = usual.len();
         if first.n_inputs() != inputs.n_inputs(n_features) {
             return None;
         }
         let width = first.n_outputs();
         let all = first.weights();
         let rows: Vec<&[f32]> = all.chunks_exact(width).collect();
+        let mut bias: Vec<f64> = first.bias().iter().copied().map(f64::from).collect();
+        for (of_value, &usual) in rows.iter().zip(usual) {
+            bias.iter_mut().zip(*of_value).for_each(|(sum, &weight)| *sum += f64::from(usual) * f64::from(weight));
+        }
         let mut weights = rows[..=n_features].concat();
         let mut fine = Vec::with_capacity(inputs.features.len());
         let mut of_pieces = rows[n_features + 1..].iter();
@@ -200,7 +209,18 @@ impl Folded {
             let of_value = rows[feature as usize];
             let edges = inputs.edges(at);
             let row = (weights.len() / width) as u32;
-            let mut sums: Vec<f64> = of_value.iter().map(|&w| f64::from(edges[0]) * f64::from(w)).collect();
+            let usual = usual[feature as usize];
+            let from = f64::from(edges[0]) - f64::from(usual);
+            let mut sums: Vec<f64> = of_value.iter().map(|&w| from * f64::from(w)).collect();
+            // What the pieces add to what is usual is in the bias, and what they add elsewhere is less.
+            for (pair, of_piece) in edges.windows(2).zip(of_pieces.clone()) {
+                let part = ((usual - pair[0]) / (pair[1] - pair[0])).clamp(0.0, 1.0);
+                for ((bias, sum), &weight) in bias.iter_mut().zip(&mut sums).zip(*of_piece) {
+                    let usually = f64::from(part) * f64::from(weight);
+                    *bias += usually;
+                    *sum -= usually;
+                }
+            }
             for (pair, of_piece) in edges.windows(2).zip(&mut of_pieces) {
                 let length = f64::from(pair[1]) - f64::from(pair[0]);
                 let slopes = of_piece.iter().zip(of_value).map(|(&p, &w)| f64::from(p) + length * f64::from(w));
@@ -209,11 +229,19 @@ impl Folded {
                 sums.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
             }
             let by_length = edges.windows(2).map(|pair| 1.0 / (pair[1] - pair[0])).collect();
-            fine.push(Fine { feature, row, edges, by_length, is_even: matches!(inputs.pieces, Pieces::Even(_)) });
+            fine.push(Fine {
+                feature,
+                row,
+                edges,
+                by_length,
+                is_even: matches!(inputs.pieces, Pieces::Even(_)),
+                usual,
+            });
         }
-        let first = Layer::new(weights.len() / width, &weights, first.bias(), first.activation()).ok()?;
+        let bias: Vec<f32> = bias.into_iter().map(|sum| sum as f32).collect();
+        let first = Layer::new(weights.len() / width, &weights, &bias, first.activation()).ok()?;
         let layers = std::iter::once(first).chain(rest.iter().cloned()).collect();
-        Some(Self { layers, fine, n_features })
+        Some(Self { layers, fine, usual: usual.to_vec() })
     }
 
     /// Runs the features, rows × features, and forest scores of some rows; `each` gets the row's index and the outputs.
@@ -227,16 +255,17 @@ impl Folded {
         forest_input: Standardise,
         mut each: impl FnMut(usize, &[f32]),
     ) {
-        assert_eq!(features.dim(), (scores.len(), self.n_features), "shape of the features");
+        let n_features = self.usual.len();
+        assert_eq!(features.dim(), (scores.len(), n_features), "shape of the features");
         // A fine feature is three inputs at most.
-        let mut lists = vec![Inputs::new(3 * self.n_features + 1); TILE];
+        let mut lists = vec![Inputs::new(3 * n_features + 1); TILE];
         let mut scratch = Vec::new();
         let tiles = features.axis_chunks_iter(Axis(0), TILE).zip(scores.chunks(TILE));
         for (tile, (features, scores)) in tiles.enumerate() {
             let lists = &mut lists[..scores.len()];
             for (list, &score) in lists.iter_mut().zip(scores) {
                 list.clear();
-                list.push(self.n_features as u32, forest_input.apply(score));
+                list.push(n_features as u32, forest_input.apply(score));
             }
             self.gather(features, lists);
             run(&self.layers, lists, &mut scratch, |row, outputs| each(tile * TILE + row, outputs));
@@ -246,7 +275,7 @@ impl Folded {
     /// Adds the features of some rows to their lists.
     fn gather(&self, features: ArrayView2<'_, f32>, lists: &mut [Inputs]) {
         let mut fine = self.fine.iter().peekable();
-        for (feature, values) in (0..).zip(features.columns()) {
+        for ((feature, values), &usual) in (0..).zip(features.columns()).zip(&self.usual) {
             match fine.next_if(|fine| fine.feature == feature) {
                 Some(fine) if fine.is_even => {
                     let (last, scale) = (fine.by_length.len() - 1, fine.by_length.len() as f32 / 2.0);
@@ -264,8 +293,8 @@ impl Folded {
                     });
                 }
                 // Of the features of a category, most are zero in all of some rows.
-                None if values.iter().fold(true, |all, &x| all & (x == 0.0)) => {}
-                None => values.iter().zip(&mut *lists).for_each(|(&x, list)| list.push(feature, x)),
+                None if values.iter().fold(true, |all, &x| all & (x == usual)) => {}
+                None => values.iter().zip(&mut *lists).for_each(|(&x, list)| list.push(feature, x - usual)),
             }
         }
     }
@@ -280,10 +309,11 @@ impl Fine {
             let within = x.clamp(low, high);
             let (piece, part) = find(within);
             let row = self.row + 2 * piece as u32;
-            list.push(row, 1.0);
-            list.push(row + 1, part);
+            let differs = f32::from(x != self.usual);
+            list.push(row, differs);
+            list.push(row + 1, differs * part);
             if x != within {
-                list.push(self.feature, x - within);
+                list.push(self.feature, differs * (x - within));
             }
         }
     }
@@ -385,15 +415,19 @@ mod tests {
             inputs.fill(features.view(), &scores, forest_input, x.view_mut());
             let mut expected = Vec::new();
             network.for_each_row(x.view(), |_, _, y| expected.push(y.to_vec()));
-            let folded = Folded::new(&inputs, 5, &network).unwrap();
-            let mut rows = 0;
-            folded.for_each_row(features.view(), &scores, forest_input, |row, y| {
-                let near = y.iter().zip(&expected[row]).all(|(a, b)| (a - b).abs() < 3e-6);
-                assert!(near && y.len() == expected[row].len(), "row {row}: {y:?} is not {:?}", expected[row]);
-                rows += 1;
-            });
-            assert_eq!(rows, 700);
-            assert!(Folded::new(&inputs, 6, &network).is_none());
+            // An end and what is between, a flag that is set, and what no piece reaches.
+            for usual in [[0.0; 5], [-1.0, 1.0, 1.0, features[[2, 3]], 1.0], [features[[605, 0]], 0.0, 0.1, -1.0, 2.0]]
+            {
+                let folded = Folded::new(&inputs, &usual, &network).unwrap();
+                let mut rows = 0;
+                folded.for_each_row(features.view(), &scores, forest_input, |row, y| {
+                    let near = y.iter().zip(&expected[row]).all(|(a, b)| (a - b).abs() < 5e-6);
+                    assert!(near && y.len() == expected[row].len(), "row {row}: {y:?} is not {:?}", expected[row]);
+                    rows += 1;
+                });
+                assert_eq!(rows, 700);
+            }
+            assert!(Folded::new(&inputs, &[0.0; 6], &network).is_none());
         }
     }
 

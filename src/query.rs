@@ -22,7 +22,7 @@ mod values;
 
 pub use complete::{Completion, complete};
 pub use edit::{has_terms, toggle_terms, without, without_terms};
-pub use matching::{BoundQuery, RowFacts};
+pub use matching::{BoundQuery, Needs, RowFacts};
 pub use values::Value;
 
 use crate::flow::{Part, Parts};

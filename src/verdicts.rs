@@ -5,7 +5,7 @@
 //! the flagged comes with an interval, and there is no recall, since nobody judges the rows that were never shown.
 
 use crate::error::{Error, Result};
-use crate::query::{self, BoundQuery, RowFacts};
+use crate::query::{self, BoundQuery, Needs, RowFacts};
 use crate::schema::{ANOMALY, NORMAL, Schema, UNKNOWN};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
@@ -114,16 +114,10 @@ pub struct BoundVerdicts<'a> {
 }
 
 impl<'a> BoundVerdicts<'a> {
-    /// Whether rows are needed as text; see [`RowFacts`].
+    /// What it has to be told of a row.
     #[must_use]
-    pub fn needs_text(&self) -> bool {
-        self.groups.iter().any(|(_, query)| query.needs_text())
-    }
-
-    /// Whether the rows' reasons are needed.
-    #[must_use]
-    pub fn needs_reasons(&self) -> bool {
-        self.groups.iter().any(|(_, query)| query.needs_reasons())
+    pub fn needs(&self) -> Needs {
+        self.groups.iter().fold(Needs::default(), |needs, (_, query)| needs | query.needs())
     }
 
     /// Whether a row is a true alarm, as far as anybody said, and the note; of the row itself or else of its group.

@@ -3,6 +3,7 @@
 use super::MAX_KNOTS;
 use crate::ranker::{Ranker, Scratch};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// A monotone map of numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +86,22 @@ impl Scale {
                 }
             }
         }
+    }
+
+    /// What most of the numbers that it was fitted to are scaled to, as far as their quantiles tell: where one value is that of many,
+    /// no other is near it in rank. `fill`, their median, decides where two may be.
+    pub(super) fn usual(&self, fill: f32) -> f32 {
+        let Self::Quantile { values, positions } = self else { return self.apply(fill) };
+        // About the share of the numbers that have a knot's value.
+        let share = |knot: usize| match (knot, knot + 1 == positions.len()) {
+            (0, true) => 1.0,
+            (0, false) => (positions[1] - positions[0]) / 2.0,
+            (_, true) => (positions[knot] - positions[knot - 1]) / 2.0,
+            _ => (positions[knot] - positions[knot - 1]).min(positions[knot + 1] - positions[knot]),
+        };
+        let of = |knot: usize| (share(knot), values[knot] == fill);
+        let most = (0..positions.len()).max_by(|&a, &b| of(a).partial_cmp(&of(b)).unwrap_or(Ordering::Equal));
+        most.map_or(0.0, |knot| positions[knot])
     }
 
     /// The greatest number that is scaled to at most `limit`; −∞ if there is none.

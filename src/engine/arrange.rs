@@ -7,6 +7,7 @@ use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
 use crate::evaluate::best_order;
 use crate::protocol::{Bulk, Lens, Progress, Reply, SortKey, Stage};
+use crate::query::Needs;
 use crate::radix::sort_by_bits;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ impl Task {
         match self {
             Self::Filter(sight) => {
                 let mut passing = Vec::new();
-                let is_done = look(sight, records, scores, ready, found, false, |seen| {
+                let is_done = look(sight, records, scores, ready, found, Needs::default(), |seen| {
                     if seen.is_shown {
                         passing.push(records.chunk.first_row + seen.row);
                     }

@@ -83,7 +83,7 @@ impl Comparing {
             }
             // Which of its records are among the oddest is not known before all are scored.
             Ok(query) if base.n_good() > u64::from(lens.most_reasoned) => {
-                if query.bind(&base.sample, &base_schema).needs_reasons() {
+                if query.bind(&base.sample, &base_schema).needs().reasons {
                     let what = format!("{} has more records than reasons are looked for", base.name);
                     return Err(Error::new(what).advice("Take what is said of reasons from the filter"));
                 }

@@ -19,6 +19,7 @@ use crate::forest::IsolationForest;
 use crate::hybrid::Detector;
 use crate::ingest::{Dialect, Part, Plan, Start, Tally};
 use crate::protocol::Bulk;
+use crate::query::Needs;
 use crate::schema::{self, Schema, Summary};
 use crate::seen::Seen;
 use crate::store::{Spool, Store};
@@ -327,7 +328,8 @@ impl Crew {
             Task::Pick { sight, schema, below } => {
                 let own = schema.as_ref().map(|_| scores_of_other(&ready, &records));
                 let mut rows = Vec::new();
-                let is_done = look(sight, &records, own.as_deref().unwrap_or(bulk), &ready, reasons, false, |seen| {
+                let scores = own.as_deref().unwrap_or(bulk);
+                let is_done = look(sight, &records, scores, &ready, reasons, Needs::default(), |seen| {
                     rows.extend(seen.is_shown.then_some(seen.row));
                     Ok(())
                 })?;

@@ -10,6 +10,7 @@ use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
 use crate::ingest::Dialect;
 use crate::protocol::{Bulk, Lens, Progress, Reply, Stage, annotated_name};
+use crate::query::Needs;
 use crate::store::Spool;
 use crate::table::BadRecord;
 use crate::verdicts::verdict_word;
@@ -61,7 +62,8 @@ impl Task {
         let mut out = Vec::with_capacity(bytes.len() * 5 / 4);
         let mut bad = table.bad.iter().peekable();
         let mut numbers = zmij::Buffer::new();
-        let is_done = look(sight, records, scores, ready, found, true, |seen| {
+        let wanted = Needs { reasons: true, ..Needs::default() };
+        let is_done = look(sight, records, scores, ready, found, wanted, |seen| {
             let bad = bad.next_if(|bad| bad.row == seen.row);
             write_record(dialect, n_columns, records.record(&bytes, seen.row as usize), bad, &mut out);
             for score in [seen.forest, seen.probability, seen.score] {

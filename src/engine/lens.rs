@@ -4,7 +4,7 @@ use super::crew::{Ready, Records};
 use crate::allow::BoundAllowList;
 use crate::error::{Error, Result};
 use crate::protocol::{Bulk, Lens};
-use crate::query::{self, BoundQuery, RowFacts};
+use crate::query::{self, BoundQuery, Needs, RowFacts};
 use crate::report::DensityGrid;
 use crate::schema::{self, Schema};
 use crate::verdicts::BoundVerdicts;
@@ -55,7 +55,7 @@ pub(super) struct Seen<'a> {
     pub is_flagged: bool,
     /// The rule of the allow-list that keeps it from being flagged.
     pub allowed: Option<usize>,
-    /// What the file calls it.
+    /// What the file calls it, if somebody asked for it.
     pub label: u8,
     pub is_true: Option<bool>,
     pub note: &'a str,
@@ -79,7 +79,7 @@ pub(super) struct Told {
 const REASONS_AT_A_TIME: usize = 1000;
 
 /// Calls `each` for every record of the chunk; or for none, and gives `false`, where more reasons have to be found first than can
-/// be in one step. `wants_reasons` asks for the reasons of those that are flagged. What the stages say may be left out of the scores
+/// be in one step. Beside what the lens needs, it is told what `wanted` asks for; reasons of those that are flagged. What the stages say may be left out of the scores
 /// where nobody [looks at it](looks_at_stages).
 pub(super) fn look(
     sight: &Sight,
@@ -87,7 +87,7 @@ pub(super) fn look(
     scores: &[Bulk],
     ready: &Ready,
     found: &mut Reasons,
-    wants_reasons: bool,
+    wanted: Needs,
     mut each: impl FnMut(&Seen) -> Result<()>,
 ) -> Result<bool> {
     let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score)] = scores else {
@@ -98,16 +98,15 @@ pub(super) fn look(
     let mut query: BoundQuery = query.bind(table, schema);
     let mut allow: BoundAllowList = lens.allow_list.bind(table, schema);
     let mut verdicts: BoundVerdicts = lens.verdicts.bind(table, schema);
-    let needs_reasons = lens.most_reasoned > 0
-        && (wants_reasons || query.needs_reasons() || allow.needs_reasons() || verdicts.needs_reasons());
-    let needs_text = query.needs_text() || allow.needs_text() || verdicts.needs_text();
-    let has_labels = !schema.normal_labels.is_empty();
+    let needs = wanted | query.needs() | allow.needs() | verdicts.needs();
+    let needs_reasons = needs.reasons && lens.most_reasoned > 0;
+    let has_labels = needs.label && !schema.normal_labels.is_empty();
     let labels = if has_labels { schema::labels(table, schema) } else { None }.unwrap_or_default();
     let grid = DensityGrid::new(sight.forest_range.0, sight.forest_range.1);
     if needs_reasons && !find_reasons(sight, records, score, ready, found)? {
         return Ok(false);
     }
-    let text = if needs_text { Some(records.bytes()?) } else { None };
+    let text = if needs.text { Some(records.bytes()?) } else { None };
     for row in 0..table.n_rows() {
         let number = |of: &[f32]| of.get(row).copied().unwrap_or(f32::NAN);
         let (forest, probability, score) = (number(forest), number(dnn), number(score));

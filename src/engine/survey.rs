@@ -15,6 +15,7 @@ use crate::flow::{Parts, cell_text};
 use crate::groups::beacons::{PairFold, Pairs};
 use crate::groups::{Group, GroupFold, GroupKind, Groups, leads, without_lane_terms};
 use crate::protocol::{Bulk, GroupList, Labelled, Lanes, Lens, Progress, Reply, Stage, StageQuality, Stages, Survey};
+use crate::query::Needs;
 use crate::report::{Clock, Cuts, DensityGrid, Extent, QuadrantCounts, Swimlanes};
 use crate::schema::{self, Schema};
 use crate::verdicts::Judged;
@@ -152,7 +153,7 @@ impl Task {
                 };
                 let mut shown = Vec::new();
                 let mut scores = vec![f32::NAN; table.n_rows()];
-                let is_done = look(sight, records, bulk, ready, found, false, |seen| {
+                let is_done = look(sight, records, bulk, ready, found, Needs::default(), |seen| {
                     if seen.is_shown && seen.allowed.is_none() {
                         shown.push(seen.row);
                         scores[seen.row as usize] = seen.score;
@@ -191,7 +192,8 @@ fn count(
     let attack = schema.attack_column().map(|at| &table.columns[at]);
     let mut names = vec![(0, 0); attack.map_or(0, |column| column.dictionary.len())];
     let mut labels = vec![schema::UNKNOWN; if scales.wants_labels { table.n_rows() } else { 0 }];
-    let is_done = look(sight, records, bulk, ready, found, true, |seen| {
+    let wanted = Needs { reasons: true, label: scales.wants_labels, ..Needs::default() };
+    let is_done = look(sight, records, bulk, ready, found, wanted, |seen| {
         if seen.is_shown_or_unflagged && !seen.score.is_nan() {
             if scales.wants_labels {
                 labels[seen.row as usize] = seen.label;

@@ -77,6 +77,13 @@ pub fn protocol_name(number: &str) -> Option<&'static str> {
     NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
 
+/// Whether a protocol, by its name or number, is ICMP or ICMPv6: what flow logs write in its columns of ports is a type or a code.
+#[must_use]
+pub fn is_icmp(protocol: &str) -> bool {
+    let name = protocol.trim().to_ascii_lowercase();
+    matches!(name.as_str(), "1" | "58" | "icmp" | "icmp6" | "icmpv6" | "ipv6-icmp" | "icmp-ipv6")
+}
+
 /// In plain words, a state that Zeek (manual, "conn.log") and KDD Cup 1999 write, or Argus (manual of ra, "state").
 #[must_use]
 pub fn state_meaning(state: &str) -> Option<&'static str> {

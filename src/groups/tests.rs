@@ -66,6 +66,30 @@ fn with(mut rows: Vec<(String, f32)>, more: impl IntoIterator<Item = (String, f3
 }
 
 #[test]
+fn a_type_of_icmp_is_no_port() {
+    let flow = |i: u32, port: u32, protocol: &str, score| {
+        let time = START + f64::from(i);
+        (format!("{time:.3},10.0.0.3,8,10.2.0.{i},{port},{protocol},-,0.5,90,0,OTH\n"), score)
+    };
+    let pings = (0..40).map(|i| flow(i, 3, if i % 2 == 0 { "icmp" } else { "ipv6-icmp" }, 0.9));
+    let calls = (40..60).map(|i| flow(i, 3, "tcp", if i < 50 { 0.8 } else { 0.4 }));
+    let knocks = (60..70).map(|i| flow(i, 7, "udp", 0.8));
+    let rows = with(day(), pings.chain(calls).chain(knocks));
+    for parts_of_file in [1, 7] {
+        let (groups, _) = folded(&rows, parts_of_file);
+        let mut ports = groups.top(GroupKind::DestinationPort, 9);
+        ports.sort_by(|a, b| a.parts.cmp(&b.parts));
+        let told: Vec<_> = ports.iter().map(|port| (&*port.query, port.rows, port.flagged)).collect();
+        let flagged = rows.iter().filter(|(line, score)| line.contains(",443,") && *score >= 0.6).count() as u32;
+        let wanted =
+            [("dport:3 -proto:icmp -proto:ipv6-icmp", 20, 10), ("dport:443", 4000, flagged), ("dport:7", 10, 10)];
+        assert_eq!(told, wanted);
+    }
+    let (groups, _) = folded(&(0..9).map(|i| flow(i, 0, "1", 0.9)).collect::<Vec<_>>(), 1);
+    assert!(!groups.has(GroupKind::DestinationPort));
+}
+
+#[test]
 fn a_host_whose_flows_are_all_odd_comes_before_a_busy_one() {
     let odd = (0..16).map(|i| {
         (

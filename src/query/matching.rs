@@ -7,6 +7,7 @@ use crate::schema::Schema;
 use crate::schema::{ANOMALY, NORMAL};
 use crate::table::{self, Table};
 use std::net::IpAddr;
+use std::ops::BitOr;
 
 /// What is known of a row beside its cells.
 pub struct RowFacts<'a> {
@@ -25,7 +26,7 @@ pub struct RowFacts<'a> {
     pub note: &'a str,
     /// The tags of its reasons.
     pub reasons: &'a [&'a str],
-    /// The record as it stands in the file; needed only where the query [needs text](BoundQuery::needs_text).
+    /// The record as it stands in the file; needed only where the query [needs text](Needs).
     pub record: &'a [u8],
     /// A field of the record, for texts that the table did not keep.
     pub field: &'a dyn Fn(usize) -> Option<String>,
@@ -49,13 +50,29 @@ impl Default for RowFacts<'_> {
     }
 }
 
+/// Of [`RowFacts`], what takes time to find.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// [`RowFacts::record`] and [`RowFacts::field`].
+    pub text: bool,
+    pub reasons: bool,
+    pub label: bool,
+}
+
+impl BitOr for Needs {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self { text: self.text | other.text, reasons: self.reasons | other.reasons, label: self.label | other.label }
+    }
+}
+
 /// A query that knows where a table's columns are.
 pub struct BoundQuery<'a> {
     table: &'a Table,
     parts: Parts,
     terms: Vec<(bool, Bound)>,
-    needs_text: bool,
-    needs_reasons: bool,
+    needs: Needs,
     /// A record in lower case.
     lower: Vec<u8>,
 }
@@ -87,14 +104,13 @@ impl Query {
             table,
             parts,
             terms: Vec::with_capacity(self.terms.len()),
-            needs_text: false,
-            needs_reasons: false,
+            needs: Needs::default(),
             lower: Vec::new(),
         };
         for term in &self.terms {
             let condition = match &term.condition {
                 Condition::Contains(text) => {
-                    bound.needs_text = true;
+                    bound.needs.text = true;
                     Bound::Contains(Box::new(memchr::memmem::Finder::new(text).into_owned()))
                 }
                 Condition::Is(field, values) => {
@@ -105,10 +121,11 @@ impl Query {
                         _ => Vec::new(),
                     };
                     if columns.is_empty() {
-                        bound.needs_reasons |= *field == Field::Reason;
+                        bound.needs.reasons |= *field == Field::Reason;
+                        bound.needs.label |= *field == Field::Label;
                         Bound::Fact(field.clone(), values.clone())
                     } else {
-                        bound.needs_text |= columns.iter().any(|&at| table.columns[at].dictionary.overflowed);
+                        bound.needs.text |= columns.iter().any(|&at| table.columns[at].dictionary.overflowed);
                         let protocol = bound.parts.column(Part::Protocol);
                         let cells = |at| Cells::new(table, at, values, protocol == Some(at));
                         Bound::Cells(columns.into_iter().map(cells).collect())
@@ -126,16 +143,10 @@ impl BoundQuery<'_> {
         parts.iter().filter_map(|&part| self.parts.column(part)).collect()
     }
 
-    /// Whether [`RowFacts::record`] and [`RowFacts::field`] are needed.
+    /// What it has to be told of a row.
     #[must_use]
-    pub fn needs_text(&self) -> bool {
-        self.needs_text
-    }
-
-    /// Whether [`RowFacts::reasons`] are needed.
-    #[must_use]
-    pub fn needs_reasons(&self) -> bool {
-        self.needs_reasons
+    pub fn needs(&self) -> Needs {
+        self.needs
     }
 
     /// Whether a row of the table passes.

@@ -195,7 +195,7 @@ fn a_quoted_text_means_itself() {
         let query = parse(&format!("service:{}", quote(text)), &schema).unwrap();
         let Condition::Is(_, values) = &query.terms[0].condition else { panic!("{text}") };
         assert_eq!(values[..], [Value::Text(text.to_lowercase())], "{text}");
-        assert!(!query.bind(&table, &schema).needs_text());
+        assert!(!query.bind(&table, &schema).needs().text);
     }
     assert_eq!(quote("10.0.0.1"), "10.0.0.1");
 }

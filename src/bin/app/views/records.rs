@@ -22,6 +22,11 @@ const RECORD_WIDTH: f64 = 96.0;
 const SCORE_WIDTH: f64 = 148.0;
 const STAGE_WIDTH: f64 = 96.0;
 const WHY_WIDTH: f64 = 440.0;
+/// The reasons get half of the table, but no more than they need.
+const MOST_WHY_WIDTH: f64 = 680.0;
+/// A file of a few records has a table of a few rows, with room for words where none is shown.
+const LEAST_ROWS: usize = 4;
+const SCROLLBAR_HEIGHT: f64 = 18.0;
 /// Rows and columns that are ready beyond the edges of the window.
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
@@ -174,8 +179,11 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
 
     // Without a network the score is the forest's.
     let leads = if outcome.has_network { vec![SCORE, WHY, RECORD, FOREST, NETWORK] } else { vec![SCORE, WHY, RECORD] };
-    let lead_width = leads.iter().map(|lead| lead.width).sum::<f64>();
-    let total_width = lead_width + outcome.columns.total();
+    let least_width = leads.iter().map(|lead| lead.width).sum::<f64>();
+    let why_width = Memo::new(move |_| (size.get().0 / 2.0).clamp(WHY_WIDTH, MOST_WHY_WIDTH).floor());
+    let lead_width = move || least_width - WHY_WIDTH + why_width.get();
+    let columns_width = outcome.columns.total();
+    let total_width = move || format!("{}px", lead_width() + columns_width);
     let n_columns = leads.len() + outcome.columns.len();
     let outcome = StoredValue::new(outcome);
     let leads = StoredValue::new(leads);
@@ -187,11 +195,12 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
     let window = Memo::new(move |_| scroll.get().visible(offset.get(), SPARE_ROWS));
     let columns = Memo::new(move |_| {
         outcome.with_value(|outcome| {
-            outcome.columns.visible((left.get() - lead_width).max(0.0), size.get().0, SPARE_COLUMNS)
+            outcome.columns.visible((left.get() - lead_width()).max(0.0), size.get().0, SPARE_COLUMNS)
         })
     });
     let template = Memo::new(move |_| {
-        outcome.with_value(|outcome| leads.with_value(|leads| template(leads, outcome, &columns.get())))
+        outcome
+            .with_value(|outcome| leads.with_value(|leads| template(leads, why_width.get(), outcome, &columns.get())))
     });
 
     let go_to = move |to: f64| {
@@ -299,6 +308,8 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         let rows = listing.with(|listing| listing.order.window(window.clone()));
         window.zip(rows).collect::<Vec<_>>()
     };
+    let n_rows = outcome.with_value(|outcome| outcome.order.len());
+    let most_height = format!("{}px", HEAD_HEIGHT + n_rows.max(LEAST_ROWS) as f64 * ROW_HEIGHT + SCROLLBAR_HEIGHT);
     let shift = move || {
         let first = window.get().start as f64 * ROW_HEIGHT;
         format!("translateY({}px)", first - offset.get() + top.get())
@@ -310,8 +321,8 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         <div id=RECORDS_GRID class="grid" role="grid" tabindex="0" aria-label="Records" aria-describedby="grid-keys" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
             aria-colcount=n_columns.to_string() aria-busy=move || state.arranging.get().to_string()
             aria-activedescendant=move || cursor.get().map(row_id)
-            style=("--columns", move || template.get()) node_ref=node on:scroll=scrolled on:keydown=keys>
-            <div class="grid-head" role="row" aria-rowindex="1" style:width=format!("{total_width}px")>
+            style=("--columns", move || template.get()) style:max-height=most_height node_ref=node on:scroll=scrolled on:keydown=keys>
+            <div class="grid-head" role="row" aria-rowindex="1" style:width=total_width>
                 {leads.with_value(|leads| leads.iter().enumerate().map(|(at, lead)| {
                     let class = match lead.key {
                         Some(SortKey::Score) => "cell head number sticky",
@@ -331,7 +342,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
                     })}
                 </For>
             </div>
-            <div class="grid-track" role="rowgroup" style:height=move || format!("{}px", scroll.get().track()) style:width=format!("{total_width}px")>
+            <div class="grid-track" role="rowgroup" style:height=move || format!("{}px", scroll.get().track()) style:width=total_width>
                 <div class="grid-window" role="presentation" style:transform=shift>
                     <For each=visible key=|&row| row let((place, row))>
                         <RecordRow place row outcome leads columns cursor on_select=select/>
@@ -356,8 +367,8 @@ fn is_numeric(kind: Kind) -> bool {
 }
 
 /// The widths of the cells of a row: the leading ones, what is left of the window in one piece, and those in view.
-fn template(leads: &[Lead], outcome: &Outcome, columns: &Range<usize>) -> String {
-    let leads = leads.iter().map(|lead| lead.width);
+fn template(leads: &[Lead], why_width: f64, outcome: &Outcome, columns: &Range<usize>) -> String {
+    let leads = leads.iter().map(|lead| if *lead == WHY { why_width } else { lead.width });
     let spacer = std::iter::once(outcome.columns.left(columns.start));
     let widths = leads.chain(spacer).chain(columns.clone().map(|column| outcome.columns.width(column)));
     widths.map(|width| format!("{width}px")).collect::<Vec<_>>().join(" ")
