@@ -22,6 +22,8 @@ await drive(async (page, { url, file, workers, pack }) => {
   await headline.or(problem).first().waitFor({ timeout: HOUR });
   if (!(await headline.isVisible())) throw new Error(await problem.first().innerText());
   await page.getByRole("tab", { name: "Threshold" }).click();
+  // The table is drawn after what stands above it.
+  await page.getByRole("grid").waitFor();
   await page.evaluate(watch);
   await page.waitForFunction(() => window.isIdle(), null, { timeout: HOUR });
   // The oddest records first, each with its reason.

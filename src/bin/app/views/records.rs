@@ -20,6 +20,9 @@ const ROW_HEIGHT: f64 = 32.0;
 const HEAD_HEIGHT: f64 = 36.0;
 const RECORD_WIDTH: f64 = 96.0;
 const SCORE_WIDTH: f64 = 148.0;
+/// Without its bar, in a table that is narrower than [`NARROW`].
+const BARE_SCORE_WIDTH: f64 = 84.0;
+const NARROW: f64 = 480.0;
 const STAGE_WIDTH: f64 = 96.0;
 const WHY_WIDTH: f64 = 440.0;
 /// The reasons get half of the table, but no more than they need.
@@ -165,6 +168,17 @@ const FOREST: Lead = Lead { key: Some(SortKey::ForestScore), name: "Forest", wid
 const NETWORK: Lead = Lead { key: Some(SortKey::DnnProbability), name: "Network", width: STAGE_WIDTH };
 const WHY: Lead = Lead { key: None, name: "Why", width: WHY_WIDTH };
 
+impl Lead {
+    /// Its width in a table of this width.
+    fn width_in(self, table: f64) -> f64 {
+        match self {
+            WHY => (table / 2.0).clamp(WHY_WIDTH, MOST_WHY_WIDTH).floor(),
+            SCORE if table < NARROW => BARE_SCORE_WIDTH,
+            _ => self.width,
+        }
+    }
+}
+
 #[component]
 fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<bool>) -> impl IntoView {
     let app = use_app();
@@ -179,9 +193,11 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
 
     // Without a network the score is the forest's.
     let leads = if outcome.has_network { vec![SCORE, WHY, RECORD, FOREST, NETWORK] } else { vec![SCORE, WHY, RECORD] };
-    let least_width = leads.iter().map(|lead| lead.width).sum::<f64>();
-    let why_width = Memo::new(move |_| (size.get().0 / 2.0).clamp(WHY_WIDTH, MOST_WHY_WIDTH).floor());
-    let lead_width = move || least_width - WHY_WIDTH + why_width.get();
+    let lead_widths = {
+        let leads = leads.clone();
+        Memo::new(move |_| leads.iter().map(|lead| lead.width_in(size.get().0)).collect::<Vec<f64>>())
+    };
+    let lead_width = move || lead_widths.with(|widths| widths.iter().sum::<f64>());
     let columns_width = outcome.columns.total();
     let total_width = move || format!("{}px", lead_width() + columns_width);
     let n_columns = leads.len() + outcome.columns.len();
@@ -199,8 +215,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         })
     });
     let template = Memo::new(move |_| {
-        outcome
-            .with_value(|outcome| leads.with_value(|leads| template(leads, why_width.get(), outcome, &columns.get())))
+        outcome.with_value(|outcome| lead_widths.with(|leads| template(leads, outcome, &columns.get())))
     });
 
     let go_to = move |to: f64| {
@@ -318,7 +333,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         <p id="grid-keys" class="visually-hidden">
             "Arrow keys move, Enter opens a record, Enter again goes into it, Escape comes back."
         </p>
-        <div id=RECORDS_GRID class="grid" role="grid" tabindex="0" aria-label="Records" aria-describedby="grid-keys" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
+        <div id=RECORDS_GRID class="grid" class:narrow=move || size.get().0 < NARROW role="grid" tabindex="0" aria-label="Records" aria-describedby="grid-keys" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
             aria-colcount=n_columns.to_string() aria-busy=move || state.arranging.get().to_string()
             aria-activedescendant=move || cursor.get().map(row_id)
             style=("--columns", move || template.get()) style:max-height=most_height node_ref=node on:scroll=scrolled on:keydown=keys>
@@ -367,10 +382,9 @@ fn is_numeric(kind: Kind) -> bool {
 }
 
 /// The widths of the cells of a row: the leading ones, what is left of the window in one piece, and those in view.
-fn template(leads: &[Lead], why_width: f64, outcome: &Outcome, columns: &Range<usize>) -> String {
-    let leads = leads.iter().map(|lead| if *lead == WHY { why_width } else { lead.width });
+fn template(leads: &[f64], outcome: &Outcome, columns: &Range<usize>) -> String {
     let spacer = std::iter::once(outcome.columns.left(columns.start));
-    let widths = leads.chain(spacer).chain(columns.clone().map(|column| outcome.columns.width(column)));
+    let widths = leads.iter().copied().chain(spacer).chain(columns.clone().map(|column| outcome.columns.width(column)));
     widths.map(|width| format!("{width}px")).collect::<Vec<_>>().join(" ")
 }
 
