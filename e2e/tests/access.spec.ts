@@ -1,5 +1,5 @@
 // For everyone: every view by axe, in both schemes and at both widths; what a page should have; and all of it by keyboard.
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { aBeacon, analyse, counts, faults, headline, leads, likePack, panel, records, someFlows, start, text } from "../journeys.ts";
 import { press, reach } from "../keyboard.ts";
@@ -141,6 +141,22 @@ for (const [width, viewport] of [["wide", WIDE], ["narrow", NARROW]] as const) {
     await shifted("with the result");
   });
 }
+
+test("a narrow table is mostly reasons, and a file of a few records has a table of a few rows", async ({ page }) => {
+  await page.setViewportSize(NARROW);
+  await start(page);
+  const [header, ...flows] = someFlows().split("\n");
+  await analyse(page, text("flows.csv", someFlows()));
+  const box = async (of: Locator) => (await of.boundingBox())!;
+  const [table, why] = [await box(records(page)), await box(records(page).getByRole("columnheader", { name: "Why" }))];
+  const above = await box(page.getByRole("combobox", { name: "Filter records" }));
+  expect(table.y - above.y - above.height).toBeLessThan(60);
+  expect(why.x).toBeLessThan(NARROW.width / 3);
+  const tall = table.height;
+  await page.getByRole("button", { name: "New file" }).click();
+  await analyse(page, text("few.csv", [header, ...flows.slice(0, 3)].join("\n")));
+  expect((await box(records(page))).height).toBeLessThan(tall / 2);
+});
 
 test("from a file to the download by keyboard alone", async ({ page }) => {
   await start(page);

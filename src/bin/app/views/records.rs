@@ -333,7 +333,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         <p id="grid-keys" class="visually-hidden">
             "Arrow keys move, Enter opens a record, Enter again goes into it, Escape comes back."
         </p>
-        <div id=RECORDS_GRID class="grid" class:narrow=move || size.get().0 < NARROW role="grid" tabindex="0" aria-label="Records" aria-describedby="grid-keys" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
+        <div id=RECORDS_GRID class="grid" class:without-bars=move || size.get().0 < NARROW role="grid" tabindex="0" aria-label="Records" aria-describedby="grid-keys" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
             aria-colcount=n_columns.to_string() aria-busy=move || state.arranging.get().to_string()
             aria-activedescendant=move || cursor.get().map(row_id)
             style=("--columns", move || template.get()) style:max-height=most_height node_ref=node on:scroll=scrolled on:keydown=keys>
