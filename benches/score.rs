@@ -149,7 +149,7 @@ fn classifier_folded(bencher: Bencher) {
     let encoder = encoder(EncoderParams::for_pack());
     let (x, inputs) = (features(&encoder), NetworkInputs::of(&encoder));
     let network = classifier(&inputs, x.ncols());
-    let folded = Folded::new(&inputs, x.ncols(), &network).expect("it reads these inputs");
+    let folded = Folded::new(&inputs, &encoder.usual(), &network).expect("it reads these inputs");
     let (scores, mut out) = (vec![0.5; x.nrows()], vec![0.0; x.nrows()]);
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         folded.for_each_row(x.view(), &scores, FOREST_INPUT, |row, y| out[row] = y[0]);

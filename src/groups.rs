@@ -18,7 +18,7 @@ mod leads;
 
 pub use leads::{Lead, leads};
 
-use crate::flow::{Part, Parts, cell_text, is_icmp};
+use crate::flow::{Part, Parts, cell_text, is_icmp, is_icmp_number};
 use crate::query::{Condition, Field, Term, Value, quote, without_terms};
 use crate::schema::{Kind, Role, Schema};
 use crate::table::{Cell, Table};
@@ -210,7 +210,7 @@ pub struct GroupFold<'a> {
     source: Option<usize>,
     destination: Option<usize>,
     port: Option<usize>,
-    /// The column of the protocol, and which of its texts are ICMP's.
+    /// Where there are ports, the column of the protocol, and which of its texts are ICMP's.
     icmp: Option<(usize, Vec<bool>)>,
     service: Option<usize>,
     attack_name: Option<usize>,
@@ -302,7 +302,9 @@ impl<'a> GroupFold<'a> {
             source,
             destination,
             port,
-            icmp: column(Part::Protocol).map(|at| (at, table.columns[at].dictionary.iter().map(is_icmp).collect())),
+            icmp: port
+                .and(column(Part::Protocol))
+                .map(|at| (at, table.columns[at].dictionary.iter().map(is_icmp).collect())),
             service,
             attack_name: schema.attack_column(),
             categories,
@@ -337,10 +339,10 @@ impl<'a> GroupFold<'a> {
         // What stands there of ICMP is no port, but its type or code; it is counted by itself, with the protocol as a second part.
         let protocol = self.icmp.as_ref().filter(|(at, texts)| {
             let cell = self.table.columns[*at].cells.at(row as usize);
-            cell.as_text().map_or_else(
-                || cell.as_number().is_some_and(|number| is_icmp(&number.to_string())),
-                |code| texts[code as usize],
-            )
+            match cell.as_text() {
+                Some(code) => texts[code as usize],
+                None => cell.as_number().is_some_and(is_icmp_number),
+            }
         });
         match protocol.map(|(at, _)| *at) {
             Some(at) => self.count_cells(GroupKind::DestinationPort, &[self.port, Some(at)], row, seen, from),

@@ -79,8 +79,8 @@ pub(super) struct Told {
 const REASONS_AT_A_TIME: usize = 1000;
 
 /// Calls `each` for every record of the chunk; or for none, and gives `false`, where more reasons have to be found first than can
-/// be in one step. Beside what the lens needs, it is told what `wanted` asks for; reasons of those that are flagged. What the stages say may be left out of the scores
-/// where nobody [looks at it](looks_at_stages).
+/// be in one step. Beside what the lens needs, it is told what `wanted` asks for; reasons only of those that are flagged. What the
+/// stages say may be left out of the scores where nobody [looks at it](looks_at_stages).
 pub(super) fn look(
     sight: &Sight,
     records: &Records,
