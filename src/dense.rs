@@ -238,9 +238,13 @@ pub fn mean_absolute_difference(x: &[f32], y: &[f32]) -> f32 {
 
 /// A chain of layers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dense {
+pub struct Dense(Vec<Layer>);
+
+/// A chain that is quick where many inputs are the usual ones. Its sums are rounded elsewhere than those of the chain itself.
+#[derive(Debug)]
+pub struct Around {
+    /// The first takes inputs as their distance from what is usual.
     layers: Vec<Layer>,
-    /// The first layer takes inputs as their distance from these.
     usual: Vec<f32>,
 }
 
@@ -252,7 +256,7 @@ impl Dense {
             return Err(Error::new("The network has no layer"));
         }
         match layers.windows(2).find(|pair| pair[0].n_outputs != pair[1].n_inputs) {
-            None => Ok(Self { usual: vec![0.0; layers[0].n_inputs], layers }),
+            None => Ok(Self(layers)),
             Some(pair) => Err(Error::new(format!(
                 "A network layer of {} outputs is followed by one of {} inputs",
                 pair[0].n_outputs, pair[1].n_inputs
@@ -260,54 +264,80 @@ impl Dense {
         }
     }
 
-    /// The same chain, which is quick where many inputs are these. Its sums are rounded elsewhere.
+    /// The chain for inputs of which most are these.
     ///
     /// # Errors
     /// If a layer's bias becomes infinite.
     ///
     /// # Panics
     /// If there are not as many as inputs.
-    pub fn around(&self, usual: &[f32]) -> Result<Self> {
-        let mut around = self.clone();
-        around.layers[0] = around.layers[0].around(usual)?;
-        around.usual.iter_mut().zip(usual).for_each(|(all, more)| *all += more);
-        Ok(around)
+    pub fn around(&self, usual: &[f32]) -> Result<Around> {
+        let mut layers = self.0.clone();
+        layers[0] = layers[0].around(usual)?;
+        Ok(Around { layers, usual: usual.to_vec() })
     }
 
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
-        &self.layers
+        &self.0
     }
 
     #[must_use]
     pub fn n_inputs(&self) -> usize {
-        self.layers[0].n_inputs
+        self.0[0].n_inputs
     }
 
     #[must_use]
     pub fn n_outputs(&self) -> usize {
-        self.layers[self.layers.len() - 1].n_outputs
+        self.0[self.0.len() - 1].n_outputs
     }
 
     /// Runs rows of [`Self::n_inputs`] numbers; `each` gets the row's index, its inputs and its outputs.
     ///
     /// # Panics
     /// If `x` has another width.
-    pub fn for_each_row(&self, x: ArrayView2<'_, f32>, mut each: impl FnMut(usize, &[f32], &[f32])) {
-        assert_eq!(x.ncols(), self.n_inputs(), "the network's inputs");
-        let (mut lists, mut sums) = (vec![Inputs::new(self.n_inputs()); BATCH.min(x.nrows())], Vec::new());
-        let mut distances = vec![0.0; self.n_inputs()];
-        for (batch, x) in x.axis_chunks_iter(Axis(0), BATCH).enumerate() {
-            let x = x.as_standard_layout();
-            let row = |at| x.row(at).to_slice().expect("rows are side by side");
-            let lists = &mut lists[..x.nrows()];
-            for (at, list) in lists.iter_mut().enumerate() {
-                let values = row(at).iter().zip(&self.usual);
-                distances.iter_mut().zip(values).for_each(|(distance, (x, usual))| *distance = x - usual);
-                list.fill(&distances);
-            }
-            run(&self.layers, lists, &mut sums, |at, y| each(batch * BATCH + at, row(at), y));
-        }
+    pub fn for_each_row(&self, x: ArrayView2<'_, f32>, each: impl FnMut(usize, &[f32], &[f32])) {
+        for_each_row(&self.0, |row, list| list.fill(row), x, each);
+    }
+}
+
+impl Around {
+    #[must_use]
+    pub fn n_inputs(&self) -> usize {
+        self.usual.len()
+    }
+
+    /// As [`Dense::for_each_row`] does.
+    ///
+    /// # Panics
+    /// If `x` has another width.
+    pub fn for_each_row(&self, x: ArrayView2<'_, f32>, each: impl FnMut(usize, &[f32], &[f32])) {
+        let mut distances = vec![0.0; self.usual.len()];
+        let fill = |row: &[f32], list: &mut Inputs| {
+            let values = row.iter().zip(&self.usual);
+            distances.iter_mut().zip(values).for_each(|(distance, (x, usual))| *distance = x - usual);
+            list.fill(&distances);
+        };
+        for_each_row(&self.layers, fill, x, each);
+    }
+}
+
+/// Runs rows through layers, of which `fill` makes the inputs.
+fn for_each_row(
+    layers: &[Layer],
+    mut fill: impl FnMut(&[f32], &mut Inputs),
+    x: ArrayView2<'_, f32>,
+    mut each: impl FnMut(usize, &[f32], &[f32]),
+) {
+    let n_inputs = layers[0].n_inputs;
+    assert_eq!(x.ncols(), n_inputs, "the network's inputs");
+    let (mut lists, mut sums) = (vec![Inputs::new(n_inputs); BATCH.min(x.nrows())], Vec::new());
+    for (batch, x) in x.axis_chunks_iter(Axis(0), BATCH).enumerate() {
+        let x = x.as_standard_layout();
+        let row = |at| x.row(at).to_slice().expect("rows are side by side");
+        let lists = &mut lists[..x.nrows()];
+        lists.iter_mut().enumerate().for_each(|(at, list)| fill(row(at), list));
+        run(layers, lists, &mut sums, |at, y| each(batch * BATCH + at, row(at), y));
     }
 }
 
@@ -367,7 +397,9 @@ mod tests {
             });
             let net = Dense::new(layers.collect()).unwrap();
             let usual: Vec<f32> = (0..41).map(|k| x[(k % 3, k)]).collect();
-            for (near, y) in outputs(&net.around(&usual).unwrap(), &x).into_iter().zip(outputs(&net, &x)) {
+            let mut around = Vec::new();
+            net.around(&usual).unwrap().for_each_row(x.view(), |_, _, y| around.push(y.to_vec()));
+            for (near, y) in around.into_iter().zip(outputs(&net, &x)) {
                 let most = y.iter().fold(0.0, |most: f32, y| most.max(y.abs()));
                 assert!(near.iter().zip(&y).all(|(near, y)| (near - y).abs() <= 1e-6 * most), "{near:?} {y:?}");
             }

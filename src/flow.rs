@@ -16,7 +16,7 @@ mod names;
 mod parts;
 mod sources;
 
-pub use names::{is_icmp, is_icmp_number, protocol_name, state_meaning, unknown_service};
+pub use names::{is_icmp, protocol_name, state_meaning, unknown_service};
 pub use parts::{Answers, Part, Parts, cell_text, seconds};
 
 use crate::error::{Error, Result};

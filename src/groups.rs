@@ -18,7 +18,7 @@ mod leads;
 
 pub use leads::{Lead, leads};
 
-use crate::flow::{Part, Parts, cell_text, is_icmp, is_icmp_number};
+use crate::flow::{Part, Parts, cell_text, is_icmp};
 use crate::query::{Condition, Field, Term, Value, quote, without_terms};
 use crate::schema::{Kind, Role, Schema};
 use crate::table::{Cell, Table};
@@ -130,6 +130,8 @@ pub struct Group {
     pub rows: u32,
     /// `None` where no row is flagged.
     pub top_score: Option<f32>,
+    /// Whether most of the flagged rows are of ICMP: what logs write in their columns of ports is a type or a code.
+    pub is_icmp: bool,
     /// How far the flagged rows are above the threshold, summed.
     pub excess: f64,
     /// When the first and the last flagged row began.
@@ -173,6 +175,8 @@ struct Entry {
     kind: GroupKind,
     parts: Vec<String>,
     flagged: u32,
+    /// Of the flagged ones, those of ICMP.
+    icmp: u32,
     rows: u32,
     excess: f64,
     first: Option<f64>,
@@ -210,8 +214,8 @@ pub struct GroupFold<'a> {
     source: Option<usize>,
     destination: Option<usize>,
     port: Option<usize>,
-    /// Where there are ports, the column of the protocol, and which of its texts are ICMP's.
-    icmp: Option<(usize, Vec<bool>)>,
+    /// The column of the protocol, and which of its texts are ICMP's.
+    protocol: Option<(usize, Vec<bool>)>,
     service: Option<usize>,
     attack_name: Option<usize>,
     categories: Vec<(usize, String)>,
@@ -242,6 +246,8 @@ struct Row {
     score: f32,
     /// How far it is above the threshold, if it is.
     excess: Option<f64>,
+    /// Whether it is, and of ICMP.
+    is_icmp: bool,
     time: Option<f64>,
 }
 
@@ -302,9 +308,7 @@ impl<'a> GroupFold<'a> {
             source,
             destination,
             port,
-            icmp: port
-                .and(column(Part::Protocol))
-                .map(|at| (at, table.columns[at].dictionary.iter().map(is_icmp).collect())),
+            protocol: column(Part::Protocol).map(|at| (at, table.columns[at].dictionary.iter().map(is_icmp).collect())),
             service,
             attack_name: schema.attack_column(),
             categories,
@@ -326,28 +330,19 @@ impl<'a> GroupFold<'a> {
             self.found.flagged += 1;
             self.found.top_excess = self.found.top_excess.max(excess);
         }
-        let seen = Row { file_row, score, excess, time: self.parts.time(self.table, row) };
+        let is_icmp = excess.is_some() && self.is_icmp(row);
+        let seen = Row { file_row, score, excess, is_icmp, time: self.parts.time(self.table, row) };
         // Only flagged rows count their counterparts.
         let hash = |at: Option<usize>| {
             let (column, _) = (&self.table.columns[at?], excess?);
             cell_text(column, column.cells.at(row as usize)).map(|text| hash_of(text.as_bytes()) as u32)
         };
-        let (from, to, at) = (hash(self.source), hash(self.destination), hash(self.port));
+        let (from, to) = (hash(self.source), hash(self.destination));
+        let at = if is_icmp { None } else { hash(self.port) };
         self.count_cells(GroupKind::Source, &[self.source], row, seen, to);
         self.count_cells(GroupKind::Destination, &[self.destination], row, seen, from);
         self.count_cells(GroupKind::Pair, &[self.source, self.destination], row, seen, at);
-        // What stands there of ICMP is no port, but its type or code; it is counted by itself, with the protocol as a second part.
-        let protocol = self.icmp.as_ref().filter(|(at, texts)| {
-            let cell = self.table.columns[*at].cells.at(row as usize);
-            match cell.as_text() {
-                Some(code) => texts[code as usize],
-                None => cell.as_number().is_some_and(is_icmp_number),
-            }
-        });
-        match protocol.map(|(at, _)| *at) {
-            Some(at) => self.count_cells(GroupKind::DestinationPort, &[self.port, Some(at)], row, seen, from),
-            None => self.count_cells(GroupKind::DestinationPort, &[self.port], row, seen, from),
-        }
+        self.count_cells(GroupKind::DestinationPort, &[self.port], row, seen, from);
         self.count_cells(GroupKind::Service, &[self.service], row, seen, from);
         self.count_cells(GroupKind::AttackName, &[self.attack_name], row, seen, from);
         for at in 0..self.categories.len() {
@@ -366,6 +361,16 @@ impl<'a> GroupFold<'a> {
             self.pattern.iter().for_each(|part| hasher.write_u64(self.pattern_bits(part, row)));
             self.count((GroupKind::Pattern, 0, hasher.finish(), 0), seen, from, |fold| fold.pattern_parts(row));
         }
+    }
+
+    fn is_icmp(&self, row: u32) -> bool {
+        self.protocol.as_ref().is_some_and(|(at, texts)| {
+            let cell = self.table.columns[*at].cells.at(row as usize);
+            match cell.as_text() {
+                Some(code) => texts[code as usize],
+                None => cell.as_number().is_some_and(|number| is_icmp(&number.to_string())),
+            }
+        })
     }
 
     /// By the values of one or two columns; rows without a value are in no group.
@@ -492,6 +497,7 @@ impl Entry {
             kind,
             parts,
             flagged: 0,
+            icmp: 0,
             rows: 0,
             excess: 0.0,
             first: None,
@@ -501,15 +507,11 @@ impl Entry {
         }
     }
 
-    /// Whether it is the rows of ICMP of what would otherwise be a port.
-    fn is_icmp(&self) -> bool {
-        self.kind == GroupKind::DestinationPort && self.parts.len() > 1
-    }
-
     fn add(&mut self, row: Row, counterpart: Option<u32>) {
         self.rows += 1;
         let Some(excess) = row.excess else { return };
         self.flagged += 1;
+        self.icmp += u32::from(row.is_icmp);
         self.excess += excess;
         self.see_times(row.time, row.time);
         self.see_example(Example { score: row.score, row: row.file_row });
@@ -521,6 +523,7 @@ impl Entry {
     fn merge(&mut self, next: Self) {
         self.rows += next.rows;
         self.flagged += next.flagged;
+        self.icmp += next.icmp;
         self.excess += next.excess;
         self.see_times(next.first, next.last);
         next.examples.into_iter().for_each(|example| self.see_example(example));
@@ -595,7 +598,7 @@ impl Groups {
         let mut entries: Vec<&Entry> = self
             .entries
             .iter()
-            .filter(|entry| entry.kind == kind && (entry.flagged > 0 || kind == GroupKind::Time) && !entry.is_icmp())
+            .filter(|entry| entry.kind == kind && (entry.flagged > 0 || kind == GroupKind::Time))
             .collect();
         if kind == GroupKind::Time {
             entries.sort_by(|a, b| start_of(a).total_cmp(&start_of(b)));
@@ -639,7 +642,7 @@ impl Groups {
     /// Whether there are groups of this kind.
     #[must_use]
     pub fn has(&self, kind: GroupKind) -> bool {
-        self.entries.iter().any(|entry| entry.kind == kind && !entry.is_icmp())
+        self.entries.iter().any(|entry| entry.kind == kind)
     }
 
     /// The groups of this kind that were not kept.
@@ -667,6 +670,7 @@ impl Groups {
     fn group(&self, entry: &Entry) -> Group {
         let parts = &entry.parts;
         let part = |at: usize| parts.get(at).map_or("", String::as_str);
+        let is_icmp = entry.icmp > entry.flagged / 2;
         let (label, query) = match entry.kind {
             GroupKind::Source => (part(0).to_owned(), format!("src:{}", quote(part(0)))),
             GroupKind::Destination => (part(0).to_owned(), format!("dst:{}", quote(part(0)))),
@@ -674,9 +678,8 @@ impl Groups {
                 (format!("{} → {}", part(0), part(1)), format!("src:{} dst:{}", quote(part(0)), quote(part(1))))
             }
             GroupKind::DestinationPort => {
-                let others = self.entries.iter().filter(|other| other.is_icmp() && other.parts[0] == part(0));
-                let others = others.map(|other| format!(" -proto:{}", quote(&other.parts[1])));
-                (format!("port {}", part(0)), format!("dport:{}{}", quote(part(0)), others.collect::<String>()))
+                let what = if is_icmp { "ICMP type or code" } else { "port" };
+                (format!("{what} {}", part(0)), format!("dport:{}", quote(part(0))))
             }
             GroupKind::Service => (part(0).to_owned(), format!("service:{}", quote(part(0)))),
             GroupKind::AttackName => (part(0).to_owned(), format!("attack:{}", quote(part(0)))),
@@ -699,6 +702,7 @@ impl Groups {
             flagged: entry.flagged,
             rows: entry.rows,
             top_score: entry.examples.first().map(|example| example.score),
+            is_icmp,
             excess: entry.excess,
             first: entry.first,
             last: entry.last,

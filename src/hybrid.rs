@@ -8,7 +8,7 @@
 //! Without a pack, the forest fitted to the file itself stands alone, and its score is the score. Rows are scored in blocks,
 //! so memory does not grow with the file.
 
-use crate::dense::{Dense, mean_absolute_difference};
+use crate::dense::{Around, mean_absolute_difference};
 use crate::dnn::Network;
 use crate::encode::{BoundEncoder, Encoder, EncoderParams};
 use crate::error::{Error, Result};
@@ -518,7 +518,7 @@ impl BoundDetector<'_> {
 struct Chains {
     classifier: Folded,
     /// If its error counts.
-    autoencoder: Option<Dense>,
+    autoencoder: Option<Around>,
 }
 
 impl Chains {

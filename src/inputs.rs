@@ -83,7 +83,9 @@ impl NetworkInputs {
         let are_sound = match &self.pieces {
             Pieces::Even(pieces) => *pieces <= MAX_EVEN,
             Pieces::At(all) => {
-                let rise = |edges: &[f32]| edges.windows(2).all(|pair| pair[0] < pair[1]);
+                // By the length of a piece is divided.
+                let is_long = |length: f32| length > 0.0 && length.recip().is_finite();
+                let rise = |edges: &[f32]| edges.windows(2).all(|pair| is_long(pair[1] - pair[0]));
                 all.len() == self.features.len()
                     && all.iter().map(Vec::len).sum::<usize>() <= 2 * MAX_PIECES as usize
                     && all.iter().all(|edges| {
@@ -206,6 +208,9 @@ impl Folded {
         let mut fine = Vec::with_capacity(inputs.features.len());
         let mut of_pieces = rows[n_features + 1..].iter();
         for (at, &feature) in inputs.features.iter().enumerate() {
+            if inputs.n_pieces(at) == 0 {
+                continue;
+            }
             let of_value = rows[feature as usize];
             let edges = inputs.edges(at);
             let row = (weights.len() / width) as u32;
@@ -379,6 +384,7 @@ mod tests {
         check(&[0], &[&[-1.0]], false);
         check(&[0], &[&[0.0, 0.0]], false);
         check(&[0], &[&[0.0, 1.5]], false);
+        check(&[0], &[&[0.0, f32::MIN_POSITIVE / 8.0]], false);
         check(&[0], &[&[0.0, f32::NAN]], false);
         check(&[2], &[&[-1.0, 1.0]], false);
         let many: Vec<f32> = (0..2000).map(|i| i as f32 / 2000.0).collect();
@@ -388,6 +394,7 @@ mod tests {
     #[test]
     fn a_folded_network_gives_what_the_whole_one_does() {
         folded(Pieces::Even(7));
+        folded(Pieces::Even(0));
         folded(Pieces::At(vec![vec![-1.0, 1.0], vec![-0.5, -0.25, 0.75], vec![-1.0, -0.9, 0.0, 0.1, 0.2, 0.6]]));
     }
 

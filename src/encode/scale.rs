@@ -89,9 +89,9 @@ impl Scale {
     }
 
     /// What most of the numbers that it was fitted to are scaled to, as far as their quantiles tell: where one value is that of many,
-    /// no other is near it in rank. `fill`, their median, decides where two may be.
+    /// no other is near it in rank. `fill`, their median, decides where two may be. 0 for scales that know no quantiles.
     pub(super) fn usual(&self, fill: f32) -> f32 {
-        let Self::Quantile { values, positions } = self else { return self.apply(fill) };
+        let Self::Quantile { values, positions } = self else { return 0.0 };
         // About the share of the numbers that have a knot's value.
         let share = |knot: usize| match (knot, knot + 1 == positions.len()) {
             (0, true) => 1.0,

@@ -80,15 +80,8 @@ pub fn protocol_name(number: &str) -> Option<&'static str> {
 /// Whether a protocol, by its name or number, is ICMP or ICMPv6: what flow logs write in its columns of ports is a type or a code.
 #[must_use]
 pub fn is_icmp(protocol: &str) -> bool {
-    let name = protocol.trim().to_ascii_lowercase();
-    matches!(name.as_str(), "icmp" | "icmp6" | "icmpv6" | "ipv6-icmp" | "icmp-ipv6")
-        || name.parse().is_ok_and(is_icmp_number)
-}
-
-/// The same by the number of the IANA registry "Protocol Numbers".
-#[must_use]
-pub fn is_icmp_number(protocol: f64) -> bool {
-    protocol == 1.0 || protocol == 58.0
+    let protocol = protocol.trim();
+    protocol_name(protocol).unwrap_or(protocol).to_ascii_lowercase().contains("icmp")
 }
 
 /// In plain words, a state that Zeek (manual, "conn.log") and KDD Cup 1999 write, or Argus (manual of ra, "state").

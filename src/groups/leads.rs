@@ -8,7 +8,7 @@
 use super::beacons::{Beacon, LongConnection, PairKey, Pairs};
 use super::{Group, GroupKind, Groups};
 use crate::explain::span;
-use crate::flow::protocol_name;
+use crate::flow::{is_icmp, protocol_name};
 use crate::query::quote;
 use crate::report::{count, score};
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,8 @@ fn distinct(groups: &Groups, n: usize) -> Vec<Group> {
     let mut candidates: Vec<Group> = kinds.iter().flat_map(|&kind| groups.top(kind, CANDIDATES)).collect();
     // One record has nothing in common with others; it stands in the table.
     candidates.retain(|group| group.value >= LEAST_VALUE && group.flagged > 1);
+    // All of a type of ICMP have nothing in common, as those of a port have.
+    candidates.retain(|group| group.kind != GroupKind::DestinationPort || !group.is_icmp);
     // Of groups that are worth the same, those that say more come first, in the order of the kinds: sorting is stable.
     candidates.sort_by(|a, b| b.value.total_cmp(&a.value));
     let mut chosen: Vec<Group> = Vec::new();
@@ -216,7 +218,8 @@ fn of_long(long: LongConnection) -> Lead {
 }
 
 fn title(key: &PairKey) -> String {
-    let port = if key.port.is_empty() { String::new() } else { format!(", port {}", key.port) };
+    let port =
+        if key.port.is_empty() || is_icmp(&key.protocol) { String::new() } else { format!(", port {}", key.port) };
     let protocol = protocol_name(&key.protocol).unwrap_or(&key.protocol);
     let protocol = if protocol.is_empty() { String::new() } else { format!(" {protocol}") };
     let service = if key.service.is_empty() { String::new() } else { format!(" ({})", key.service) };

@@ -71,22 +71,30 @@ fn a_type_of_icmp_is_no_port() {
         let time = START + f64::from(i);
         (format!("{time:.3},10.0.0.3,8,10.2.0.{i},{port},{protocol},-,0.5,90,0,OTH\n"), score)
     };
-    let pings = (0..40).map(|i| flow(i, 3, if i % 2 == 0 { "icmp" } else { "ipv6-icmp" }, 0.9));
+    let pings = (0..40).map(|i| flow(i, 3, if i % 2 == 0 { "icmp" } else { "IPv6-ICMP" }, 0.9));
     let calls = (40..60).map(|i| flow(i, 3, "tcp", if i < 50 { 0.8 } else { 0.4 }));
     let knocks = (60..70).map(|i| flow(i, 7, "udp", 0.8));
     let rows = with(day(), pings.chain(calls).chain(knocks));
     for parts_of_file in [1, 7] {
-        let (groups, _) = folded(&rows, parts_of_file);
-        let mut ports = groups.top(GroupKind::DestinationPort, 9);
-        ports.sort_by(|a, b| a.parts.cmp(&b.parts));
-        let told: Vec<_> = ports.iter().map(|port| (&*port.query, port.rows, port.flagged)).collect();
-        let flagged = rows.iter().filter(|(line, score)| line.contains(",443,") && *score >= 0.6).count() as u32;
-        let wanted =
-            [("dport:3 -proto:icmp -proto:ipv6-icmp", 20, 10), ("dport:443", 4000, flagged), ("dport:7", 10, 10)];
-        assert_eq!(told, wanted);
+        let (groups, pairs) = folded(&rows, parts_of_file);
+        let ports = groups.top(GroupKind::DestinationPort, 9);
+        let of = |port: &str| ports.iter().find(|group| group.parts == [port]).unwrap();
+        assert_eq!((&*of("3").label, &*of("3").query, of("3").rows), ("ICMP type or code 3", "dport:3", 60));
+        assert_eq!((&*of("7").label, of("7").rows), ("port 7", 10));
+        let leads = leads(&groups, &pairs, 99);
+        assert!(!leads.iter().any(|lead| lead.query == "dport:3"));
     }
-    let (groups, _) = folded(&(0..9).map(|i| flow(i, 0, "1", 0.9)).collect::<Vec<_>>(), 1);
-    assert!(!groups.has(GroupKind::DestinationPort));
+    // The same by numbers, and to one host as by a clock.
+    let pings = (0..200).map(|i| {
+        let time = START + 60.0 * f64::from(i);
+        (format!("{time:.3},10.0.0.3,8,10.2.0.9,0,1,-,0.5,90,90,SF\n"), 0.9)
+    });
+    let (groups, pairs) = folded(&pings.collect::<Vec<_>>(), 1);
+    assert!(groups.top(GroupKind::DestinationPort, 1)[0].is_icmp);
+    let leads = leads(&groups, &pairs, 9);
+    let clock = leads.iter().find(|lead| lead.beacon.is_some()).expect("a ping a minute");
+    assert!(clock.title.contains("icmp") && !clock.title.contains("port"), "{}", clock.title);
+    assert!(leads.iter().all(|lead| lead.why.iter().all(|why| !why.contains("ports"))), "{leads:?}");
 }
 
 #[test]

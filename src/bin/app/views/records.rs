@@ -29,7 +29,7 @@ const WHY_WIDTH: f64 = 440.0;
 const MOST_WHY_WIDTH: f64 = 680.0;
 /// A file of a few records has a table of a few rows, with room for words where none is shown.
 const LEAST_ROWS: usize = 4;
-const SCROLLBAR_HEIGHT: f64 = 18.0;
+const SCROLLBAR_HEIGHT: f64 = 24.0;
 /// Rows and columns that are ready beyond the edges of the window.
 const SPARE_ROWS: usize = 8;
 const SPARE_COLUMNS: usize = 2;
@@ -193,9 +193,15 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
 
     // Without a network the score is the forest's.
     let leads = if outcome.has_network { vec![SCORE, WHY, RECORD, FOREST, NETWORK] } else { vec![SCORE, WHY, RECORD] };
+    // A panel that opens beside the table moves no column under the pointer.
+    let table_width = Memo::new(move |before: Option<&f64>| {
+        let now = size.get().0;
+        let is_beside = state.side.get_untracked() != Side::Closed;
+        before.copied().filter(|&before| is_beside && before > 0.0).unwrap_or(now)
+    });
     let lead_widths = {
         let leads = leads.clone();
-        Memo::new(move |_| leads.iter().map(|lead| lead.width_in(size.get().0)).collect::<Vec<f64>>())
+        Memo::new(move |_| leads.iter().map(|lead| lead.width_in(table_width.get())).collect::<Vec<f64>>())
     };
     let lead_width = move || lead_widths.with(|widths| widths.iter().sum::<f64>());
     let columns_width = outcome.columns.total();
@@ -333,7 +339,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         <p id="grid-keys" class="visually-hidden">
             "Arrow keys move, Enter opens a record, Enter again goes into it, Escape comes back."
         </p>
-        <div id=RECORDS_GRID class="grid" class:without-bars=move || size.get().0 < NARROW role="grid" tabindex="0" aria-label="Records" aria-describedby="grid-keys" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
+        <div id=RECORDS_GRID class="grid" class:without-bars=move || table_width.get() < NARROW role="grid" tabindex="0" aria-label="Records" aria-describedby="grid-keys" aria-rowcount=move || (listing.with(|l| l.n) + 1).to_string()
             aria-colcount=n_columns.to_string() aria-busy=move || state.arranging.get().to_string()
             aria-activedescendant=move || cursor.get().map(row_id)
             style=("--columns", move || template.get()) style:max-height=most_height node_ref=node on:scroll=scrolled on:keydown=keys>
