@@ -662,7 +662,7 @@ fn a_rehearsal_goes_to_its_end_and_is_not_seen() {
     });
     let job = engine.start(Request::Rehearse, Vec::new(), None);
     assert!(matches!(engine.finish(job, |_| ()).unwrap().reply, Reply::Rehearsed));
-    // Each of five times a sample, and the annotated file.
-    assert_eq!(MADE.get(), 10);
+    // Each of twelve times a sample, and the annotated file.
+    assert_eq!(MADE.get(), 24);
     assert!(engine.scores().is_err() && analyze(&mut engine, Settings::default()).is_err());
 }

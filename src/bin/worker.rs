@@ -3,6 +3,7 @@
 //! a hand of that one's engine instead.
 
 use gloo::events::EventListener;
+use gloo::timers::callback::Timeout;
 use js_sys::Date;
 use js_sys::futures::spawn_local;
 use oddflow::engine::{Engine, Hand, Job, Outcome, Step};
@@ -26,6 +27,11 @@ const PROGRESS_EVERY: f64 = 0.01;
 /// The least and the most milliseconds that this is.
 const PROGRESS_MS: [f64; 2] = [100.0, 1000.0];
 
+/// A browser that is handed a file has so many bytes of it on the disk after a millisecond, if it is not kept from it.
+const DISK_BYTES_PER_MS: f64 = 400_000.0;
+/// The most milliseconds that are left to it.
+const MOST_REST_MS: f64 = 2000.0;
+
 struct Shell {
     port: PagePort,
     engine: Engine,
@@ -35,6 +41,8 @@ struct Shell {
     /// When the job that is running was begun, in milliseconds, and when it was last told how far it is.
     since: f64,
     last_progress: f64,
+    /// Up to when a survey waits, for which nobody does, while the browser puts a file on the disk: it needs the processors, too.
+    rests_until: f64,
     /// Whether a turn is on its way.
     is_due: bool,
     /// Has it take a turn.
@@ -74,6 +82,14 @@ impl Shell {
         let (id, mut job) = match self.running.take() {
             Some(running) => running,
             None => {
+                if let Some(Incoming { message: Request::Survey { .. }, .. }) = self.waiting.front() {
+                    let rest = self.rests_until - Date::now();
+                    if rest > 0.0 {
+                        let wake = self.wake.clone();
+                        Timeout::new(rest.ceil() as u32, move || wake()).forget();
+                        return false;
+                    }
+                }
                 let Some(Incoming { job, message, bulk, blob, file }) = self.waiting.pop_front() else { return false };
                 let begun = match (message, file) {
                     (Request::Export { lens }, Some(file)) => {
@@ -107,7 +123,7 @@ impl Shell {
         !must_wait
     }
 
-    fn answer(&self, job: JobId, outcome: Outcome) {
+    fn answer(&mut self, job: JobId, outcome: Outcome) {
         let Outcome { reply, bulk, written } = outcome;
         let kind = match &reply {
             Reply::Exported { name } => media_type(name),
@@ -126,7 +142,12 @@ impl Shell {
             Some(Err(spool)) => spool.downcast::<BlobStore>().expect("our own spool").to_download(kind).map(Some),
         };
         match blob {
-            Ok(blob) => self.port.send(job, &reply, &bulk, blob.as_ref()),
+            Ok(blob) => {
+                if let Some(blob) = &blob {
+                    self.rests_until = Date::now() + (blob.size() / DISK_BYTES_PER_MS).min(MOST_REST_MS);
+                }
+                self.port.send(job, &reply, &bulk, blob.as_ref());
+            }
             Err(error) => self.port.send(job, &Reply::Failed(error), &[], None),
         }
     }
@@ -181,6 +202,7 @@ fn main() {
         running: None,
         since: 0.0,
         last_progress: 0.0,
+        rests_until: 0.0,
         is_due: false,
         wake: Rc::new(|| {}),
     });

@@ -2,6 +2,7 @@
 
 use super::choose::Choice;
 use super::crew::{Briefing, Message, Origin, Own, Ready, Task};
+use super::judge::{Judged, Judging};
 use super::reference::{Normal, Search};
 use super::sweep::{Effort, Found, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work, flood, judge};
@@ -11,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::explain::Background;
 use crate::hybrid::{Detector, FileFit, Threshold};
-use crate::protocol::{Analysis, Bulk, PackChoice, Progress, Quality, Reference, Reply, RoleChange, Settings, Stage};
+use crate::protocol::{
+    Analysis, Bulk, PackChoice, Progress, Quality, Reference, Reply, RoleChange, Settings, Stage, StageQuality,
+};
 use crate::report::{self, DensityGrid, Histogram, Ranking};
 use crate::schema;
 use std::rc::Rc;
@@ -27,6 +30,7 @@ enum State {
     Begun,
     Searching(Box<Search>),
     Scoring(Box<Scoring>),
+    Judging(Box<(Scoring, Judging, Option<Ranked>)>),
     Done,
 }
 
@@ -46,6 +50,15 @@ struct Scoring {
     dnn: Vec<f32>,
     score: Vec<f32>,
     labels: Vec<u8>,
+}
+
+/// What is known of all records once they are in order.
+struct Ranked {
+    order: Arc<Vec<u32>>,
+    threshold: Threshold,
+    ranking: Ranking,
+    /// What the labels say about the score that decides, if there are any.
+    quality: Option<StageQuality>,
 }
 
 /// Fine enough to place a threshold by eye, coarse enough to read.
@@ -127,7 +140,13 @@ impl Analyze {
         })
     }
 
-    fn finish(&self, scoring: Scoring) -> Result<(Run, Vec<Bulk>)> {
+    /// `judged` are all stages but the one that decides.
+    fn finish(&self, scoring: Scoring, ranked: Ranked, mut judged: Vec<StageQuality>) -> Result<(Run, Vec<Bulk>)> {
+        let Ranked { order, threshold, ranking, quality } = ranked;
+        let quality = scoring.label_column().zip(quality).map(|(name, of_score)| {
+            judged.push(of_score);
+            judge::sum_up(name, judged, &scoring.dnn, &scoring.labels)
+        });
         let Scoring {
             dataset,
             ready,
@@ -143,23 +162,6 @@ impl Analyze {
             ..
         } = scoring;
         let Ready { detector, schema, .. } = &*ready;
-        let order = Arc::new(evaluate::best_order(&score));
-        let threshold = match self.settings.contamination {
-            Some(share) => Threshold::of_share(&score, share),
-            // Of a file that is mostly a flood, most records are to be flagged.
-            None if self.settings.reference != Reference::All => detector.own_threshold(),
-            None => detector.limited_threshold(&score),
-        };
-        let label_column = schema.label_column().filter(|_| !labels.is_empty()).map(|at| &schema.columns[at].name);
-        let ranking = Ranking::new(&score, &order, &labels);
-        let quality = label_column.map(|name| {
-            let stages = judge::stages([&forest, &dnn, &score]);
-            // The last decides, and is in its order already.
-            let others = stages[..stages.len() - 1].iter();
-            let mut judged: Vec<_> = others.map(|scores| judge::stage(scores, &labels)).collect();
-            judged.push(judge::ranked_stage(&ranking));
-            judge::sum_up(name, judged, &dnn, &labels)
-        });
         let quality = quality.filter(|quality| {
             if quality.has_both_classes() {
                 return true;
@@ -235,7 +237,30 @@ impl Work for Analyze {
                 let State::Scoring(scoring) = std::mem::replace(&mut self.state, State::Done) else {
                     unreachable!("it was matched");
                 };
-                let (run, bulk) = self.finish(*scoring)?;
+                let (file, n_rows) = (scoring.dataset.file, scoring.score.len());
+                let judging = Judging::new(engine, file, scoring.others().len(), n_rows);
+                let progress = scoring.progress();
+                self.state = State::Judging(Box::new((*scoring, judging, None)));
+                Ok(Step::Working(progress))
+            }
+            State::Judging(state) => {
+                let (scoring, judging, ranked) = &mut **state;
+                let progress = scoring.progress();
+                let judged = match judging.step(engine, &scoring.others(), &scoring.labels)? {
+                    Judged::Working => return Ok(Step::Working(progress)),
+                    Judged::Waiting if ranked.is_some() => return Ok(Step::Waiting(progress)),
+                    Judged::Waiting => {
+                        *ranked = Some(scoring.rank(&self.settings));
+                        return Ok(Step::Working(progress));
+                    }
+                    Judged::Done(judged) => judged,
+                };
+                let State::Judging(state) = std::mem::replace(&mut self.state, State::Done) else {
+                    unreachable!("it was matched");
+                };
+                let (scoring, _, ranked) = *state;
+                let ranked = ranked.unwrap_or_else(|| scoring.rank(&self.settings));
+                let (run, bulk) = self.finish(scoring, ranked, judged)?;
                 let reply = Reply::Analyzed(Box::new(run.analysis.clone()));
                 engine.run = Some(Rc::new(run));
                 engine.filtered = None;
@@ -260,6 +285,35 @@ impl Scoring {
             Swept::Done => return Ok(None),
         }
         Ok(Some(Step::Working(self.progress())))
+    }
+
+    /// The name of the column with the labels, if there are any.
+    fn label_column(&self) -> Option<&str> {
+        let schema = &self.ready.schema;
+        let at = schema.label_column().filter(|_| !self.labels.is_empty())?;
+        Some(&schema.columns[at].name)
+    }
+
+    /// The stages beside the score that decides, if labels say anything about them.
+    fn others(&self) -> Vec<&[f32]> {
+        let mut stages = judge::stages([&self.forest, &self.dnn, &self.score]);
+        stages.truncate(if self.label_column().is_some() { stages.len() - 1 } else { 0 });
+        stages
+    }
+
+    /// Puts the records in order, once all are scored.
+    fn rank(&self, settings: &Settings) -> Ranked {
+        let Scoring { ready, score, labels, .. } = self;
+        let order = Arc::new(evaluate::best_order(score));
+        let threshold = match settings.contamination {
+            Some(share) => Threshold::of_share(score, share),
+            // Of a file that is mostly a flood, most records are to be flagged.
+            None if settings.reference != Reference::All => ready.detector.own_threshold(),
+            None => ready.detector.limited_threshold(score),
+        };
+        let ranking = Ranking::new(score, &order, labels);
+        let quality = self.label_column().map(|_| judge::ranked_stage(&ranking));
+        Ranked { order, threshold, ranking, quality }
     }
 
     fn learn_what_is_usual(&mut self, engine: &mut Engine) -> Result<()> {

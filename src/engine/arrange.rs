@@ -1,7 +1,7 @@
 //! Sorting and filtering: a lens and a sort key → the rows to show, in order.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Reasons, Sight, look, looks_at_stages};
+use super::lens::{Reasons, Sight, Which, look, looks_at_stages};
 use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ impl Task {
         match self {
             Self::Filter(sight) => {
                 let mut passing = Vec::new();
-                let is_done = look(sight, records, scores, ready, found, Needs::default(), |seen| {
+                let is_done = look(sight, records, scores, ready, found, (Which::Shown, Needs::default()), |seen| {
                     if seen.is_shown {
                         passing.push(records.chunk.first_row + seen.row);
                     }

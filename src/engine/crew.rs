@@ -5,12 +5,12 @@
 //! each other. What is found out about a chunk does not depend on who does it.
 
 use super::chunk_reader::{ChunkReader, REST};
-use super::lens::{Reasons, Sight, look};
+use super::lens::{Reasons, Sight, Which, look};
 use super::places::Chunk;
 use super::reference::Test;
 use super::sample::{Picked, is_picked};
 use super::sweep::Answered;
-use super::{arrange, export, survey};
+use super::{arrange, export, judge, survey};
 use crate::bundle::Pack;
 use crate::encode::Encoder;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::explain::{Background, Explainer};
 use crate::forest::IsolationForest;
 use crate::hybrid::Detector;
 use crate::ingest::{Dialect, Part, Plan, Start, Tally};
-use crate::protocol::Bulk;
+use crate::protocol::{Bulk, StageQuality};
 use crate::query::Needs;
 use crate::schema::{self, Schema, Summary};
 use crate::seen::Seen;
@@ -81,6 +81,8 @@ pub(super) enum Task {
         full: Vec<bool>,
     },
     Score,
+    /// Says what labels say about scores that travel beside it. The chunk has no part in it.
+    Judge,
     Select {
         test: Test,
         below: u64,
@@ -103,6 +105,7 @@ pub(super) enum Finding {
     Read(Box<ReadFinding>),
     /// Bulk: forest scores, probabilities, scores, labels (empty without labels).
     Scored,
+    Judged(Box<StageQuality>),
     /// Bulk: the picked cells.
     Selected {
         n: u64,
@@ -286,6 +289,9 @@ impl Crew {
     pub(super) fn is_near(&mut self, order: &Order) -> bool {
         let Order { file, chunk, until, ref task, .. } = *order;
         let Some(OpenFile { store, .. }) = self.files.get(&file) else { return true };
+        if matches!(task, Task::Judge) {
+            return true;
+        }
         let until = until.saturating_add(REST);
         let guess = match (task, self.cache.get(file, chunk.range())) {
             (Task::Read { guess, .. }, _) => *guess,
@@ -306,6 +312,12 @@ impl Crew {
 
     pub(super) fn perform(&mut self, order: &Order, bulk: &[Bulk]) -> Result<(Finding, Vec<Bulk>)> {
         let Order { file, chunk, .. } = *order;
+        if let Task::Judge = order.task {
+            let [Bulk::F32(scores), Bulk::U8(labels)] = bulk else {
+                return Err(Error::new("The scores did not come with the labels"));
+            };
+            return Ok((Finding::Judged(Box::new(judge::stage(scores, labels))), Vec::new()));
+        }
         let OpenFile { store, plan } = self.file(file)?;
         let (store, plan) = (store.clone(), plan.clone());
         if let Task::Read { guess, below, full } = &order.task {
@@ -323,16 +335,17 @@ impl Crew {
         };
         let reasons = self.reasons.entry(file).or_default();
         match &order.task {
-            Task::Read { .. } | Task::Select { .. } => unreachable!("it was done above"),
+            Task::Read { .. } | Task::Judge | Task::Select { .. } => unreachable!("it was done above"),
             Task::Score => Ok((Finding::Scored, score(&ready, &records)?)),
             Task::Pick { sight, schema, below } => {
                 let own = schema.as_ref().map(|_| scores_of_other(&ready, &records));
                 let mut rows = Vec::new();
                 let scores = own.as_deref().unwrap_or(bulk);
-                let is_done = look(sight, &records, scores, &ready, reasons, Needs::default(), |seen| {
-                    rows.extend(seen.is_shown.then_some(seen.row));
-                    Ok(())
-                })?;
+                let is_done =
+                    look(sight, &records, scores, &ready, reasons, (Which::Shown, Needs::default()), |seen| {
+                        rows.extend(seen.is_shown.then_some(seen.row));
+                        Ok(())
+                    })?;
                 let bad: FxHashSet<u32> = table.bad.iter().map(|bad| bad.row).collect();
                 rows.retain(|row| !bad.contains(row));
                 Ok(if is_done { select(&table, &rows, true, *below) } else { AGAIN })

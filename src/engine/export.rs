@@ -4,7 +4,7 @@
 //! UTF-8, in the delimiter and line ends of the input, with a header even where the input has none.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Reasons, Sight, look};
+use super::lens::{Reasons, Sight, Which, look};
 use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
@@ -63,7 +63,7 @@ impl Task {
         let mut bad = table.bad.iter().peekable();
         let mut numbers = zmij::Buffer::new();
         let wanted = Needs { reasons: true, ..Needs::default() };
-        let is_done = look(sight, records, scores, ready, found, wanted, |seen| {
+        let is_done = look(sight, records, scores, ready, found, (Which::All, wanted), |seen| {
             let bad = bad.next_if(|bad| bad.row == seen.row);
             write_record(dialect, n_columns, records.record(&bytes, seen.row as usize), bad, &mut out);
             for score in [seen.forest, seen.probability, seen.score] {

@@ -1,13 +1,18 @@
 //! What the labels of the open file say about its scores, in figures.
 
+use super::crew::{self, FileId};
+use super::places::Chunk;
+use super::sweep::{Effort, Sweep, Swept};
 use super::{Engine, Run};
 use crate::domain::FitReport;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Bootstrap, Confusion, Curve, Intervals, NameRecall, Reliability};
-use crate::protocol::{Quality, StageQuality};
+use crate::ingest::Start;
+use crate::protocol::{Bulk, Quality, StageQuality};
 use crate::report::Ranking;
 use crate::schema;
 use serde::Serialize;
+use std::ops::RangeInclusive;
 
 /// How rare anomalies may be where the detector is used; the share in a labelled file says nothing about it.
 const BASE_RATES: [f64; 2] = [0.01, 0.001];
@@ -95,6 +100,58 @@ pub struct BaseRatePrecision {
     pub base_rate: f64,
     pub at_threshold: f64,
     pub at_1pct_fpr: f64,
+}
+
+/// So many records are judged by other crews, too. With fewer it is not worth while; to give others the scores of more would take
+/// too much memory.
+const SHARED: RangeInclusive<usize> = 1 << 14..=1 << 22;
+
+/// What the labels say about each of some stages, found step by step by whoever has time.
+pub(super) struct Judging {
+    /// One chunk for each stage, without records; `None` where nobody else is to do it.
+    sweep: Option<Sweep>,
+    n_stages: usize,
+    judged: Vec<StageQuality>,
+}
+
+/// How far [`Judging::step`] has come.
+pub(super) enum Judged {
+    Working,
+    Waiting,
+    Done(Vec<StageQuality>),
+}
+
+impl Judging {
+    pub fn new(engine: &mut Engine, file: FileId, n_stages: usize, n_rows: usize) -> Self {
+        let has_others = engine.crews.as_ref().is_some_and(|crews| crews.n() > 0);
+        let sweep = (has_others && SHARED.contains(&n_rows)).then(|| {
+            let none = Chunk { start: Start::at(0), end: 0, first_row: 0, n_rows: 0, first_line: 0 };
+            Sweep::new(engine, file, vec![none; n_stages].into(), [].into(), Effort::Much)
+        });
+        Self { sweep, n_stages, judged: Vec::new() }
+    }
+
+    /// Does some more with the same scores and labels as ever.
+    pub fn step(&mut self, engine: &mut Engine, stages: &[&[f32]], labels: &[u8]) -> Result<Judged> {
+        let Some(sweep) = &mut self.sweep else {
+            let Some(scores) = stages[..self.n_stages].get(self.judged.len()) else {
+                return Ok(Judged::Done(std::mem::take(&mut self.judged)));
+            };
+            self.judged.push(stage(scores, labels));
+            return Ok(Judged::Working);
+        };
+        let bulk = |number: u32| vec![Bulk::F32(stages[number as usize].to_vec()), Bulk::U8(labels.to_vec())];
+        match sweep.step(engine, |number, _| (crew::Task::Judge, bulk(number)))? {
+            Swept::Found(found) => match found.finding {
+                crew::Finding::Judged(quality) => self.judged.push(*quality),
+                _ => return Err(Error::new("A worker gave another answer than it was asked for")),
+            },
+            Swept::Working => {}
+            Swept::Waiting => return Ok(Judged::Waiting),
+            Swept::Done => return Ok(Judged::Done(std::mem::take(&mut self.judged))),
+        }
+        Ok(Judged::Working)
+    }
 }
 
 /// The stages that have scored, of forest scores, probabilities (empty without a network) and scores.

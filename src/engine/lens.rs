@@ -78,7 +78,15 @@ pub(super) struct Told {
 /// Reasons that are found at a time, so that no step is long.
 const REASONS_AT_A_TIME: usize = 1000;
 
-/// Calls `each` for every record of the chunk; or for none, and gives `false`, where more reasons have to be found first than can
+/// Of which records [`look`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Of those that the lens shows, and perhaps of others.
+    Shown,
+    All,
+}
+
+/// Calls `each` for the records of the chunk; or for none, and gives `false`, where more reasons have to be found first than can
 /// be in one step. Beside what the lens needs, it is told what `wanted` asks for; reasons only of those that are flagged. What the
 /// stages say may be left out of the scores where nobody [looks at it](looks_at_stages).
 pub(super) fn look(
@@ -87,7 +95,7 @@ pub(super) fn look(
     scores: &[Bulk],
     ready: &Ready,
     found: &mut Reasons,
-    wanted: Needs,
+    (which, wanted): (Which, Needs),
     mut each: impl FnMut(&Seen) -> Result<()>,
 ) -> Result<bool> {
     let [Bulk::F32(forest), Bulk::F32(dnn), Bulk::F32(score)] = scores else {
@@ -108,6 +116,9 @@ pub(super) fn look(
     }
     let text = if needs.text { Some(records.bytes()?) } else { None };
     for row in 0..table.n_rows() {
+        if which == Which::Shown && !query.may_match(row as u32) {
+            continue;
+        }
         let number = |of: &[f32]| of.get(row).copied().unwrap_or(f32::NAN);
         let (forest, probability, score) = (number(forest), number(dnn), number(score));
         let file_row = records.chunk.first_row + row as u32;

@@ -1,14 +1,22 @@
-//! What a worker does while nobody wants anything of it: it reads, scores and writes generated records, for nobody. A browser
-//! compiles a function well only once it has run for some time, and the first file is not to wait for that.
+//! What a worker does while nobody wants anything of it: it reads, scores, surveys and writes generated records, for nobody. A
+//! browser compiles a function well only once it has run for some time, and the first file is not to wait for that.
 
-use super::{Engine, Job, Outcome, Step, Work};
+use super::{Engine, Job, Outcome, Step, Work, judge};
 use crate::error::Result;
-use crate::protocol::{Lens, Reply, Request, Settings};
+use crate::evaluate;
+use crate::protocol::{Lens, Opened, PackChoice, Reply, Request, Settings};
+use crate::report::Ranking;
+use crate::rng::Rng;
+use std::hint::black_box;
 
 /// Few at a time, so that no step is long: a file may come during any of them.
 const ROWS: u32 = 4000;
 /// By then, what the time is spent on has been compiled.
-const TIMES: u64 = 5;
+const TIMES: u64 = 12;
+/// So many are flagged, for the sake of their reasons.
+const FLAGGED: f64 = 0.1;
+/// Scores that are judged each time. What is done but once for all records of a file takes many to be compiled.
+const JUDGED: usize = 1 << 16;
 
 #[derive(Default)]
 pub(super) struct Rehearsal {
@@ -16,6 +24,8 @@ pub(super) struct Rehearsal {
     scene: Option<(Engine, Job)>,
     /// How often it has begun.
     times: u64,
+    /// Through what the records are looked at.
+    lens: Option<Lens>,
 }
 
 impl Work for Rehearsal {
@@ -31,9 +41,19 @@ impl Work for Rehearsal {
                 Step::Done(outcome) => outcome,
                 step => return Ok(step),
             };
-            let next = match reply {
-                Reply::Opened(_) => Request::Analyze { settings: Settings::default(), roles: Vec::new() },
-                Reply::Analyzed(analysis) => Request::Export { lens: Lens::new(analysis.threshold) },
+            let next = match (reply, self.lens.take()) {
+                (Reply::Opened(opened), _) => {
+                    judge_scores(self.times);
+                    // By a forest of their own and by a pack in turn.
+                    let pack = if self.times.is_multiple_of(2) { a_pack(&opened) } else { PackChoice::None };
+                    let settings = Settings { pack, contamination: Some(FLAGGED), ..Settings::default() };
+                    Request::Analyze { settings, roles: Vec::new() }
+                }
+                (Reply::Analyzed(analysis), _) => {
+                    let lens = self.lens.insert(Lens::new(analysis.threshold)).clone();
+                    Request::Survey { lens, lanes: None }
+                }
+                (Reply::Surveyed(_), Some(lens)) => Request::Export { lens },
                 _ if self.times < TIMES => {
                     self.times += 1;
                     sample(self.times)
@@ -47,4 +67,19 @@ impl Work for Rehearsal {
 
 fn sample(seed: u64) -> Request {
     Request::OpenSample { rows: ROWS, seed }
+}
+
+/// A pack that can read the records, whatever it would say of them.
+fn a_pack(opened: &Opened) -> PackChoice {
+    let fits = opened.packs.iter().find(|offer| offer.unfit.is_none());
+    fits.map_or(PackChoice::None, |offer| PackChoice::Named(offer.name.clone()))
+}
+
+fn judge_scores(seed: u64) {
+    let mut rng = Rng::new(seed);
+    let scores: Vec<f32> = (0..JUDGED).map(|_| rng.uniform() as f32).collect();
+    let labels: Vec<u8> = scores.iter().map(|&score| u8::from(rng.uniform() < f64::from(score))).collect();
+    let ranking = Ranking::new(&scores, &evaluate::best_order(&scores), &labels);
+    let judged = vec![judge::stage(&scores, &labels), judge::ranked_stage(&ranking)];
+    black_box(judge::sum_up("", judged, &scores, &labels));
 }

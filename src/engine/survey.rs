@@ -5,7 +5,7 @@
 //! entities than the filter asks for, which takes a sweep more.
 
 use super::crew::{self, Ready, Records};
-use super::lens::{Reasons, Sight, look};
+use super::lens::{Reasons, Sight, Which, look};
 use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Run, Step, Work, judge};
 use crate::error::{Error, Result};
@@ -153,7 +153,7 @@ impl Task {
                 };
                 let mut shown = Vec::new();
                 let mut scores = vec![f32::NAN; table.n_rows()];
-                let is_done = look(sight, records, bulk, ready, found, Needs::default(), |seen| {
+                let is_done = look(sight, records, bulk, ready, found, (Which::Shown, Needs::default()), |seen| {
                     if seen.is_shown && seen.allowed.is_none() {
                         shown.push(seen.row);
                         scores[seen.row as usize] = seen.score;
@@ -193,7 +193,7 @@ fn count(
     let mut names = vec![(0, 0); attack.map_or(0, |column| column.dictionary.len())];
     let mut labels = vec![schema::UNKNOWN; if scales.wants_labels { table.n_rows() } else { 0 }];
     let wanted = Needs { reasons: true, label: scales.wants_labels, ..Needs::default() };
-    let is_done = look(sight, records, bulk, ready, found, wanted, |seen| {
+    let is_done = look(sight, records, bulk, ready, found, (Which::All, wanted), |seen| {
         if seen.is_shown_or_unflagged && !seen.score.is_nan() {
             if scales.wants_labels {
                 labels[seen.row as usize] = seen.label;

@@ -5,7 +5,7 @@ use super::{Condition, Field, Query};
 use crate::flow::{Part, Parts, protocol_name};
 use crate::schema::Schema;
 use crate::schema::{ANOMALY, NORMAL};
-use crate::table::{self, Table};
+use crate::table::{self, Cell, Table};
 use std::net::IpAddr;
 use std::ops::BitOr;
 
@@ -79,7 +79,9 @@ pub struct BoundQuery<'a> {
 
 enum Bound {
     Contains(Box<memchr::memmem::Finder<'static>>),
-    /// One of these columns has one of the values.
+    /// Whether one of some columns has one of the values: in each row of the table.
+    Rows(Vec<bool>),
+    /// The same where the table did not keep all texts, so that the record has to be looked at.
     Cells(Vec<Cells>),
     Fact(Field, Vec<Value>),
 }
@@ -125,10 +127,14 @@ impl Query {
                         bound.needs.label |= *field == Field::Label;
                         Bound::Fact(field.clone(), values.clone())
                     } else {
-                        bound.needs.text |= columns.iter().any(|&at| table.columns[at].dictionary.overflowed);
+                        let needs_text = columns.iter().any(|&at| table.columns[at].dictionary.overflowed);
+                        bound.needs.text |= needs_text;
                         let protocol = bound.parts.column(Part::Protocol);
-                        let cells = |at| Cells::new(table, at, values, protocol == Some(at));
-                        Bound::Cells(columns.into_iter().map(cells).collect())
+                        let cells = columns.into_iter().map(|at| Cells::new(table, at, values, protocol == Some(at)));
+                        match needs_text {
+                            true => Bound::Cells(cells.collect()),
+                            false => Bound::Rows(in_rows(table, cells)),
+                        }
                     }
                 }
             };
@@ -149,6 +155,15 @@ impl BoundQuery<'_> {
         self.needs
     }
 
+    /// Whether a row may pass as far as the table tells, without which nothing else matters.
+    #[must_use]
+    pub fn may_match(&self, row: u32) -> bool {
+        self.terms.iter().all(|(negated, condition)| match condition {
+            Bound::Rows(rows) => rows[row as usize] != *negated,
+            _ => true,
+        })
+    }
+
     /// Whether a row of the table passes.
     pub fn matches(&mut self, row: u32, facts: &RowFacts<'_>) -> bool {
         let mut is_lower = false;
@@ -161,7 +176,11 @@ impl BoundQuery<'_> {
             let (negated, condition) = &self.terms[at];
             let holds = match condition {
                 Bound::Contains(finder) => finder.find(&self.lower).is_some(),
-                Bound::Cells(cells) => cells.iter().any(|cells| cells.hold(self.table, row, facts)),
+                Bound::Rows(rows) => rows[row as usize],
+                Bound::Cells(cells) => cells.iter().any(|cells| {
+                    let field = || (facts.field)(cells.column);
+                    cells.hold(self.table.columns[cells.column].cells.at(row as usize), field)
+                }),
                 Bound::Fact(field, values) => values.iter().any(|value| self.fact_is(field, value, row, facts)),
             };
             if holds == *negated {
@@ -216,8 +235,9 @@ impl Cells {
         Self { column, texts, values: values.to_vec(), by_text, is_protocol }
     }
 
-    fn hold(&self, table: &Table, row: u32, facts: &RowFacts<'_>) -> bool {
-        match table.columns[self.column].cells.at(row as usize).value() {
+    /// Whether a cell of the column has one of the values; `field` is the text of the record there.
+    fn hold(&self, cell: Cell, field: impl FnOnce() -> Option<String>) -> bool {
+        match cell.value() {
             table::Value::Text(code) => self.texts[code as usize],
             table::Value::Number(x) => {
                 let is_text = || {
@@ -228,11 +248,19 @@ impl Cells {
                 self.values.iter().any(|value| is_number(value, x)) || self.by_text && is_text()
             }
             table::Value::Missing => self.values.contains(&Value::Missing),
-            table::Value::UnkeptText => {
-                (facts.field)(self.column).is_some_and(|text| is_any(&self.values, text.trim()))
-            }
+            table::Value::UnkeptText => field().is_some_and(|text| is_any(&self.values, text.trim())),
         }
     }
+}
+
+/// Whether one of the columns has one of the values, in each row.
+fn in_rows(table: &Table, columns: impl Iterator<Item = Cells>) -> Vec<bool> {
+    let all = columns.map(|cells| table.columns[cells.column].cells.judge(|cell| cells.hold(cell, || None)));
+    let either = |mut some: Vec<bool>, more: Vec<bool>| {
+        some.iter_mut().zip(more).for_each(|(some, more)| *some |= more);
+        some
+    };
+    all.reduce(either).unwrap_or_default()
 }
 
 fn is_number(value: &Value, x: f64) -> bool {

@@ -284,6 +284,25 @@ impl Cells {
         }
     }
 
+    /// What `judge` says of each cell; of those of few different ones it is asked once.
+    #[must_use]
+    pub fn judge(&self, mut judge: impl FnMut(Cell) -> bool) -> Vec<bool> {
+        fn once_each<T: Narrow>(cells: &[T], mut judge: impl FnMut(T) -> bool) -> Vec<bool> {
+            let mut known = vec![None; (T::MOST - T::LEAST) as usize + 3];
+            cells.iter().map(|&cell| *known[cell.place()].get_or_insert_with(|| judge(cell))).collect()
+        }
+        let of = |digits| cell(self.kind, digits);
+        match &self.store {
+            Store::I8(cells) => once_each(cells, |cell| judge(of(cell.digits()))),
+            Store::I16(cells) if cells.len() >= MOST_COUNTED / 4 => once_each(cells, |cell| judge(of(cell.digits()))),
+            Store::I16(_) | Store::I32(_) | Store::Any(_) => {
+                let mut all = Vec::with_capacity(self.len());
+                self.for_all(|cell| all.push(judge(cell)));
+                all
+            }
+        }
+    }
+
     /// Does something with the cell of each of some rows and its place among them, which is faster than one by one.
     ///
     /// # Panics
