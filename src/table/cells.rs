@@ -708,6 +708,8 @@ mod tests {
             assert_eq!(cells.iter().position(|other| *other == cell), Some(row));
             assert_eq!(cells.iter().filter(|other| **other == cell).count(), count as usize);
         }
+        let is_odd = |cell: Cell| cell.to_bits() % 3 == 1;
+        assert_eq!(stored.judge(is_odd), cells.iter().map(|cell| is_odd(*cell)).collect::<Vec<_>>());
         // In two parts, of which the second has other codes.
         let half = cells.len() / 2;
         let mut whole: Cells = cells[..half].iter().copied().collect();

@@ -11,9 +11,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, ReadableStreamByobReader, ReadableStreamDefaultReader, ReadableStreamReadResult};
 
 /// Bytes that may wait in the browser's memory, beside those that somebody waits for.
-const MOST_WAITING: u64 = 16 << 20;
+const MOST_WAITING: u64 = 4 << 20;
 /// Pieces of memory that are kept to be filled again.
-const MOST_FREE: usize = 4;
+const MOST_FREE: usize = (MOST_WAITING / PIECE as u64) as usize;
 /// Bytes that are rather passed over than read by another stream.
 const MOST_SKIPPED: u64 = 4 << 20;
 
@@ -23,9 +23,14 @@ pub(super) const PIECE: u32 = 1 << 20;
 /// The stream of one file.
 pub(super) struct Ahead {
     stream: RefCell<Option<Rc<Stream>>>,
+    /// Memory of pieces that are no longer needed, of this stream or of one before: new memory takes a browser longer than what it
+    /// puts there.
+    free: Free,
     /// Called when bytes have come that were waited for.
     on_near: Rc<dyn Fn()>,
 }
+
+type Free = Rc<RefCell<Vec<ArrayBuffer>>>;
 
 struct Stream {
     reader: Reader,
@@ -33,7 +38,7 @@ struct Stream {
 }
 
 enum Reader {
-    /// Puts pieces where others were: new memory takes a browser longer than what it puts there.
+    /// Puts pieces where others were.
     Filling(ReadableStreamByobReader),
     /// Not every browser has that.
     Giving(ReadableStreamDefaultReader),
@@ -43,8 +48,7 @@ enum Reader {
 struct Flow {
     /// What has come and may still be needed, each with its place in the file.
     pieces: VecDeque<(u64, Uint8Array)>,
-    /// Memory of those that are no longer needed.
-    free: Vec<ArrayBuffer>,
+    free: Free,
     /// Where the next piece begins, and where the last one ends.
     at: u64,
     end: u64,
@@ -56,7 +60,7 @@ struct Flow {
 
 impl Ahead {
     pub fn new(on_near: Rc<dyn Fn()>) -> Self {
-        Self { stream: RefCell::default(), on_near }
+        Self { stream: RefCell::default(), free: Free::default(), on_near }
     }
 
     /// Whether these bytes are there; if not, they are on their way, and so is what follows them up to `until`. `blob_of` gives a part
@@ -65,7 +69,8 @@ impl Ahead {
         let mut stream = self.stream.borrow_mut();
         if stream.as_ref().is_none_or(|stream| !stream.flow.borrow().leads_to(range)) {
             let end = until.max(range.end);
-            *stream = blob_of(range.start..end).and_then(|blob| Stream::new(&blob, range.start..end));
+            *stream =
+                blob_of(range.start..end).and_then(|blob| Stream::new(&blob, range.start..end, self.free.clone()));
         }
         let Some(stream) = &*stream else { return true };
         let mut flow = stream.flow.borrow_mut();
@@ -106,7 +111,7 @@ impl Ahead {
 
 impl Stream {
     /// `None` if the browser has none.
-    fn new(blob: &Blob, range: Range<u64>) -> Option<Rc<Self>> {
+    fn new(blob: &Blob, range: Range<u64>, free: Free) -> Option<Rc<Self>> {
         let stream = blob.stream();
         let reader = match ReadableStreamByobReader::new(&stream) {
             Ok(reader) => Reader::Filling(reader),
@@ -114,7 +119,7 @@ impl Stream {
         };
         let flow = Flow {
             pieces: VecDeque::new(),
-            free: Vec::new(),
+            free,
             at: range.start,
             end: range.end,
             awaited: None,
@@ -129,7 +134,8 @@ impl Stream {
         match &self.reader {
             Reader::Giving(reader) => reader.read(),
             Reader::Filling(reader) => {
-                let free = self.flow.borrow_mut().free.pop().unwrap_or_else(|| ArrayBuffer::new(PIECE));
+                let free = self.flow.borrow().free.borrow_mut().pop();
+                let free = free.unwrap_or_else(|| ArrayBuffer::new(PIECE));
                 reader.read_with_array_buffer_view(&Uint8Array::new(&free))
             }
         }
@@ -138,6 +144,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        self.flow.get_mut().forget_before(u64::MAX);
         // Otherwise the browser would keep what it has read. What it could not read has been said already.
         let cancelled = match &self.reader {
             Reader::Filling(reader) => reader.cancel(),
@@ -167,10 +174,10 @@ impl Flow {
     }
 
     /// Takes the memory of a piece that is no longer needed, if it is as large as those that are filled.
-    fn reuse(&mut self, piece: &Uint8Array) {
-        let buffer = piece.buffer();
-        if buffer.byte_length() == PIECE && self.free.len() < MOST_FREE {
-            self.free.push(buffer);
+    fn reuse(&self, piece: &Uint8Array) {
+        let (buffer, mut free) = (piece.buffer(), self.free.borrow_mut());
+        if buffer.byte_length() == PIECE && free.len() < MOST_FREE {
+            free.push(buffer);
         }
     }
 
