@@ -239,6 +239,15 @@ impl Curve {
     }
 }
 
+/// The least and the greatest score; infinite the wrong way round where there is none.
+// Not inlined: a browser would compile the whole of a large function for the sake of this loop.
+#[inline(never)]
+#[must_use]
+pub fn ends(scores: &[f32]) -> (f32, f32) {
+    let known = scores.iter().filter(|score| !score.is_nan());
+    known.fold((f32::INFINITY, f32::NEG_INFINITY), |ends, &x| (ends.0.min(x), ends.1.max(x)))
+}
+
 /// The rows by falling score, ties by row, NaN last.
 #[must_use]
 pub fn best_order(scores: &[f32]) -> Vec<u32> {

@@ -199,11 +199,8 @@ impl Analyze {
         let (sorted, ranked_labels) = ranking.into_parts();
         let bulk = vec![Bulk::F32(sorted), Bulk::U8(ranked_labels), Bulk::U32(order.clone())];
         let n_scored = dataset.n_good() as usize;
-        let ends = forest
-            .iter()
-            .filter(|score| !score.is_nan())
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |ends, &x| (ends.0.min(x), ends.1.max(x)));
-        let grid = DensityGrid::around(ends.0, ends.1);
+        let (low, high) = evaluate::ends(&forest);
+        let grid = DensityGrid::around(low, high);
         let forest_range = (grid.low, grid.high);
         Ok((Run { ready, pack, forest, dnn, score, labels, order, n_scored, forest_range, analysis }, bulk))
     }

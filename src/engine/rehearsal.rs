@@ -14,7 +14,7 @@ const ROWS: u32 = 4000;
 /// By then, what the time is spent on has been compiled.
 const TIMES: u64 = 12;
 /// So many are flagged, for the sake of their reasons.
-const FLAGGED: f64 = 0.1;
+const FLAGGED: f64 = 0.2;
 /// Scores that are judged each time. What is done but once for all records of a file takes many to be compiled.
 const JUDGED: usize = 1 << 16;
 
@@ -44,8 +44,8 @@ impl Work for Rehearsal {
             let next = match (reply, self.lens.take()) {
                 (Reply::Opened(opened), _) => {
                     judge_scores(self.times);
-                    // By a forest of their own and by a pack in turn.
-                    let pack = if self.times.is_multiple_of(2) { a_pack(&opened) } else { PackChoice::None };
+                    // Now and then by a forest of their own.
+                    let pack = if self.times.is_multiple_of(4) { PackChoice::None } else { a_pack(&opened) };
                     let settings = Settings { pack, contamination: Some(FLAGGED), ..Settings::default() };
                     Request::Analyze { settings, roles: Vec::new() }
                 }
