@@ -82,15 +82,17 @@ impl Shell {
         let (id, mut job) = match self.running.take() {
             Some(running) => running,
             None => {
-                if let Some(Incoming { message: Request::Survey { .. }, .. }) = self.waiting.front() {
-                    let rest = self.rests_until - Date::now();
-                    if rest > 0.0 {
+                let rest = self.rests_until - Date::now();
+                let can_wait = |request: &Request| rest > 0.0 && matches!(request, Request::Survey { .. });
+                let next = self.waiting.iter().position(|waiting| !can_wait(&waiting.message));
+                let next = next.and_then(|at| self.waiting.remove(at));
+                let Some(Incoming { job, message, bulk, blob, file }) = next else {
+                    if !self.waiting.is_empty() {
                         let wake = self.wake.clone();
                         Timeout::new(rest.ceil() as u32, move || wake()).forget();
-                        return false;
                     }
-                }
-                let Some(Incoming { job, message, bulk, blob, file }) = self.waiting.pop_front() else { return false };
+                    return false;
+                };
                 let begun = match (message, file) {
                     (Request::Export { lens }, Some(file)) => {
                         self.engine.export_to(lens, Box::new(FileSink::new(file, self.wake.clone())))
