@@ -1,5 +1,9 @@
 //! A file of several chunks, read and scored by any number of crews: the same to the last bit.
 
+#[cfg(feature = "onnx")]
+#[expect(dead_code, reason = "other tests need the rest of it")]
+mod driver;
+
 use oddflow::Result;
 use oddflow::engine::{Engine, Hand, Heard, Outcome, Pool};
 use oddflow::generate::Generator;
@@ -173,6 +177,30 @@ fn a_job_given_up_within_a_chunk_changes_nothing() {
         }
         drop(job);
         assert_eq!(opened(&mut engine), expected, "{steps}");
+    }
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn both_stages_are_judged_alike_by_any_number_of_crews() {
+    let mut file = Vec::new();
+    let mut records = oddflow::generate::like::Likeness::new(driver::a_pack().manifest(), 20_000, 5).unwrap();
+    while records.write(8192, &mut file) {}
+    let judged = |n_hands: usize| {
+        let mut engine = driver::engine();
+        if n_hands > 0 {
+            engine.hire(Box::new(Lazy::new(n_hands))).unwrap();
+        }
+        engine.add_pack(driver::a_pack());
+        driver::open(&mut engine, file.clone()).unwrap();
+        driver::analyze(&mut engine, Settings::default()).unwrap()
+    };
+    let alone = judged(0);
+    let quality = alone.0.quality.as_ref().unwrap();
+    let [forest, network] = [&quality.forest, quality.dnn.as_ref().unwrap()].map(|stage| stage.roc_auc);
+    assert!(quality.has_both_classes() && (forest - network).abs() > 0.01, "{forest} {network}");
+    for n_hands in [1, 3] {
+        assert!(judged(n_hands) == alone, "{n_hands} hands");
     }
 }
 

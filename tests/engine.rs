@@ -656,13 +656,26 @@ fn json_lines_are_opened_and_known_again_by_their_bytes() {
 #[test]
 fn a_rehearsal_goes_to_its_end_and_is_not_seen() {
     thread_local!(static MADE: Cell<u32> = const { Cell::new(0) });
-    let mut engine = Engine::new(|| {
-        MADE.set(MADE.get() + 1);
-        Box::new(Vec::new())
-    });
-    let job = engine.start(Request::Rehearse, Vec::new(), None);
-    assert!(matches!(engine.finish(job, |_| ()).unwrap().reply, Reply::Rehearsed));
+    let new_engine = || {
+        MADE.set(0);
+        Engine::new(|| {
+            MADE.set(MADE.get() + 1);
+            Box::new(Vec::new())
+        })
+    };
+    let rehearse = |mut engine: Engine| {
+        let job = engine.start(Request::Rehearse, Vec::new(), None);
+        assert!(matches!(engine.finish(job, |_| ()).unwrap().reply, Reply::Rehearsed));
+        assert!(engine.scores().is_err() && analyze(&mut engine, Settings::default()).is_err());
+        MADE.get()
+    };
     // Each of twelve times a sample, and the annotated file.
-    assert_eq!(MADE.get(), 24);
-    assert!(engine.scores().is_err() && analyze(&mut engine, Settings::default()).is_err());
+    assert_eq!(rehearse(new_engine()), 24);
+    #[cfg(feature = "onnx")]
+    {
+        // Every other time of records like those of the pack, which are in memory.
+        let mut engine = new_engine();
+        engine.add_pack(driver::a_pack());
+        assert_eq!(rehearse(engine), 18);
+    }
 }

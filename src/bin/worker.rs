@@ -10,7 +10,7 @@ use oddflow::engine::{Engine, Hand, Job, Outcome, Step};
 use oddflow::protocol::{JobId, Reply, Request, media_type};
 use oddflow::store::Store;
 use oddflow::web::{BlobStore, FileSink, Hands, Incoming, PagePort, Word, give_back, serve};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use web_sys::{MessageChannel, MessagePort};
@@ -41,8 +41,9 @@ struct Shell {
     /// When the job that is running was begun, in milliseconds, and when it was last told how far it is.
     since: f64,
     last_progress: f64,
-    /// Up to when a survey waits, for which nobody does, while the browser puts a file on the disk: it needs the processors, too.
-    rests_until: f64,
+    /// Files that the browser is probably still putting on the disk, for which it needs the processors. Meanwhile surveys wait, for
+    /// which nobody does.
+    on_their_way: Rc<Cell<u32>>,
     /// Whether a turn is on its way.
     is_due: bool,
     /// Has it take a turn.
@@ -82,17 +83,11 @@ impl Shell {
         let (id, mut job) = match self.running.take() {
             Some(running) => running,
             None => {
-                let rest = self.rests_until - Date::now();
-                let can_wait = |request: &Request| rest > 0.0 && matches!(request, Request::Survey { .. });
-                let next = self.waiting.iter().position(|waiting| !can_wait(&waiting.message));
-                let next = next.and_then(|at| self.waiting.remove(at));
-                let Some(Incoming { job, message, bulk, blob, file }) = next else {
-                    if !self.waiting.is_empty() {
-                        let wake = self.wake.clone();
-                        Timeout::new(rest.ceil() as u32, move || wake()).forget();
-                    }
+                let can_wait = |waiting: &Incoming<Request>| matches!(waiting.message, Request::Survey { .. });
+                if self.on_their_way.get() > 0 && self.waiting.iter().all(can_wait) {
                     return false;
-                };
+                }
+                let Some(Incoming { job, message, bulk, blob, file }) = self.waiting.pop_front() else { return false };
                 let begun = match (message, file) {
                     (Request::Export { lens }, Some(file)) => {
                         self.engine.export_to(lens, Box::new(FileSink::new(file, self.wake.clone())))
@@ -125,7 +120,7 @@ impl Shell {
         !must_wait
     }
 
-    fn answer(&mut self, job: JobId, outcome: Outcome) {
+    fn answer(&self, job: JobId, outcome: Outcome) {
         let Outcome { reply, bulk, written } = outcome;
         let kind = match &reply {
             Reply::Exported { name } => media_type(name),
@@ -146,7 +141,14 @@ impl Shell {
         match blob {
             Ok(blob) => {
                 if let Some(blob) = &blob {
-                    self.rests_until = Date::now() + (blob.size() / DISK_BYTES_PER_MS).min(MOST_REST_MS);
+                    let (on_their_way, wake) = (self.on_their_way.clone(), self.wake.clone());
+                    on_their_way.update(|n| n + 1);
+                    let ms = (blob.size() / DISK_BYTES_PER_MS).min(MOST_REST_MS) as u32;
+                    let there = move || {
+                        on_their_way.update(|n| n - 1);
+                        wake();
+                    };
+                    Timeout::new(ms, there).forget();
                 }
                 self.port.send(job, &reply, &bulk, blob.as_ref());
             }
@@ -204,7 +206,7 @@ fn main() {
         running: None,
         since: 0.0,
         last_progress: 0.0,
-        rests_until: 0.0,
+        on_their_way: Rc::default(),
         is_due: false,
         wake: Rc::new(|| {}),
     });

@@ -288,10 +288,10 @@ impl Crew {
     /// Whether the bytes that an order is about are there; if not, they are fetched, see [`Store::is_near`], and read as they come.
     pub(super) fn is_near(&mut self, order: &Order) -> bool {
         let Order { file, chunk, until, ref task, .. } = *order;
-        let Some(OpenFile { store, .. }) = self.files.get(&file) else { return true };
-        if matches!(task, Task::Judge) {
+        if let Task::Judge = task {
             return true;
         }
+        let Some(OpenFile { store, .. }) = self.files.get(&file) else { return true };
         let until = until.saturating_add(REST);
         let guess = match (task, self.cache.get(file, chunk.range())) {
             (Task::Read { guess, .. }, _) => *guess,

@@ -102,8 +102,8 @@ pub struct BaseRatePrecision {
     pub at_1pct_fpr: f64,
 }
 
-/// So many records are judged by other crews, too. With fewer it is not worth while; to give others the scores of more would take
-/// too much memory.
+/// How many records may be judged by other crews. With fewer it is not worth while; to give others the scores of more would take too
+/// much memory.
 const SHARED: RangeInclusive<usize> = 1 << 14..=1 << 22;
 
 /// What the labels say about each of some stages, found step by step by whoever has time.

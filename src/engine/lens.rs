@@ -81,7 +81,7 @@ const REASONS_AT_A_TIME: usize = 1000;
 /// Of which records [`look`] tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// Of those that the lens shows, and perhaps of others.
+    /// Of those that the lens shows, and of others that are not so easily told from them: only what is shown may be looked at.
     Shown,
     All,
 }
@@ -114,9 +114,10 @@ pub(super) fn look(
     if needs_reasons && !find_reasons(sight, records, score, ready, found)? {
         return Ok(false);
     }
+    let may_match = (which == Which::Shown).then(|| query.may_match());
     let text = if needs.text { Some(records.bytes()?) } else { None };
     for row in 0..table.n_rows() {
-        if which == Which::Shown && !query.may_match(row as u32) {
+        if may_match.as_ref().is_some_and(|may_match| !may_match[row]) {
             continue;
         }
         let number = |of: &[f32]| of.get(row).copied().unwrap_or(f32::NAN);

@@ -79,9 +79,7 @@ pub struct BoundQuery<'a> {
 
 enum Bound {
     Contains(Box<memchr::memmem::Finder<'static>>),
-    /// Whether one of some columns has one of the values: in each row of the table.
-    Rows(Vec<bool>),
-    /// The same where the table did not keep all texts, so that the record has to be looked at.
+    /// One of these columns has one of the values.
     Cells(Vec<Cells>),
     Fact(Field, Vec<Value>),
 }
@@ -127,14 +125,10 @@ impl Query {
                         bound.needs.label |= *field == Field::Label;
                         Bound::Fact(field.clone(), values.clone())
                     } else {
-                        let needs_text = columns.iter().any(|&at| table.columns[at].dictionary.overflowed);
-                        bound.needs.text |= needs_text;
+                        bound.needs.text |= columns.iter().any(|&at| table.columns[at].dictionary.overflowed);
                         let protocol = bound.parts.column(Part::Protocol);
-                        let cells = columns.into_iter().map(|at| Cells::new(table, at, values, protocol == Some(at)));
-                        match needs_text {
-                            true => Bound::Cells(cells.collect()),
-                            false => Bound::Rows(in_rows(table, cells)),
-                        }
+                        let cells = |at| Cells::new(table, at, values, protocol == Some(at));
+                        Bound::Cells(columns.into_iter().map(cells).collect())
                     }
                 }
             };
@@ -155,13 +149,23 @@ impl BoundQuery<'_> {
         self.needs
     }
 
-    /// Whether a row may pass as far as the table tells, without which nothing else matters.
+    /// Whether each row of the table may pass as far as its columns tell; of the others nothing else matters.
     #[must_use]
-    pub fn may_match(&self, row: u32) -> bool {
-        self.terms.iter().all(|(negated, condition)| match condition {
-            Bound::Rows(rows) => rows[row as usize] != *negated,
-            _ => true,
-        })
+    pub fn may_match(&self) -> Vec<bool> {
+        let mut may = vec![true; self.table.n_rows()];
+        for (negated, condition) in &self.terms {
+            let Bound::Cells(columns) = condition else { continue };
+            let stored = |cells: &Cells| &self.table.columns[cells.column];
+            if columns.iter().any(|cells| stored(cells).dictionary.overflowed) {
+                continue;
+            }
+            let mut holds = vec![false; may.len()];
+            for cells in columns {
+                stored(cells).cells.find(&may, |cell| cells.hold(cell, || None), &mut holds);
+            }
+            may.iter_mut().zip(holds).for_each(|(may, holds)| *may &= holds != *negated);
+        }
+        may
     }
 
     /// Whether a row of the table passes.
@@ -176,10 +180,9 @@ impl BoundQuery<'_> {
             let (negated, condition) = &self.terms[at];
             let holds = match condition {
                 Bound::Contains(finder) => finder.find(&self.lower).is_some(),
-                Bound::Rows(rows) => rows[row as usize],
-                Bound::Cells(cells) => cells.iter().any(|cells| {
-                    let field = || (facts.field)(cells.column);
-                    cells.hold(self.table.columns[cells.column].cells.at(row as usize), field)
+                Bound::Cells(columns) => columns.iter().any(|cells| {
+                    let cell = self.table.columns[cells.column].cells.at(row as usize);
+                    cells.hold(cell, || (facts.field)(cells.column))
                 }),
                 Bound::Fact(field, values) => values.iter().any(|value| self.fact_is(field, value, row, facts)),
             };
@@ -235,7 +238,7 @@ impl Cells {
         Self { column, texts, values: values.to_vec(), by_text, is_protocol }
     }
 
-    /// Whether a cell of the column has one of the values; `field` is the text of the record there.
+    /// Whether a cell of the column has one of the values; `field` is what the record has there.
     fn hold(&self, cell: Cell, field: impl FnOnce() -> Option<String>) -> bool {
         match cell.value() {
             table::Value::Text(code) => self.texts[code as usize],
@@ -251,16 +254,6 @@ impl Cells {
             table::Value::UnkeptText => field().is_some_and(|text| is_any(&self.values, text.trim())),
         }
     }
-}
-
-/// Whether one of the columns has one of the values, in each row.
-fn in_rows(table: &Table, columns: impl Iterator<Item = Cells>) -> Vec<bool> {
-    let all = columns.map(|cells| table.columns[cells.column].cells.judge(|cell| cells.hold(cell, || None)));
-    let either = |mut some: Vec<bool>, more: Vec<bool>| {
-        some.iter_mut().zip(more).for_each(|(some, more)| *some |= more);
-        some
-    };
-    all.reduce(either).unwrap_or_default()
 }
 
 fn is_number(value: &Value, x: f64) -> bool {

@@ -284,22 +284,28 @@ impl Cells {
         }
     }
 
-    /// What `judge` says of each cell; of those of few different ones it is asked once.
-    #[must_use]
-    pub fn judge(&self, mut judge: impl FnMut(Cell) -> bool) -> Vec<bool> {
-        fn once_each<T: Narrow>(cells: &[T], mut judge: impl FnMut(T) -> bool) -> Vec<bool> {
+    /// Marks in `found` the cells among some that are what is looked for; of few different ones, each is asked about once.
+    ///
+    /// # Panics
+    /// If there is not a place for each cell.
+    pub fn find(&self, among: &[bool], mut is_it: impl FnMut(Cell) -> bool, found: &mut [bool]) {
+        fn once_each<T: Narrow>(cells: &[T], mut is_it: impl FnMut(T) -> bool) -> impl FnMut(usize) -> bool {
             let mut known = vec![None; (T::MOST - T::LEAST) as usize + 3];
-            cells.iter().map(|&cell| *known[cell.place()].get_or_insert_with(|| judge(cell))).collect()
+            move |row| *known[cells[row].place()].get_or_insert_with(|| is_it(cells[row]))
         }
+        fn mark(among: &[bool], found: &mut [bool], mut is_it: impl FnMut(usize) -> bool) {
+            for (row, (found, &is_among)) in found.iter_mut().zip(among).enumerate() {
+                *found |= is_among && is_it(row);
+            }
+        }
+        assert_eq!([among.len(), found.len()], [self.len(); 2], "a place for each cell");
         let of = |digits| cell(self.kind, digits);
         match &self.store {
-            Store::I8(cells) => once_each(cells, |cell| judge(of(cell.digits()))),
-            Store::I16(cells) if cells.len() >= MOST_COUNTED / 4 => once_each(cells, |cell| judge(of(cell.digits()))),
-            Store::I16(_) | Store::I32(_) | Store::Any(_) => {
-                let mut all = Vec::with_capacity(self.len());
-                self.for_all(|cell| all.push(judge(cell)));
-                all
+            Store::I8(cells) => mark(among, found, once_each(cells, |cell| is_it(of(cell.digits())))),
+            Store::I16(cells) if cells.len() >= MOST_COUNTED / 4 => {
+                mark(among, found, once_each(cells, |cell| is_it(of(cell.digits()))));
             }
+            Store::I16(_) | Store::I32(_) | Store::Any(_) => mark(among, found, |row| is_it(self.at(row))),
         }
     }
 
@@ -709,7 +715,11 @@ mod tests {
             assert_eq!(cells.iter().filter(|other| **other == cell).count(), count as usize);
         }
         let is_odd = |cell: Cell| cell.to_bits() % 3 == 1;
-        assert_eq!(stored.judge(is_odd), cells.iter().map(|cell| is_odd(*cell)).collect::<Vec<_>>());
+        let among: Vec<bool> = (0..cells.len()).map(|row| row % 4 > 0).collect();
+        let mut found: Vec<bool> = (0..cells.len()).map(|row| row % 5 == 0).collect();
+        stored.find(&among, is_odd, &mut found);
+        let is_found = |(row, cell): (usize, &Cell)| row % 5 == 0 || among[row] && is_odd(*cell);
+        assert_eq!(found, cells.iter().enumerate().map(is_found).collect::<Vec<_>>());
         // In two parts, of which the second has other codes.
         let half = cells.len() / 2;
         let mut whole: Cells = cells[..half].iter().copied().collect();

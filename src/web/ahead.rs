@@ -23,8 +23,8 @@ pub(super) const PIECE: u32 = 1 << 20;
 /// The stream of one file.
 pub(super) struct Ahead {
     stream: RefCell<Option<Rc<Stream>>>,
-    /// Memory of pieces that are no longer needed, of this stream or of one before: new memory takes a browser longer than what it
-    /// puts there.
+    /// Memory of pieces that are no longer needed, of this stream or of one before, as long as the file is open: new memory takes a
+    /// browser longer than what it puts there.
     free: Free,
     /// Called when bytes have come that were waited for.
     on_near: Rc<dyn Fn()>,

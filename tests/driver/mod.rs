@@ -64,12 +64,7 @@ pub fn sample(rows: u32, seed: u64, change: impl Fn(f64) -> f64) -> String {
 #[cfg(feature = "onnx")]
 pub fn engine_with_a_pack() -> (Engine, String) {
     let mut engine = engine();
-    let [manifest, forest, dnn] = oddflow::bundle::FILES
-        .map(|file| std::fs::read(format!("{}/models/nsl-kdd/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap());
-    // The rows below are too few and too plain to be NSL-KDD's; here the pack is to speak all the same.
-    let mut manifest: oddflow::bundle::Manifest = serde_json::from_slice(&manifest).unwrap();
-    manifest.domain.limit = 10.0;
-    engine.add_pack(oddflow::bundle::Pack::open(&manifest.to_json(), &forest, &dnn).unwrap());
+    engine.add_pack(a_pack());
     let mut text = String::new();
     for i in 0..90 {
         let (start, label) = match i % 9 {
@@ -81,6 +76,17 @@ pub fn engine_with_a_pack() -> (Engine, String) {
         writeln!(text, "{start},{zeros}{},8,0,0,0,0,1,0,0,255,255,1,0,0,0,0,0,0,0,{label},20", 1 + i % 30).unwrap();
     }
     (engine, text)
+}
+
+/// The pack for NSL-KDD, which speaks of whatever has its columns: rows that are made up for a test are too few and too plain to be
+/// NSL-KDD's.
+#[cfg(feature = "onnx")]
+pub fn a_pack() -> oddflow::bundle::Pack {
+    let [manifest, forest, dnn] = oddflow::bundle::FILES
+        .map(|file| std::fs::read(format!("{}/models/nsl-kdd/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap());
+    let mut manifest: oddflow::bundle::Manifest = serde_json::from_slice(&manifest).unwrap();
+    manifest.domain.limit = 10.0;
+    oddflow::bundle::Pack::open(&manifest.to_json(), &forest, &dnn).unwrap()
 }
 
 pub fn report(engine: &mut Engine, lens: Lens) -> serde_json::Value {
