@@ -229,8 +229,8 @@ pub enum Request {
     /// Reads a file of normal records, in the same way. It stays until another takes its place, whatever file is
     /// opened, so that several days can be held against the same quiet one. → [`Reply::ReferenceOpened`]
     OpenReference { name: String },
-    /// Reads, scores, surveys and writes generated records, so that the first file need not wait until the browser has compiled what that
-    /// takes. Nothing that is open is touched; whoever wants something else cancels it. → [`Reply::Rehearsed`]
+    /// Reads, scores, surveys and writes generated records, so that the first file need not wait until the browser has compiled
+    /// what that takes. Nothing that is open is touched; whoever wants something else cancels it. → [`Reply::Rehearsed`]
     Rehearse,
     /// Scores the open file. → [`Reply::Analyzed`]
     Analyze { settings: Settings, roles: Vec<RoleChange> },
