@@ -120,6 +120,16 @@ impl Shell {
         !must_wait
     }
 
+    /// One more file is on its way, until the function that this gives is called.
+    fn on_its_way(&self) -> impl FnOnce() + 'static {
+        let (on_their_way, wake) = (self.on_their_way.clone(), self.wake.clone());
+        on_their_way.update(|n| n + 1);
+        move || {
+            on_their_way.update(|n| n - 1);
+            wake();
+        }
+    }
+
     fn answer(&self, job: JobId, outcome: Outcome) {
         let Outcome { reply, bulk, written } = outcome;
         let kind = match &reply {
@@ -129,10 +139,11 @@ impl Shell {
         let blob = match written.map(|spool| spool.into_any().downcast::<FileSink>()) {
             None => Ok(None),
             Some(Ok(sink)) => {
-                let port = self.port.clone();
+                let (port, on_its_way) = (self.port.clone(), self.on_its_way());
                 spawn_local(async move {
                     let reply = sink.finish().await.map_or_else(Reply::Failed, |()| reply);
                     port.send(job, &reply, &bulk, None);
+                    on_its_way();
                 });
                 return;
             }
@@ -141,14 +152,8 @@ impl Shell {
         match blob {
             Ok(blob) => {
                 if let Some(blob) = &blob {
-                    let (on_their_way, wake) = (self.on_their_way.clone(), self.wake.clone());
-                    on_their_way.update(|n| n + 1);
                     let ms = (blob.size() / DISK_BYTES_PER_MS).min(MOST_REST_MS) as u32;
-                    let there = move || {
-                        on_their_way.update(|n| n - 1);
-                        wake();
-                    };
-                    Timeout::new(ms, there).forget();
+                    Timeout::new(ms, self.on_its_way()).forget();
                 }
                 self.port.send(job, &reply, &bulk, blob.as_ref());
             }

@@ -1,5 +1,6 @@
 //! Files that the person chose, to be written.
 
+use super::BlobStore;
 use crate::error::{Error, Result};
 use crate::store::{Spool, Store, out_of_range};
 use js_sys::futures::{JsFuture, spawn_local};
@@ -74,7 +75,10 @@ pub struct FileSink {
     file: FileSystemFileHandle,
     sinking: Rc<RefCell<Sinking>>,
     on_room: Rc<dyn Fn()>,
-    size: u64,
+    /// What is not on its way yet.
+    gathered: BlobStore,
+    /// Bytes that have been sent on their way.
+    sent: u64,
 }
 
 #[derive(Default)]
@@ -83,17 +87,20 @@ struct Sinking {
     stream: Option<FileSystemWritableFileStream>,
     failure: Option<Error>,
     /// Bytes on their way.
-    pending: usize,
+    pending: u64,
     is_over: bool,
 }
 
 /// Bytes that may be on their way to a file; its disk may be slower than we are.
-const MOST_PENDING: usize = 32 << 20;
+const MOST_PENDING: u64 = 64 << 20;
+/// Bytes that are sent on their way at a time. A browser writes one batch after another, and takes long between two: 240 MB took
+/// Chromium 0.44 seconds in sixteens, 0.7 in fours, and 0.98 in fours that were not Blobs.
+const BATCH: u64 = 16 << 20;
 
 impl FileSink {
     /// `on_room` is called whenever more can be appended than before, or has failed.
     pub fn new(file: FileSystemFileHandle, on_room: Rc<dyn Fn()>) -> Self {
-        let sink = Self { file, sinking: Rc::default(), on_room, size: 0 };
+        let sink = Self { file, sinking: Rc::default(), on_room, gathered: BlobStore::default(), sent: 0 };
         let (file, sinking, on_room) = (sink.file.clone(), sink.sinking.clone(), sink.on_room.clone());
         spawn_local(async move {
             match JsFuture::from(file.create_writable()).await {
@@ -110,7 +117,8 @@ impl FileSink {
     ///
     /// # Errors
     /// If it could not be written.
-    pub async fn finish(self) -> Result<()> {
+    pub async fn finish(mut self) -> Result<()> {
+        self.send()?;
         let stream = {
             let mut sinking = self.sinking.borrow_mut();
             if let Some(failure) = sinking.failure.clone() {
@@ -129,6 +137,36 @@ impl FileSink {
                 Err(failure.unwrap_or_else(|| unwritable(&error)))
             }
         }
+    }
+
+    /// Sends what is gathered on its way.
+    fn send(&mut self) -> Result<()> {
+        let mut sinking = self.sinking.borrow_mut();
+        if let Some(failure) = &sinking.failure {
+            return Err(failure.clone());
+        }
+        let batch = std::mem::take(&mut self.gathered).to_blob("");
+        let stream = sinking.stream.as_ref().expect("nothing is appended to what is full");
+        let written = stream.write_with_blob(&batch).map_err(|error| unwritable(&error))?;
+        let n = batch.size() as u64;
+        self.sent += n;
+        sinking.pending += n;
+        let (sinking, on_room) = (self.sinking.clone(), self.on_room.clone());
+        spawn_local(async move {
+            let written = JsFuture::from(written).await;
+            let mut sinking = sinking.borrow_mut();
+            sinking.pending -= n;
+            if let Err(error) = written {
+                sinking.failure.get_or_insert_with(|| unwritable(&error));
+            }
+            drop(sinking);
+            on_room();
+        });
+        Ok(())
+    }
+
+    fn gathered_more(&mut self) -> Result<()> {
+        if self.gathered.size() < BATCH { Ok(()) } else { self.send() }
     }
 }
 
@@ -161,7 +199,7 @@ impl Drop for FileSink {
 
 impl Store for FileSink {
     fn size(&self) -> u64 {
-        self.size
+        self.sent + self.gathered.size()
     }
 
     /// What is on its way cannot be read.
@@ -176,27 +214,17 @@ impl Store for FileSink {
 
 impl Spool for FileSink {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut sinking = self.sinking.borrow_mut();
-        if let Some(failure) = &sinking.failure {
-            return Err(failure.clone());
-        }
-        let stream = sinking.stream.as_ref().expect("nothing is appended to what is full");
-        let written = stream.write_with_js_u8_array(&bytes.into()).map_err(|error| unwritable(&error))?;
-        let n = bytes.len();
-        self.size += n as u64;
-        sinking.pending += n;
-        let (sinking, on_room) = (self.sinking.clone(), self.on_room.clone());
-        spawn_local(async move {
-            let written = JsFuture::from(written).await;
-            let mut sinking = sinking.borrow_mut();
-            sinking.pending -= n;
-            if let Err(error) = written {
-                sinking.failure.get_or_insert_with(|| unwritable(&error));
-            }
-            drop(sinking);
-            on_room();
-        });
-        Ok(())
+        self.gathered.append(bytes)?;
+        self.gathered_more()
+    }
+
+    fn takes_stores(&self) -> bool {
+        true
+    }
+
+    fn append_store(&mut self, store: &dyn Store) -> Result<()> {
+        self.gathered.append_store(store)?;
+        self.gathered_more()
     }
 
     fn is_full(&self) -> bool {
