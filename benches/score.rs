@@ -8,6 +8,7 @@ use ndarray::{Array2, ShapeBuilder, s};
 use oddflow::dense::{Activation, Dense, Layer, mean_absolute_difference};
 use oddflow::encode::{Encoder, EncoderParams};
 use oddflow::evaluate::{areas_and_curve, best_order};
+use oddflow::features::{BLOCK, Encoded};
 use oddflow::forest::{IsolationForest, IsolationForestParams, MaxSamples};
 use oddflow::hybrid::{Detector, FileFit, Standardise};
 use oddflow::inputs::{Folded, NetworkInputs};
@@ -17,9 +18,7 @@ use oddflow::table::{Cell, Column, Span, Table};
 use std::sync::LazyLock;
 
 const ROWS: u32 = 1 << 15;
-/// What the detector encodes at a time.
-const BLOCK: usize = 512;
-/// In it, the values of a feature are neighbours; a power of two would be bad for the cache.
+/// Were it a power of two, the values of one row would fall into the same few sets of a cache.
 const STRIDE: usize = BLOCK + 16;
 const FOREST_INPUT: Standardise = Standardise { mean: 0.45, deviation: 0.05 };
 
@@ -75,8 +74,9 @@ fn encoder(params: EncoderParams) -> Encoder {
 
 /// Encoded records, the values of a feature side by side.
 fn features(encoder: &Encoder) -> Array2<f32> {
-    let mut x = Array2::zeros((ROWS as usize, encoder.n_features()).f());
-    encoder.bind(&DATA.table, &DATA.schema).expect("it has the columns").transform(&DATA.rows, x.view_mut());
+    let rows = encoder.bind(&DATA.table, &DATA.schema).expect("it has the columns").transform_all(&DATA.rows);
+    let mut x = Array2::zeros(rows.dim().f());
+    x.assign(&rows);
     x
 }
 
@@ -110,9 +110,9 @@ fn forest_row_by_row(bencher: Bencher, samples: u32) {
 fn encode(bencher: Bencher, purpose: &str) {
     let encoder = encoder(if purpose == "file" { EncoderParams::for_file() } else { EncoderParams::for_pack() });
     let bound = encoder.bind(&DATA.table, &DATA.schema).expect("it has the columns");
-    let mut block = Array2::zeros((STRIDE, encoder.n_features()).f());
+    let mut block = bound.room(BLOCK);
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        DATA.rows.chunks(BLOCK).for_each(|rows| bound.transform(rows, block.slice_mut(s![..rows.len(), ..])));
+        DATA.rows.chunks(BLOCK).for_each(|rows| bound.transform(rows, &mut block));
     });
 }
 
@@ -147,12 +147,12 @@ fn classifier(inputs: &NetworkInputs, n_features: usize) -> Dense {
 #[divan::bench]
 fn classifier_folded(bencher: Bencher) {
     let encoder = encoder(EncoderParams::for_pack());
-    let (x, inputs) = (features(&encoder), NetworkInputs::of(&encoder));
-    let network = classifier(&inputs, x.ncols());
+    let (x, inputs) = (Encoded::of(features(&encoder).view()), NetworkInputs::of(&encoder));
+    let network = classifier(&inputs, x.n_features());
     let folded = Folded::new(&inputs, &encoder.usual(), &network).expect("it reads these inputs");
-    let (scores, mut out) = (vec![0.5; x.nrows()], vec![0.0; x.nrows()]);
+    let (scores, mut out) = (vec![0.5; x.n_rows()], vec![0.0; x.n_rows()]);
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        folded.for_each_row(x.view(), &scores, FOREST_INPUT, |row, y| out[row] = y[0]);
+        folded.for_each_row(&x, &scores, FOREST_INPUT, |row, y| out[row] = y[0]);
     });
 }
 

@@ -50,12 +50,17 @@ pub struct Layer {
 
 /// Eight sums of 128 bits, what wasm engines can hold beside the operands.
 const TILE: usize = 32;
+/// One, for the few outputs of a last layer.
+const NARROW_TILE: usize = 4;
 /// Eight of 256 bits.
 #[cfg(target_arch = "x86_64")]
 const WIDE_TILE: usize = 64;
 
 /// How many of so many outputs make a tile.
 fn tile_of(n_outputs: usize) -> usize {
+    if n_outputs <= NARROW_TILE {
+        return NARROW_TILE;
+    }
     #[cfg(target_arch = "x86_64")]
     let wide = std::arch::is_x86_feature_detected!("avx").then_some(WIDE_TILE);
     #[cfg(not(target_arch = "x86_64"))]
@@ -146,11 +151,16 @@ impl Layer {
     /// # Panics
     /// If an input's place is beyond the layer's.
     pub fn run(&self, rows: &[Inputs], out: &mut Vec<f32>) {
-        out.resize(rows.len() * self.bias.len(), 0.0);
-        self.add(rows, out);
+        self.sum(rows, out);
         for row in out.chunks_exact_mut(self.bias.len()) {
             self.activation.apply(&mut row[..self.n_outputs]);
         }
+    }
+
+    /// The same before the activation.
+    fn sum(&self, rows: &[Inputs], out: &mut Vec<f32>) {
+        out.resize(rows.len() * self.bias.len(), 0.0);
+        self.add(rows, out);
     }
 
     /// Each row's part of what [`Self::run`] has given.
@@ -166,7 +176,10 @@ impl Layer {
             // SAFETY: the processor has the feature.
             return unsafe { self.add_avx(rows, out) };
         }
-        self.add_tiles::<TILE>(rows, out);
+        match self.tile {
+            NARROW_TILE => self.add_tiles::<NARROW_TILE>(rows, out),
+            _ => self.add_tiles::<TILE>(rows, out),
+        }
     }
 
     /// The same with wider registers: one multiplication and one addition for each term, so the same bits.
@@ -175,6 +188,7 @@ impl Layer {
     fn add_avx(&self, rows: &[Inputs], out: &mut [f32]) {
         match self.tile {
             WIDE_TILE => self.add_tiles::<WIDE_TILE>(rows, out),
+            NARROW_TILE => self.add_tiles::<NARROW_TILE>(rows, out),
             _ => self.add_tiles::<TILE>(rows, out),
         }
     }
@@ -346,8 +360,13 @@ pub fn run(layers: &[Layer], rows: &mut [Inputs], scratch: &mut Vec<f32>, mut ea
     let Some((last, hidden)) = layers.split_last() else { return };
     for (batch, rows) in rows.chunks_mut(BATCH).enumerate() {
         for layer in hidden {
-            layer.run(rows, scratch);
-            rows.iter_mut().zip(layer.outputs(scratch)).for_each(|(row, outputs)| row.fill(outputs));
+            if layer.activation == Activation::Relu {
+                layer.sum(rows, scratch);
+                rows.iter_mut().zip(layer.outputs(scratch)).for_each(|(row, sums)| row.fill_rectified(sums));
+            } else {
+                layer.run(rows, scratch);
+                rows.iter_mut().zip(layer.outputs(scratch)).for_each(|(row, outputs)| row.fill(outputs));
+            }
         }
         last.run(rows, scratch);
         last.outputs(scratch).enumerate().for_each(|(at, outputs)| each(batch * BATCH + at, outputs));

@@ -642,8 +642,9 @@ mod tests {
                 EncoderParams { max_knots: 300, ..params(numeric) }.fit(&table, &schema, &rows[..1000]).unwrap();
             let Encoding::Number { scale, low, high, fill, .. } = &encoder.columns[0].encoding else { panic!() };
             let bound = encoder.bind(&table, &schema).unwrap();
-            let mut columns = Array2::zeros((1500, encoder.n_features()).f());
-            bound.transform(&rows, columns.view_mut());
+            let mut room = bound.room(rows.len());
+            bound.transform(&rows, &mut room);
+            let columns = room.view();
             assert_eq!(bound.transform_all(&rows), columns);
             for (cell, row) in table.columns[0].cells.iter().zip(columns.rows()) {
                 let (value, flags) = match cell.as_number() {

@@ -19,10 +19,12 @@ mod tiles;
 pub use paths::{ForestPaths, PathCredits};
 
 use crate::error::{Error, Result};
+use crate::features::{Encoded, Values};
 use crate::rng::Rng;
-use ndarray::{ArrayView2, CowArray, Ix2};
+use ndarray::{ArrayView2, CowArray, Ix2, s};
 use serde::{Deserialize, Serialize};
-use tiles::TileForest;
+use std::ops::Range;
+use tiles::{Room, TileForest};
 
 /// How many rows each tree sees; never more than there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -218,6 +220,10 @@ impl IsolationForestParams {
     }
 }
 
+/// What [`IsolationForest::anomaly_score_of`] needs room for.
+#[derive(Clone, Debug, Default)]
+pub struct ForestRoom(Room);
+
 impl IsolationForest {
     /// `s = 2^(−E[h]/c(ψ))`, in (0, 1], rising with anomaly; 0.5 is average. `x` is rows × features, `out` has a place for
     /// each row. It is fastest where the values of a feature are neighbours (column-major).
@@ -228,12 +234,34 @@ impl IsolationForest {
         let width = self.n_features as usize;
         assert_eq!((x.nrows(), x.ncols()), (out.len(), width), "shape of the rows to score");
         match &self.tiles {
-            Some(tiles) => tiles.sum_paths(x, |row, sum| out[row] = self.score_of(sum)),
-            None => {
-                for (row, score) in x.rows().into_iter().zip(out) {
-                    *score = self.anomaly_score_of_row(&row.to_vec());
-                }
+            Some(tiles) => {
+                let values = |feature: u32, rows: Range<usize>| Values::Any(x.slice_move(s![rows, feature as usize]));
+                tiles.sum_paths(x.nrows(), &values, &mut Room::default(), |row, sum| out[row] = self.score_of(sum));
             }
+            None => self.score_each(x, out),
+        }
+    }
+
+    fn score_each(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) {
+        for (row, score) in x.rows().into_iter().zip(out) {
+            *score = self.anomaly_score_of_row(&row.to_vec());
+        }
+    }
+
+    /// As [`Self::anomaly_score`], with what the encoder knows of the rows. In the same room, the forest is always the same, and the
+    /// rows are of the same encoder, bound to the same table.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other or the forest.
+    pub fn anomaly_score_of(&self, rows: &Encoded, room: &mut ForestRoom, out: &mut [f32]) {
+        let width = self.n_features as usize;
+        assert_eq!((rows.n_rows(), rows.n_features()), (out.len(), width), "shape of the rows to score");
+        match &self.tiles {
+            Some(tiles) => {
+                let values = |feature: u32, some: Range<usize>| rows.values(feature as usize).of(some);
+                tiles.sum_paths(out.len(), &values, &mut room.0, |row, sum| out[row] = self.score_of(sum));
+            }
+            None => self.score_each(rows.view(), out),
         }
     }
 

@@ -13,14 +13,15 @@ use crate::dnn::Network;
 use crate::encode::{BoundEncoder, Encoder, EncoderParams};
 use crate::error::{Error, Result};
 use crate::evaluate::contamination_threshold;
+use crate::features::{BLOCK, Encoded};
 use crate::flow::Record;
-use crate::forest::{Contamination, IsolationForest, IsolationForestParams, MaxSamples};
+use crate::forest::{Contamination, ForestRoom, IsolationForest, IsolationForestParams, MaxSamples};
 use crate::inputs::{Folded, NetworkInputs};
 use crate::rng::Rng;
 use crate::schema::Schema;
 use crate::seen::{BoundSeen, Seen};
 use crate::table::Table;
-use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
+use ndarray::{Array2, s};
 use serde::{Deserialize, Serialize};
 
 /// Everything that turns a table into scores. Made from a pack, or fitted to the file itself.
@@ -437,6 +438,7 @@ impl Detector {
         let unscaled = self.unscaled.as_ref().filter(|_| self.second.is_none());
         let (encoder, forest) = unscaled.map_or((&self.encoder, &self.forest), |u| (&u.encoder, &u.forest));
         let encoder = encoder.bind(table, schema)?;
+        let features = encoder.room(BLOCK);
         let width = self.encoder.n_features();
         let chains = self.second.as_ref().and_then(|second| Chains::of(second, &self.encoder.usual()));
         let inputs =
@@ -447,17 +449,13 @@ impl Detector {
             forest,
             chains,
             seen: self.seen.as_ref().map(|seen| seen.bind(table, schema)),
-            features: Array2::zeros((STRIDE, width).f()),
+            features,
+            room: ForestRoom::default(),
             inputs: Array2::zeros((BLOCK, inputs)),
             errors: vec![0.0; BLOCK],
         })
     }
 }
-
-/// Rows that are encoded at a time: 512 × 123 features fit a second-level cache.
-const BLOCK: usize = 512;
-/// Places for each feature: were it a power of two, the values of one row would fall into the same few sets of a cache.
-const STRIDE: usize = BLOCK + 16;
 
 /// A detector that knows where a table's columns are.
 pub struct BoundDetector<'a> {
@@ -466,8 +464,8 @@ pub struct BoundDetector<'a> {
     forest: &'a IsolationForest,
     chains: Option<Chains>,
     seen: Option<BoundSeen<'a>>,
-    /// Feature by feature.
-    features: Array2<f32>,
+    features: Encoded,
+    room: ForestRoom,
     inputs: Array2<f32>,
     errors: Vec<f32>,
 }
@@ -487,8 +485,8 @@ impl BoundDetector<'_> {
             let n = rows.len();
             let places = block * BLOCK..block * BLOCK + n;
             let (forest, score) = (&mut forest[places.clone()], &mut score[places.clone()]);
-            self.encoder.transform(rows, self.features.slice_mut(s![..n, ..]));
-            self.forest.anomaly_score(self.features.slice(s![..n, ..]), forest);
+            self.encoder.transform(rows, &mut self.features);
+            self.forest.anomaly_score_of(&self.features, &mut self.room, forest);
             if let Some(seen) = &self.seen {
                 seen.shorten(rows, self.forest, forest);
             }
@@ -497,12 +495,11 @@ impl BoundDetector<'_> {
                 continue;
             };
             let dnn = &mut dnn[places];
-            let features = self.features.slice(s![..n, ..]);
             let errors = &mut self.errors[..n];
             if let Some(chains) = &self.chains {
-                chains.run(features, forest, fusion.forest_input, dnn, errors);
+                chains.run(&self.features, forest, fusion.forest_input, dnn, errors);
             } else {
-                inputs.fill(features, forest, fusion.forest_input, self.inputs.slice_mut(s![..n, ..]));
+                inputs.fill(self.features.view(), forest, fusion.forest_input, self.inputs.slice_mut(s![..n, ..]));
                 network.run(self.inputs.slice(s![..n, ..]), dnn, errors)?;
             }
             for (at, score) in score.iter_mut().enumerate() {
@@ -535,7 +532,7 @@ impl Chains {
 
     fn run(
         &self,
-        features: ArrayView2<'_, f32>,
+        features: &Encoded,
         scores: &[f32],
         forest_input: Standardise,
         probabilities: &mut [f32],
@@ -543,7 +540,7 @@ impl Chains {
     ) {
         self.classifier.for_each_row(features, scores, forest_input, |row, y| probabilities[row] = y[0]);
         if let Some(autoencoder) = &self.autoencoder {
-            let x = features.slice_move(s![.., ..autoencoder.n_inputs()]);
+            let x = features.view().slice_move(s![.., ..autoencoder.n_inputs()]);
             autoencoder.for_each_row(x, |row, x, y| errors[row] = mean_absolute_difference(x, y));
         }
     }
@@ -607,6 +604,50 @@ mod tests {
         assert!(Fusion { weights: negative, ..fusion.clone() }.check().is_err());
         let unsorted = Tail { values: vec![1.0, 0.0], levels: vec![0.0, 1.0], slope: 1.0 };
         assert!(Fusion { sum: unsorted, ..fusion }.check().is_err());
+    }
+
+    #[test]
+    fn rows_are_scored_in_blocks_as_each_by_itself() {
+        let n = 1300;
+        let mut narrow = Column { name: "narrow".into(), ..Column::default() };
+        let mut wide = Column { name: "wide".into(), ..Column::default() };
+        let mut text = Column { name: "text".into(), ..Column::default() };
+        for i in 0..n {
+            narrow.cells.push(if i % 50 == 7 { Cell::MISSING } else { Cell::number(f64::from(i % 10)) });
+            wide.cells.push(Cell::number(f64::from(i * i % 1009)));
+            // The last is in the first block alone.
+            let code = text.dictionary.code(["a", "b", "c"][if i < 300 { i as usize % 3 } else { i as usize % 2 }]);
+            text.cells.push(code.map_or(Cell::MISSING, Cell::text));
+        }
+        assert!(narrow.cells.few().is_some() && wide.cells.few().is_none());
+        let columns = [(narrow, Kind::Number), (wide, Kind::Number), (text, Kind::Category)];
+        let spec = |(column, kind): &(Column, Kind)| ColumnSpec {
+            name: column.name.clone(),
+            canonical: column.name.clone(),
+            kind: *kind,
+            role: Role::Feature,
+            unit: None,
+            why: None,
+        };
+        let schema = Schema { columns: columns.iter().map(spec).collect(), ..Schema::default() };
+        let table = Table {
+            columns: columns.into_iter().map(|(column, _)| column).collect(),
+            spans: vec![Span { start: 0, len: 0 }; n as usize],
+            bad: vec![],
+        };
+        let rows: Vec<u32> = (0..n as u32).collect();
+        // Trees that are whole tiles, and such as have lower parts.
+        for max_samples in [64, 1200] {
+            let fit = FileFit { n_estimators: 20, max_samples, seed: 1 };
+            let detector = Detector::fit_to_file(&table, &schema, &rows, fit).unwrap();
+            let (mut forest, mut score) = (vec![0.0; n as usize], vec![0.0; n as usize]);
+            detector.bind(&table, &schema).unwrap().score(&rows, &mut forest, &mut [], &mut score).unwrap();
+            let bound = detector.encoder.bind(&table, &schema).unwrap();
+            for (row, score) in rows.iter().zip(forest) {
+                let x = bound.transform_all(&[*row]);
+                assert_eq!(detector.forest.anomaly_score_of_row(x.as_slice().unwrap()), score, "row {row}");
+            }
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@
 use crate::dense::{Dense, Inputs, Layer, run};
 use crate::encode::{Encoder, Encoding, Scale};
 use crate::error::{Error, Result};
+use crate::features::Encoded;
 use crate::hybrid::Standardise;
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
 use serde::{Deserialize, Serialize};
 
 /// Which features are given in pieces.
@@ -249,38 +250,40 @@ impl Folded {
         Some(Self { layers, fine, usual: usual.to_vec() })
     }
 
-    /// Runs the features, rows × features, and forest scores of some rows; `each` gets the row's index and the outputs.
+    /// Runs the features and forest scores of some rows; `each` gets the row's index and the outputs.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
     pub fn for_each_row(
         &self,
-        features: ArrayView2<'_, f32>,
+        features: &Encoded,
         scores: &[f32],
         forest_input: Standardise,
         mut each: impl FnMut(usize, &[f32]),
     ) {
         let n_features = self.usual.len();
-        assert_eq!(features.dim(), (scores.len(), n_features), "shape of the features");
+        assert_eq!((features.n_rows(), features.n_features()), (scores.len(), n_features), "shape of the features");
         // A fine feature is three inputs at most.
         let mut lists = vec![Inputs::new(3 * n_features + 1); TILE];
         let mut scratch = Vec::new();
-        let tiles = features.axis_chunks_iter(Axis(0), TILE).zip(scores.chunks(TILE));
-        for (tile, (features, scores)) in tiles.enumerate() {
+        for (tile, scores) in scores.chunks(TILE).enumerate() {
             let lists = &mut lists[..scores.len()];
             for (list, &score) in lists.iter_mut().zip(scores) {
                 list.clear();
                 list.push(n_features as u32, forest_input.apply(score));
             }
-            self.gather(features, lists);
+            self.gather(features, tile * TILE, lists);
             run(&self.layers, lists, &mut scratch, |row, outputs| each(tile * TILE + row, outputs));
         }
     }
 
-    /// Adds the features of some rows to their lists.
-    fn gather(&self, features: ArrayView2<'_, f32>, lists: &mut [Inputs]) {
+    /// Adds the features of the rows from `first` on to their lists.
+    fn gather(&self, features: &Encoded, first: usize, lists: &mut [Inputs]) {
+        const ZEROS: [f32; TILE] = [0.0; TILE];
         let mut fine = self.fine.iter().peekable();
-        for ((feature, values), &usual) in (0..).zip(features.columns()).zip(&self.usual) {
+        for (feature, &usual) in (0..).zip(&self.usual) {
+            let column = features.column(feature as usize);
+            let values = column.map_or(&ZEROS[..lists.len()], |values| &values[first..first + lists.len()]);
             match fine.next_if(|fine| fine.feature == feature) {
                 Some(fine) if fine.is_even => {
                     let (last, scale) = (fine.by_length.len() - 1, fine.by_length.len() as f32 / 2.0);
@@ -298,6 +301,7 @@ impl Folded {
                     });
                 }
                 // Of the features of a category, most are zero in all of some rows.
+                None if usual == 0.0 && column.is_none() => {}
                 None if values.iter().fold(true, |all, &x| all & (x == usual)) => {}
                 None => values.iter().zip(&mut *lists).for_each(|(&x, list)| list.push(feature, x - usual)),
             }
@@ -307,7 +311,7 @@ impl Folded {
 
 impl Fine {
     /// Adds the feature of some rows to their lists; `find` gives the piece of a number within the pieces, and how much of it.
-    fn gather(&self, values: ArrayView1<'_, f32>, lists: &mut [Inputs], find: impl Fn(f32) -> (usize, f32)) {
+    fn gather(&self, values: &[f32], lists: &mut [Inputs], find: impl Fn(f32) -> (usize, f32)) {
         let (low, high) = (self.edges[0], self.edges[self.by_length.len()]);
         for (&x, list) in values.iter().zip(lists) {
             // What is beyond has no pieces, but counts by itself.
@@ -427,7 +431,7 @@ mod tests {
             {
                 let folded = Folded::new(&inputs, &usual, &network).unwrap();
                 let mut rows = 0;
-                folded.for_each_row(features.view(), &scores, forest_input, |row, y| {
+                folded.for_each_row(&Encoded::of(features.view()), &scores, forest_input, |row, y| {
                     let near = y.iter().zip(&expected[row]).all(|(a, b)| (a - b).abs() < 5e-6);
                     assert!(near && y.len() == expected[row].len(), "row {row}: {y:?} is not {:?}", expected[row]);
                     rows += 1;

@@ -15,6 +15,7 @@ pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod explain;
+pub mod features;
 pub mod flow;
 pub mod forest;
 pub mod generate;

@@ -83,6 +83,11 @@ impl Ranker {
         Self { n: n as u16, keys, buckets, starts, steps, is_flag }
     }
 
+    #[must_use]
+    pub fn rank_of_zero(&self) -> u16 {
+        self.keys[..usize::from(self.n)].partition_point(|&other| other < key(0.0)) as u16
+    }
+
     /// Fills `scratch.ranks` for at most [`BLOCK`] values; behind them, with zeros.
     ///
     /// # Panics
@@ -189,6 +194,7 @@ mod tests {
             // In blocks with and without a rest, and flags alone.
             for values in values.chunks(BLOCK).chain([&[0.0, 1.0, -0.0][..]]) {
                 ranker.rank(values, &mut scratch);
+                assert_eq!(usize::from(ranker.rank_of_zero()), thresholds.iter().filter(|t| 0.0 > **t).count());
                 for (x, rank) in values.iter().zip(scratch.ranks) {
                     let expected = thresholds.iter().filter(|t| x > t).count();
                     assert_eq!(usize::from(rank), expected, "{x} among {} thresholds", thresholds.len());

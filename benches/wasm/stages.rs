@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use oddflow::bundle::Manifest;
 use oddflow::dnn::Network;
 use oddflow::encode::Encoder;
+use oddflow::features::BLOCK;
 use oddflow::forest::{IsolationForest, IsolationForestParams};
 use oddflow::ingest::{Ingested, Part, PartReader, Plan};
 use oddflow::schema::{self, Schema};
@@ -139,7 +140,8 @@ impl Scoring {
     /// Never: the encoder has been bound before.
     pub fn encode(&mut self) {
         let bound = self.encoder.bind(&self.columns.table, &self.schema).expect("it was bound before");
-        bound.transform(&self.rows, self.x.view_mut());
+        let mut block = bound.room(BLOCK);
+        self.rows.chunks(BLOCK).for_each(|rows| bound.transform(rows, &mut block));
     }
 
     pub fn forest(&mut self) {

@@ -41,10 +41,21 @@ impl Inputs {
 
     /// With the numbers of a row.
     pub fn fill(&mut self, values: &[f32]) {
+        self.fill_with::<false>(values);
+    }
+
+    /// With what a ReLU makes of the numbers of a row: NaN it leaves as it is.
+    pub fn fill_rectified(&mut self, values: &[f32]) {
+        self.fill_with::<true>(values);
+    }
+
+    fn fill_with<const RECTIFIED: bool>(&mut self, values: &[f32]) {
         self.clear();
         self.items.resize(self.items.len().max(values.len() + LANES), Input::default());
-        let n_whole = self.push_whole(values);
-        (0..).zip(values).skip(n_whole).for_each(|(place, &value)| self.push(place, value));
+        let n_whole = self.push_whole::<RECTIFIED>(values);
+        for (place, &value) in (0..).zip(values).skip(n_whole) {
+            self.push(place, if RECTIFIED && value < 0.0 { 0.0 } else { value });
+        }
     }
 
     pub(super) fn as_slice(&self) -> &[Input] {
@@ -53,16 +64,16 @@ impl Inputs {
 
     /// Adds the first of the values, as many as can be added with vectors, and says how many these were.
     #[cfg(not(target_arch = "wasm32"))]
-    fn push_whole(&mut self, _: &[f32]) -> usize {
+    fn push_whole<const RECTIFIED: bool>(&mut self, _: &[f32]) -> usize {
         0
     }
 
     /// Adds the first of the values, four at a time: those that are not zero are moved to the front.
     #[cfg(target_arch = "wasm32")]
-    fn push_whole(&mut self, values: &[f32]) -> usize {
+    fn push_whole<const RECTIFIED: bool>(&mut self, values: &[f32]) -> usize {
         use std::arch::wasm32::{
-            f32x4_ne, f32x4_splat, i8x16_swizzle, i32x4, i32x4_add, i32x4_bitmask, i32x4_shuffle, i32x4_splat,
-            v128_load, v128_store,
+            f32x4_le, f32x4_ne, f32x4_splat, i8x16_swizzle, i32x4, i32x4_add, i32x4_bitmask, i32x4_shuffle,
+            i32x4_splat, v128_load, v128_not, v128_store,
         };
         let whole = values.as_chunks::<LANES>().0;
         assert!(self.items.len() >= self.len + values.len() + LANES, "room for all");
@@ -73,7 +84,9 @@ impl Inputs {
             // room for four more.
             unsafe {
                 let values = v128_load(chunk.as_ptr().cast());
-                let counted = i32x4_bitmask(f32x4_ne(values, f32x4_splat(0.0))) as usize;
+                let zeros = f32x4_splat(0.0);
+                let counted = if RECTIFIED { v128_not(f32x4_le(values, zeros)) } else { f32x4_ne(values, zeros) };
+                let counted = i32x4_bitmask(counted) as usize;
                 let order = v128_load(TO_THE_FRONT[counted].as_ptr().cast());
                 let (values, places) = (i8x16_swizzle(values, order), i8x16_swizzle(places, order));
                 v128_store(items.add(len).cast(), i32x4_shuffle::<0, 4, 1, 5>(places, values));
@@ -129,11 +142,16 @@ mod tests {
                     _ => rng.normal() as f32,
                 };
                 let values: Vec<f32> = (0..n).map(|_| draw()).collect();
-                inputs.fill(&values);
                 let bits = |input: &Input| (input.place, input.value.to_bits());
-                let found: Vec<(u32, u32)> = inputs.as_slice().iter().map(bits).collect();
                 let known = (0..).zip(&values).filter(|(_, value)| **value != 0.0);
-                assert_eq!(found, known.map(|(place, value)| (place, value.to_bits())).collect::<Vec<_>>());
+                let known: Vec<(u32, u32)> = known.map(|(place, value)| (place, value.to_bits())).collect();
+                inputs.fill_rectified(&values);
+                let rectified: Vec<(u32, u32)> = inputs.as_slice().iter().map(bits).collect();
+                let is_left = |(_, bits): &&(u32, u32)| !(f32::from_bits(*bits) < 0.0);
+                assert_eq!(rectified, known.iter().filter(is_left).copied().collect::<Vec<_>>());
+                inputs.fill(&values);
+                let found: Vec<(u32, u32)> = inputs.as_slice().iter().map(bits).collect();
+                assert_eq!(found, known);
                 let n_found = found.len();
                 inputs.push(7, 0.5);
                 inputs.push(8, 0.0);

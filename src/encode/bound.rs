@@ -2,10 +2,12 @@
 
 use super::scale::Knots;
 use super::{ColumnEncoding, Encoding, PortRange, Scale, number_key, to_f32};
-use crate::ranker::{BLOCK, Scratch};
+use crate::features::{BLOCK, Encoded};
+use crate::ranker::Scratch;
 use crate::table::{Column, Few, Value};
-use ndarray::{Array2, ArrayViewMut2, Axis};
+use ndarray::{Array2, Axis};
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 
 /// An encoder that has found its columns in a table.
 pub struct BoundEncoder<'a> {
@@ -18,13 +20,13 @@ pub(super) struct BoundColumn<'a> {
     column: &'a Column,
     lookup: Lookup,
     knots: Option<Knots>,
-    few: Option<Box<Scaled>>,
+    few: Option<Scaled>,
 }
 
 /// What a column of numbers becomes of each of the 256 cells that it may have.
 struct Scaled {
-    values: [f32; 256],
-    is_missing: [bool; 256],
+    values: Rc<[f32; 256]>,
+    is_missing: Box<[bool; 256]>,
 }
 
 /// Which of a column's features a value sets.
@@ -64,29 +66,49 @@ impl Lookup {
 }
 
 impl BoundEncoder<'_> {
-    /// Encodes some rows of the table into `out`, rows × features. It is fastest where the values of a feature are neighbours.
+    /// Room for so many encoded rows at a time.
+    #[must_use]
+    pub fn room(&self, most_rows: usize) -> Encoded {
+        let mut room = Encoded::new(most_rows, self.n_features);
+        for (first, column) in self.columns() {
+            if let Some(scaled) = column.few.as_ref().filter(|_| column.varies()) {
+                room.is_one_of(first, scaled.values.clone());
+            }
+        }
+        room
+    }
+
+    /// Encodes some rows of the table into [`Self::room`] for them.
     ///
     /// # Panics
-    /// If `out` does not have this shape, or the table not these rows.
-    pub fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>) {
-        assert_eq!(out.dim(), (rows.len(), self.n_features), "shape of the encoded rows");
-        out.fill(0.0);
+    /// If there is not enough room, or the table has not these rows.
+    pub fn transform(&self, rows: &[u32], out: &mut Encoded) {
+        assert_eq!(out.n_features(), self.n_features, "room for the features");
+        out.begin(rows.len());
         let mut scratch = Scratch::default();
-        let mut first = 0;
-        for column in &self.columns {
-            let width = column.encoding.n_features();
-            let features = out.slice_mut(ndarray::s![.., first..first + width]);
-            column.transform(rows, features, &mut scratch);
-            first += width;
-        }
+        self.columns().for_each(|(first, column)| column.transform(rows, first, out, &mut scratch));
     }
 
     /// Encodes some rows of the table, rows × features.
     #[must_use]
     pub fn transform_all(&self, rows: &[u32]) -> Array2<f32> {
-        let mut out = Array2::zeros((rows.len(), self.n_features));
-        self.transform(rows, out.view_mut());
-        out
+        let mut all = Array2::zeros((rows.len(), self.n_features));
+        let mut room = self.room(rows.len().min(BLOCK));
+        for (rows, mut out) in rows.chunks(BLOCK).zip(all.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+            self.transform(rows, &mut room);
+            out.assign(&room.view());
+        }
+        all
+    }
+
+    /// The columns, each with the first of its features.
+    fn columns(&self) -> impl Iterator<Item = (usize, &BoundColumn<'_>)> {
+        let mut next = 0;
+        self.columns.iter().map(move |column| {
+            let first = next;
+            next += column.encoding.n_features();
+            (first, column)
+        })
     }
 }
 
@@ -104,55 +126,54 @@ impl<'a> BoundColumn<'a> {
             && let Encoding::Number { fill, .. } = encoding.encoding
             && column.cells.len() > 256
         {
-            bound.few = Some(Box::new(bound.scaled(few, fill)));
+            bound.few = Some(bound.scaled(few, fill));
         }
         bound
     }
 
     fn scaled(&self, few: Few<'_>, fill: f32) -> Scaled {
-        let mut scaled = Scaled { values: [fill; 256], is_missing: [true; 256] };
-        for (which, (value, is_missing)) in (0..=255).zip(scaled.values.iter_mut().zip(&mut scaled.is_missing)) {
+        let (mut values, mut is_missing) = ([fill; 256], Box::new([true; 256]));
+        for (which, (value, is_missing)) in (0..=255).zip(values.iter_mut().zip(&mut *is_missing)) {
             if let Some(x) = few.cell(which).as_number() {
                 (*value, *is_missing) = (to_f32(x), false);
             }
         }
-        self.scale(&mut scaled.values, &mut Scratch::default());
-        scaled
+        self.scale(&mut values, &mut Scratch::default());
+        Scaled { values: Rc::new(values), is_missing }
     }
 
-    /// `out` is rows × features of this column, all zero.
-    fn transform(&self, rows: &[u32], mut out: ArrayViewMut2<'_, f32>, scratch: &mut Scratch) {
-        let missing_at = out.ncols() - 1;
+    /// Whether a column of numbers has a feature for them.
+    fn varies(&self) -> bool {
+        matches!(self.encoding.encoding, Encoding::Number { low, high, .. } if low < high)
+    }
+
+    /// `first` is the column's first feature.
+    fn transform(&self, rows: &[u32], first: usize, out: &mut Encoded, scratch: &mut Scratch) {
+        let missing_at = first + self.encoding.n_features() - 1;
         let cells = &self.column.cells;
-        if let Some((few, scaled)) = cells.few().zip(self.few.as_ref())
-            && let Encoding::Number { low, high, .. } = self.encoding.encoding
-        {
-            if low < high {
-                let values = rows.iter().map(|&row| scaled.values[usize::from(few.which(row))]);
-                out.column_mut(0).iter_mut().zip(values).for_each(|(place, x)| *place = x);
+        if let Some((few, scaled)) = cells.few().zip(self.few.as_ref()) {
+            let which = || rows.iter().map(|&row| few.which(row));
+            if self.varies() {
+                out.choose(first, which());
             }
             if self.encoding.missing {
-                let is_missing = rows.iter().map(|&row| scaled.is_missing[usize::from(few.which(row))]);
-                out.column_mut(missing_at)
-                    .iter_mut()
-                    .zip(is_missing)
-                    .for_each(|(place, is)| *place = f32::from(u8::from(is)));
+                let is_missing = |which: u8| scaled.is_missing[usize::from(which)];
+                which()
+                    .enumerate()
+                    .filter(|&(_, which)| is_missing(which))
+                    .for_each(|(row, _)| out.set(missing_at, row));
             }
             return;
         }
         match &self.encoding.encoding {
-            Encoding::Number { low, high, .. } => {
+            Encoding::Number { .. } => {
                 let mut values = [0.0; BLOCK];
-                for (rows, mut out) in rows.chunks(BLOCK).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+                for (block, rows) in rows.chunks(BLOCK).enumerate() {
                     let values = &mut values[..rows.len()];
-                    self.numbers(rows, values, &mut out);
-                    if low < high {
+                    self.numbers(rows, values, |row, feature| out.set(first + feature, block * BLOCK + row));
+                    if self.varies() {
                         self.scale(values, scratch);
-                        let mut column = out.column_mut(0);
-                        match column.as_slice_mut() {
-                            Some(column) => column.copy_from_slice(values),
-                            None => column.iter_mut().zip(values).for_each(|(place, x)| *place = *x),
-                        }
+                        out.numbers(first)[block * BLOCK..][..rows.len()].copy_from_slice(values);
                     }
                 }
             }
@@ -162,10 +183,10 @@ impl<'a> BoundColumn<'a> {
                         Value::Text(code) => self.lookup.texts[code as usize],
                         Value::Number(x) => self.lookup.numbers.get(&number_key(x)).copied().or(self.lookup.other),
                         Value::UnkeptText => self.lookup.other,
-                        Value::Missing => self.encoding.missing.then_some(missing_at as u32),
+                        Value::Missing => self.encoding.missing.then_some((missing_at - first) as u32),
                     };
                     if let Some(feature) = feature {
-                        out[[row, feature as usize]] = 1.0;
+                        out.set(first + feature as usize, row);
                     }
                 });
             }
@@ -173,22 +194,22 @@ impl<'a> BoundColumn<'a> {
                 cells.for_each(rows, |row, cell| {
                     if let Some(port) = cell.as_port() {
                         if let Some(&feature) = self.lookup.numbers.get(&number_key(f64::from(port))) {
-                            out[[row, feature as usize]] = 1.0;
+                            out.set(first + feature as usize, row);
                         }
                         if let Some(range) = ranges.iter().position(|&range| range == PortRange::of(port)) {
-                            out[[row, ports.len() + range]] = 1.0;
+                            out.set(first + ports.len() + range, row);
                         }
                     } else if self.encoding.missing {
-                        out[[row, missing_at]] = 1.0;
+                        out.set(missing_at, row);
                     }
                 });
             }
         }
     }
 
-    /// The numbers of a column of numbers, with what stands for those that are missing or infinite; these get their own
-    /// features in `out`.
-    fn numbers(&self, rows: &[u32], values: &mut [f32], out: &mut ArrayViewMut2<'_, f32>) {
+    /// The numbers of a column of numbers, with what stands for those that are missing or infinite; `set` gets the place of
+    /// each of these, and which of the column's features says so.
+    fn numbers(&self, rows: &[u32], values: &mut [f32], mut set: impl FnMut(usize, usize)) {
         let Encoding::Number { low, high, fill, infinite, .. } = self.encoding.encoding else { return };
         let mut numbers = [0.0; BLOCK];
         let numbers = &mut numbers[..rows.len()];
@@ -204,13 +225,12 @@ impl<'a> BoundColumn<'a> {
         for (at, (&x, value)) in numbers.iter().zip(values).enumerate() {
             if x.is_nan() {
                 if self.encoding.missing {
-                    let last = out.ncols() - 1;
-                    out[[at, last]] = 1.0;
+                    set(at, self.encoding.n_features() - 1);
                 }
                 *value = fill;
             } else if x.is_infinite() {
                 if infinite {
-                    out[[at, usize::from(low < high)]] = 1.0;
+                    set(at, usize::from(low < high));
                 }
                 *value = if x > 0.0 { high } else { low };
             }

@@ -11,10 +11,12 @@
 //! a time: while one waits for a node, the others go on.
 
 use super::outline::{Outline, Step};
+use crate::features::Values;
 use crate::ranker::{BLOCK, MOST_THRESHOLDS, Ranker, Scratch};
-use ndarray::{ArrayView2, s};
+use ndarray::ArrayView1;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TileForest {
@@ -23,6 +25,19 @@ pub(super) struct TileForest {
     /// The features that lower parts compare, rising.
     features: Vec<u32>,
     groups: Vec<Group>,
+}
+
+/// What scoring needs room for, and what it need not find out again for the next rows of the same encoder.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room {
+    /// For each group, of each tile the ranks by feature.
+    ranks: Vec<Vec<[i8; TILE]>>,
+    /// Of the features that lower parts compare.
+    values: Vec<[f32; TILE]>,
+    /// For each ranker, whether these are the ranks of zeros.
+    are_zeros: Vec<bool>,
+    /// For each ranker, the ranks of the few numbers that its feature may have.
+    few: Vec<Option<Box<[u16; 256]>>>,
 }
 
 /// Numbers of ends are bytes.
@@ -35,6 +50,8 @@ const MOST_TABLES: usize = 1 << 26;
 const LEVELS: u32 = 7;
 /// Rows that are looked at together, so that a split is loaded once for all of them.
 const TILE: usize = 128;
+/// Of a block.
+const TILES: usize = BLOCK / TILE;
 /// Rows that walk down together.
 const LANES: usize = 16;
 
@@ -155,26 +172,48 @@ impl TileForest {
         Group { ranks: ranks.collect(), trees: trees.iter().map(tree).collect() }
     }
 
-    /// The sum of the path lengths in all trees, in their order, for each row of `x`, rows × features. It is fastest where the
-    /// values of a feature are neighbours.
-    pub(super) fn sum_paths(&self, x: ArrayView2<'_, f32>, mut each: impl FnMut(usize, f64)) {
-        let n_tiles = BLOCK.min(x.nrows()).div_ceil(TILE);
+    /// The sum of the path lengths in all trees, in their order, for each of so many rows, of which `features` gives what a feature has
+    /// in some of them. In the same room, a feature that is one of few numbers must always be one of the same.
+    pub(super) fn sum_paths<'a>(
+        &self,
+        n_rows: usize,
+        features: &dyn Fn(u32, Range<usize>) -> Values<'a>,
+        room: &mut Room,
+        mut each: impl FnMut(usize, f64),
+    ) {
         let width = self.rankers.len();
-        let mut ranks = vec![vec![[0; TILE]; n_tiles * width]; self.groups.len()];
-        let mut values = vec![[0.0; TILE]; self.features.len()];
-        let (mut scratch, mut gathered) = (Scratch::default(), [0.0; BLOCK]);
-        for start in (0..x.nrows()).step_by(BLOCK) {
-            let n = BLOCK.min(x.nrows() - start);
+        let Room { ranks, values, are_zeros, few } = room;
+        ranks.resize_with(self.groups.len(), || vec![[0; TILE]; TILES * width]);
+        values.resize(self.features.len(), [0.0; TILE]);
+        are_zeros.resize(width, false);
+        few.resize(width, None);
+        let mut scratch = Scratch::default();
+        for start in (0..n_rows).step_by(BLOCK) {
+            let n = BLOCK.min(n_rows - start);
             for (at, (feature, ranker)) in self.rankers.iter().enumerate() {
-                let column = x.slice(s![start..start + n, *feature as usize]);
-                match column.to_slice() {
-                    Some(column) => ranker.rank(column, &mut scratch),
-                    None => {
-                        gathered.iter_mut().zip(&column).for_each(|(place, &x)| *place = x);
-                        ranker.rank(&gathered[..n], &mut scratch);
+                let values = features(*feature, start..start + n);
+                let is_zeros = matches!(values, Values::Zeros);
+                if is_zeros && are_zeros[at] {
+                    continue;
+                }
+                are_zeros[at] = is_zeros;
+                match values {
+                    Values::Zeros => scratch.ranks.fill(ranker.rank_of_zero()),
+                    Values::Any(values) => with_slice(values, |values| ranker.rank(values, &mut scratch)),
+                    Values::Few { which, all } => {
+                        let ranks = few[at].get_or_insert_with(|| {
+                            ranker.rank(all, &mut scratch);
+                            let (ranks, _) = scratch.ranks.split_first_chunk().expect("there are more");
+                            Box::new(*ranks)
+                        });
+                        scratch
+                            .ranks
+                            .iter_mut()
+                            .zip(which)
+                            .for_each(|(rank, &which)| *rank = ranks[usize::from(which)]);
                     }
                 }
-                for (group, ranks) in self.groups.iter().zip(&mut ranks) {
+                for (group, ranks) in self.groups.iter().zip(&mut *ranks) {
                     for (from, tile) in scratch.ranks.as_chunks::<TILE>().0.iter().zip(ranks.chunks_mut(width)) {
                         group.ranks[at].apply(from, &mut tile[at]);
                     }
@@ -182,20 +221,34 @@ impl TileForest {
             }
             for tile in 0..n.div_ceil(TILE) {
                 let first = start + tile * TILE;
-                let n = TILE.min(x.nrows() - first);
-                for (values, &feature) in values.iter_mut().zip(&self.features) {
-                    let column = x.slice(s![first..first + n, feature as usize]);
-                    match column.to_slice() {
-                        Some(column) => values[..n].copy_from_slice(column),
-                        None => values.iter_mut().zip(&column).for_each(|(place, &x)| *place = x),
+                let n = TILE.min(n_rows - first);
+                for (to, &feature) in values.iter_mut().zip(&self.features) {
+                    match features(feature, first..first + n) {
+                        Values::Zeros => to[..n].fill(0.0),
+                        Values::Any(values) => with_slice(values, |values| to[..n].copy_from_slice(values)),
+                        Values::Few { which, all } => {
+                            to.iter_mut().zip(which).for_each(|(to, &which)| *to = all[usize::from(which)]);
+                        }
                     }
                 }
                 let mut sums = [0.0; TILE];
-                for (group, ranks) in self.groups.iter().zip(&ranks) {
-                    group.add_paths(&ranks[tile * width..][..width], &values, &mut sums);
+                for (group, ranks) in self.groups.iter().zip(&*ranks) {
+                    group.add_paths(&ranks[tile * width..][..width], values, &mut sums);
                 }
                 sums[..n].iter().enumerate().for_each(|(i, &sum)| each(first + i, sum));
             }
+        }
+    }
+}
+
+/// Does something with at most a block of values, gathered if they are not neighbours.
+fn with_slice(values: ArrayView1<'_, f32>, f: impl FnOnce(&[f32])) {
+    match values.to_slice() {
+        Some(values) => f(values),
+        None => {
+            let mut gathered = [0.0; BLOCK];
+            gathered.iter_mut().zip(values).for_each(|(place, &x)| *place = x);
+            f(&gathered[..values.len()]);
         }
     }
 }
