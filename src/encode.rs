@@ -469,7 +469,7 @@ mod tests {
     use crate::rng::Rng;
     use crate::schema::ColumnSpec;
     use crate::table::Span;
-    use ndarray::{Array2, ShapeBuilder};
+    use ndarray::Array2;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -72,8 +72,8 @@ impl Inputs {
     #[cfg(target_arch = "wasm32")]
     fn push_whole<const RECTIFIED: bool>(&mut self, values: &[f32]) -> usize {
         use std::arch::wasm32::{
-            f32x4_le, f32x4_ne, f32x4_splat, i8x16_swizzle, i32x4, i32x4_add, i32x4_bitmask, i32x4_shuffle,
-            i32x4_splat, v128_load, v128_not, v128_store,
+            f32x4_eq, f32x4_le, f32x4_splat, i8x16_swizzle, i32x4, i32x4_add, i32x4_bitmask, i32x4_shuffle,
+            i32x4_splat, v128_load, v128_store,
         };
         let whole = values.as_chunks::<LANES>().0;
         assert!(self.items.len() >= self.len + values.len() + LANES, "room for all");
@@ -85,13 +85,13 @@ impl Inputs {
             unsafe {
                 let values = v128_load(chunk.as_ptr().cast());
                 let zeros = f32x4_splat(0.0);
-                let counted = if RECTIFIED { v128_not(f32x4_le(values, zeros)) } else { f32x4_ne(values, zeros) };
-                let counted = i32x4_bitmask(counted) as usize;
-                let order = v128_load(TO_THE_FRONT[counted].as_ptr().cast());
+                let left_out = if RECTIFIED { f32x4_le(values, zeros) } else { f32x4_eq(values, zeros) };
+                let left_out = i32x4_bitmask(left_out) as usize;
+                let order = v128_load(OTHERS_TO_THE_FRONT[left_out % OTHERS_TO_THE_FRONT.len()].as_ptr().cast());
                 let (values, places) = (i8x16_swizzle(values, order), i8x16_swizzle(places, order));
                 v128_store(items.add(len).cast(), i32x4_shuffle::<0, 4, 1, 5>(places, values));
                 v128_store(items.add(len + 2).cast(), i32x4_shuffle::<2, 6, 3, 7>(places, values));
-                len += counted.count_ones() as usize;
+                len += LANES - left_out.count_ones() as usize;
             }
             places = i32x4_add(places, i32x4_splat(LANES as i32));
         }
@@ -100,15 +100,15 @@ impl Inputs {
     }
 }
 
-/// For each set of lanes, the bytes of these lanes and then any.
+/// For each set of lanes, the bytes of the other lanes and then any.
 #[cfg(target_arch = "wasm32")]
-const TO_THE_FRONT: [[u8; 16]; 1 << LANES] = {
+const OTHERS_TO_THE_FRONT: [[u8; 16]; 1 << LANES] = {
     let mut orders = [[0; 16]; 1 << LANES];
     let mut set = 0;
     while set < orders.len() {
         let (mut lane, mut to) = (0, 0);
         while lane < LANES {
-            if set >> lane & 1 == 1 {
+            if set >> lane & 1 == 0 {
                 let mut byte = 0;
                 while byte < 4 {
                     orders[set][4 * to + byte] = (4 * lane + byte) as u8;

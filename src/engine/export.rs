@@ -61,11 +61,18 @@ impl Task {
         let bytes = records.bytes()?;
         let mut out = Vec::with_capacity(bytes.len() * 5 / 4);
         let mut bad = table.bad.iter().peekable();
+        // Records that are whole lines; then none of them needs to be looked at by itself.
+        let are_harmless = dialect.quote.is_none_or(|quote| quote == b'"') && !may_harm(dialect, &bytes, &CARE);
         let mut numbers = zmij::Buffer::new();
         let wanted = Needs { reasons: true, ..Needs::default() };
         let is_done = look(sight, records, scores, ready, found, (Which::All, wanted), |seen| {
             let bad = bad.next_if(|bad| bad.row == seen.row);
-            write_record(dialect, n_columns, records.record(&bytes, seen.row as usize), bad, &mut out);
+            let record = records.record(&bytes, seen.row as usize);
+            if bad.is_none() && (are_harmless || !may_harm(dialect, record, &CARE_WITHIN)) {
+                out.extend_from_slice(record);
+            } else {
+                write_record(dialect, n_columns, record, bad, &mut out);
+            }
             for score in [seen.forest, seen.probability, seen.score] {
                 out.push(dialect.delimiter);
                 if score.is_nan() {
@@ -182,7 +189,7 @@ fn write_record(dialect: &Dialect, n_columns: usize, record: &[u8], bad: Option<
         let would_quote = dialect.quote.is_none() && memchr(b'"', record).is_some();
         !would_quote && str::from_utf8(record).is_ok() && !may_hold_formula(dialect, record)
     };
-    if bad.is_none() && (is_harmless(dialect, record) || is_safe()) {
+    if bad.is_none() && is_safe() {
         out.extend_from_slice(record);
         return;
     }
@@ -206,17 +213,21 @@ fn write_fields(dialect: &Dialect, fields: &[impl AsRef<str>], out: &mut Vec<u8>
     }
 }
 
-/// Whether a record has only bytes that are safe wherever they stand: by far the most have, and this is quick.
-fn is_harmless(dialect: &Dialect, record: &[u8]) -> bool {
-    const CARE: [u8; 7] = [b'=', b'+', b'-', b'@', b'"', b'\n', b'\r'];
+/// What is not safe wherever it stands in a record that is a whole line.
+const CARE: [u8; 6] = [b'=', b'+', b'-', b'@', b'"', b'\r'];
+/// The same of any record.
+const CARE_WITHIN: [u8; 7] = [b'=', b'+', b'-', b'@', b'"', b'\r', b'\n'];
+
+/// Whether there is anything that is not safe wherever it stands: by far the most records have nothing, and this is quick.
+fn may_harm<const N: usize>(dialect: &Dialect, bytes: &[u8], care: &[u8; N]) -> bool {
     let may_harm = |byte: u8| {
         let tab = (byte == b'\t') & (dialect.delimiter != b'\t');
-        CARE.iter().fold(tab | !byte.is_ascii(), |any, &care| any | (byte == care))
+        care.iter().fold(tab | !byte.is_ascii(), |any, &care| any | (byte == care))
     };
     // Without a branch for each byte, many are looked at together.
     let any = |bytes: &[u8]| bytes.iter().fold(false, |any, &byte| any | may_harm(byte));
-    let (chunks, rest) = record.as_chunks::<16>();
-    !any(rest) && !chunks.iter().any(|chunk| any(chunk))
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    any(rest) || chunks.iter().any(|chunk| any(chunk))
 }
 
 /// One field, so that no spreadsheet runs it.
@@ -324,7 +335,7 @@ mod tests {
                     // Often of harmless bytes alone.
                     let most = if rng.below(2) == 0 { 3 } else { bytes.len() as u32 };
                     let record: Vec<u8> = (0..rng.below(40)).map(|_| bytes[rng.below(most) as usize]).collect();
-                    if is_harmless(&dialect, &record) {
+                    if !may_harm(&dialect, &record, &CARE_WITHIN) {
                         harmless += 1;
                         assert!(record.is_ascii() && !record.contains(&b'"') && !may_hold_formula(&dialect, &record));
                     }

@@ -287,6 +287,27 @@ impl Group {
 }
 
 /// Where the rows of a tile leave the upper part of a tree.
+#[cfg(target_arch = "wasm32")]
+fn ends(splits: &[Split], ranks: &[[i8; TILE]]) -> [u8; TILE] {
+    use std::arch::wasm32::{i8x16_add, i8x16_eq, i8x16_gt, i8x16_splat, u8x16_splat, v128, v128_and, v128_load};
+    // The compiler keeps these in registers, and would not keep bytes there.
+    let mut ends = [u8x16_splat(0); TILE / 16];
+    for &Split { ranker, place, at, left } in splits {
+        let (place, at, left) = (i8x16_splat(place), u8x16_splat(at), u8x16_splat(left));
+        let ranks = ranks[usize::from(ranker)].as_chunks::<16>().0;
+        for (end, ranks) in ends.iter_mut().zip(ranks) {
+            // SAFETY: these are sixteen bytes.
+            let ranks = unsafe { v128_load(ranks.as_ptr().cast()) };
+            let moves = v128_and(i8x16_eq(*end, at), i8x16_gt(ranks, place));
+            *end = i8x16_add(*end, v128_and(moves, left));
+        }
+    }
+    // SAFETY: bytes are bytes, and as many.
+    unsafe { std::mem::transmute::<[v128; TILE / 16], [u8; TILE]>(ends) }
+}
+
+/// The same for other machines.
+#[cfg(not(target_arch = "wasm32"))]
 #[inline(always)]
 fn ends(splits: &[Split], ranks: &[[i8; TILE]]) -> [u8; TILE] {
     let mut ends = [0; TILE];
