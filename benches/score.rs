@@ -80,6 +80,17 @@ fn features(encoder: &Encoder) -> Array2<f32> {
     x
 }
 
+/// The same, block by block, as a detector has them.
+fn blocks(encoder: &Encoder) -> Vec<Encoded> {
+    let bound = encoder.bind(&DATA.table, &DATA.schema).expect("it has the columns");
+    let of = |rows| {
+        let mut block = bound.room(BLOCK);
+        bound.transform(rows, &mut block);
+        block
+    };
+    DATA.rows.chunks(BLOCK).map(of).collect()
+}
+
 fn forest(x: &Array2<f32>, samples: u32) -> IsolationForest {
     let params = IsolationForestParams { max_samples: MaxSamples::Count(samples), ..Default::default() };
     params.fit(x.view()).expect("there are rows")
@@ -91,6 +102,18 @@ fn forest_many_rows(bencher: Bencher, samples: u32) {
     let forest = forest(&x, samples);
     let mut scores = vec![0.0; ROWS as usize];
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| forest.anomaly_score(x.view(), &mut scores));
+}
+
+/// The same, with what the encoder knows of the features.
+#[divan::bench(args = [256, 8192])]
+fn forest_many_encoded_rows(bencher: Bencher, samples: u32) {
+    let encoder = encoder(EncoderParams::for_file());
+    let (forest, blocks) = (forest(&features(&encoder), samples), blocks(&encoder));
+    let mut scorer = forest.scorer();
+    let mut scores = vec![0.0; BLOCK];
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        blocks.iter().for_each(|rows| scorer.anomaly_score(rows, &mut scores));
+    });
 }
 
 #[divan::bench(args = [256, 8192], sample_count = 10)]
@@ -147,12 +170,14 @@ fn classifier(inputs: &NetworkInputs, n_features: usize) -> Dense {
 #[divan::bench]
 fn classifier_folded(bencher: Bencher) {
     let encoder = encoder(EncoderParams::for_pack());
-    let (x, inputs) = (Encoded::of(features(&encoder).view()), NetworkInputs::of(&encoder));
-    let network = classifier(&inputs, x.n_features());
+    let (blocks, inputs) = (blocks(&encoder), NetworkInputs::of(&encoder));
+    let network = classifier(&inputs, blocks[0].n_features());
     let folded = Folded::new(&inputs, &encoder.usual(), &network).expect("it reads these inputs");
-    let (scores, mut out) = (vec![0.5; x.n_rows()], vec![0.0; x.n_rows()]);
+    let (scores, mut out) = (vec![0.5; BLOCK], vec![0.0; BLOCK]);
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        folded.for_each_row(&x, &scores, FOREST_INPUT, |row, y| out[row] = y[0]);
+        for rows in &blocks {
+            folded.for_each_row(rows, &scores, FOREST_INPUT, |row, y| out[row] = y[0]);
+        }
     });
 }
 

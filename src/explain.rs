@@ -26,6 +26,7 @@ pub use words::{clean, label_of, part_name, span};
 use crate::dense::mean_absolute_difference;
 use crate::encode::{BoundEncoder, Encoding};
 use crate::error::Result;
+use crate::features::Encoded;
 use crate::flow::Parts;
 use crate::forest::{ForestPaths, PathCredits};
 use crate::hybrid::{Detector, SecondStage, Views, logit};
@@ -209,6 +210,7 @@ impl Explainer {
     pub fn bind<'a>(&'a self, table: &'a Table, schema: &'a Schema) -> Result<BoundExplainer<'a>> {
         let parts = Parts::of(schema);
         let rows = self.background.rows;
+        let encoder = self.detector.encoder.bind(table, schema)?;
         let columns = self.columns.iter().map(|name| {
             let at = schema.find(name).filter(|&at| at < table.columns.len())?;
             let background = self.background.find(name)?;
@@ -218,7 +220,8 @@ impl Explainer {
             })
         });
         Ok(BoundExplainer {
-            encoder: self.detector.encoder.bind(table, schema)?,
+            room: encoder.room(1),
+            encoder,
             seen: self.detector.seen.as_ref().map(|seen| seen.bind(table, schema)),
             columns: columns.collect(),
             records: words::records_called(&parts),
@@ -239,6 +242,7 @@ fn network_row(second: &SecondStage, features: &Array2<f32>, score: [f32; 1]) ->
 pub struct BoundExplainer<'a> {
     explainer: &'a Explainer,
     encoder: BoundEncoder<'a>,
+    room: Encoded,
     seen: Option<BoundSeen<'a>>,
     /// `None` for a column of which nothing usual is known.
     columns: Vec<Option<BoundColumn<'a>>>,
@@ -380,7 +384,8 @@ impl BoundExplainer<'_> {
     fn weigh(&mut self, row: u32) -> Result<Weighed> {
         let explainer = self.explainer;
         let n = explainer.columns.len();
-        let features = self.encoder.transform_all(&[row]);
+        self.encoder.transform(&[row], &mut self.room);
+        let features = self.room.view().to_owned();
         let values = features.as_slice().expect("it was just made");
         let paths = &explainer.paths;
         paths.credit(values, &explainer.of_feature, &mut self.credits);

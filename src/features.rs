@@ -1,12 +1,13 @@
 //! Encoded rows on their way from the encoder to the forest and the network: feature by feature, with what is known of a feature's
 //! values, so that nobody has to find it out by looking at each of them.
 
+use crate::ranker;
 use ndarray::{ArrayView1, ArrayView2, ShapeBuilder, s};
 use std::ops::Range;
 use std::rc::Rc;
 
 /// Rows that are encoded at a time: 512 × 123 features fit a second-level cache.
-pub const BLOCK: usize = 512;
+pub const BLOCK: usize = ranker::BLOCK;
 /// Places of a feature beyond those for its rows: were they a power of two, the values of one row would fall into the same few sets
 /// of a cache.
 const PADDING: usize = 16;
@@ -20,7 +21,7 @@ pub enum Values<'a> {
     /// One of 256 numbers: which of them in each row, and what they are.
     Few {
         which: &'a [u8],
-        all: &'a [f32; 256],
+        all: &'a Rc<[f32; 256]>,
     },
 }
 
@@ -70,7 +71,8 @@ impl Encoded {
     pub fn new(most_rows: usize, n_features: usize) -> Self {
         let stride = most_rows + PADDING;
         Self {
-            values: vec![0.0; stride * n_features],
+            // Where there is no feature, the shape of nothing has to fit, too.
+            values: vec![0.0; stride * n_features.max(1)],
             stride,
             n_rows: 0,
             kinds: vec![Kind::Flags { any: false }; n_features],
@@ -136,10 +138,14 @@ impl Encoded {
     }
 
     /// Sets a flag.
+    ///
+    /// # Panics
+    /// If the feature is none.
     #[inline]
     pub(crate) fn set(&mut self, feature: usize, row: usize) {
+        let Kind::Flags { any } = &mut self.kinds[feature] else { unreachable!("the feature is a flag") };
+        *any = true;
         self.values[feature * self.stride + row] = 1.0;
-        self.kinds[feature] = Kind::Flags { any: true };
     }
 
     /// The places of numbers, all of which are to be written.
@@ -150,6 +156,7 @@ impl Encoded {
 
     /// Takes for each row which of the feature's numbers it has.
     pub(crate) fn choose(&mut self, feature: usize, chosen: impl ExactSizeIterator<Item = u8>) {
+        assert_eq!(chosen.len(), self.n_rows, "one for each row");
         let Kind::Few { which, all } = &mut self.kinds[feature] else {
             unreachable!("the feature is one of few numbers")
         };

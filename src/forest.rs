@@ -220,9 +220,30 @@ impl IsolationForestParams {
     }
 }
 
-/// What [`IsolationForest::anomaly_score_of`] needs room for.
-#[derive(Clone, Debug, Default)]
-pub struct ForestRoom(Room);
+/// A forest that scores one block of encoded rows after the other.
+pub struct ForestScorer<'a> {
+    forest: &'a IsolationForest,
+    room: Room,
+}
+
+impl ForestScorer<'_> {
+    /// As [`IsolationForest::anomaly_score`], to the same bits, with the help of what the encoder knows of the rows.
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other or the forest.
+    pub fn anomaly_score(&mut self, rows: &Encoded, out: &mut [f32]) {
+        let forest = self.forest;
+        let width = forest.n_features as usize;
+        assert_eq!((rows.n_rows(), rows.n_features()), (out.len(), width), "shape of the rows to score");
+        match &forest.tiles {
+            Some(tiles) => {
+                let values = |feature: u32, some: Range<usize>| rows.values(feature as usize).of(some);
+                tiles.sum_paths(out.len(), &values, &mut self.room, |row, sum| out[row] = forest.score_of(sum));
+            }
+            None => forest.score_each(rows.view(), out),
+        }
+    }
+}
 
 impl IsolationForest {
     /// `s = 2^(−E[h]/c(ψ))`, in (0, 1], rising with anomaly; 0.5 is average. `x` is rows × features, `out` has a place for
@@ -248,21 +269,9 @@ impl IsolationForest {
         }
     }
 
-    /// As [`Self::anomaly_score`], with what the encoder knows of the rows. In the same room, the forest is always the same, and the
-    /// rows are of the same encoder, bound to the same table.
-    ///
-    /// # Panics
-    /// If the shapes do not fit each other or the forest.
-    pub fn anomaly_score_of(&self, rows: &Encoded, room: &mut ForestRoom, out: &mut [f32]) {
-        let width = self.n_features as usize;
-        assert_eq!((rows.n_rows(), rows.n_features()), (out.len(), width), "shape of the rows to score");
-        match &self.tiles {
-            Some(tiles) => {
-                let values = |feature: u32, some: Range<usize>| rows.values(feature as usize).of(some);
-                tiles.sum_paths(out.len(), &values, &mut room.0, |row, sum| out[row] = self.score_of(sum));
-            }
-            None => self.score_each(rows.view(), out),
-        }
+    #[must_use]
+    pub fn scorer(&self) -> ForestScorer<'_> {
+        ForestScorer { forest: self, room: Room::default() }
     }
 
     /// The same for one row, node by node, which is slower for many rows: what [`Self::anomaly_score`] is held against.
@@ -614,12 +623,51 @@ impl From<IsolationForest> for Stored {
 mod tests {
     use super::*;
     use ndarray::{Array2, ShapeBuilder, array};
+    use std::rc::Rc;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn cloud(rows: usize, columns: usize, seed: u64) -> Array2<f32> {
         let mut rng = Rng::new(seed);
         Array2::from_shape_simple_fn((rows, columns), || rng.normal() as f32)
+    }
+
+    /// A flag and one of few numbers, in so many rows.
+    fn encoded(room: &mut Encoded, rows: usize, is_set: impl Fn(usize) -> bool) {
+        room.begin(rows);
+        (0..rows).filter(|&row| is_set(row)).for_each(|row| room.set(0, row));
+        room.choose(1, (0..rows).map(|row| row as u8));
+    }
+
+    #[test]
+    fn what_is_known_of_features_changes_no_bit() {
+        // Many thresholds on both sides of zero, and fewer of the other feature; in several groups.
+        let x = Array2::from_shape_fn((4000, 2), |(i, k)| match k {
+            0 => libm::sinf(i as f32),
+            _ => {
+                if i % 40 == 0 {
+                    libm::cosf(i as f32)
+                } else {
+                    0.0
+                }
+            }
+        });
+        let forest = IsolationForestParams { n_estimators: 300, ..Default::default() }.fit(x.view()).unwrap();
+        let mut room = Encoded::new(512, 2);
+        room.is_one_of(1, Rc::new(std::array::from_fn(|which| libm::cosf(which as f32))));
+        let mut scorer = forest.scorer();
+        for (rows, step) in [(512, 3), (100, usize::MAX), (512, usize::MAX), (300, 299), (1, usize::MAX), (0, 1)] {
+            encoded(&mut room, rows, |row| row > 0 && row % step == 0);
+            let mut found = vec![0.0; rows];
+            scorer.anomaly_score(&room, &mut found);
+            assert_eq!(found, scores(&forest, &room.view().to_owned()), "{rows} rows");
+        }
+        // Other numbers are not taken for those before.
+        room.is_one_of(1, Rc::new(std::array::from_fn(|which| libm::sinf(which as f32))));
+        encoded(&mut room, 200, |_| false);
+        let mut found = vec![0.0; 200];
+        scorer.anomaly_score(&room, &mut found);
+        assert_eq!(found, scores(&forest, &room.view().to_owned()));
     }
 
     fn scores(forest: &IsolationForest, x: &Array2<f32>) -> Vec<f32> {

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::contamination_threshold;
 use crate::features::{BLOCK, Encoded};
 use crate::flow::Record;
-use crate::forest::{Contamination, ForestRoom, IsolationForest, IsolationForestParams, MaxSamples};
+use crate::forest::{Contamination, ForestScorer, IsolationForest, IsolationForestParams, MaxSamples};
 use crate::inputs::{Folded, NetworkInputs};
 use crate::rng::Rng;
 use crate::schema::Schema;
@@ -478,10 +478,11 @@ impl Detector {
             detector: self,
             encoder,
             forest,
+            scorer: forest.scorer(),
             chains,
             seen: self.seen.as_ref().map(|seen| seen.bind(table, schema)),
             features,
-            room: ForestRoom::default(),
+
             inputs: Array2::zeros((BLOCK, inputs)),
             errors: vec![0.0; BLOCK],
         })
@@ -493,10 +494,10 @@ pub struct BoundDetector<'a> {
     detector: &'a Detector,
     encoder: BoundEncoder<'a>,
     forest: &'a IsolationForest,
+    scorer: ForestScorer<'a>,
     chains: Option<Chains>,
     seen: Option<BoundSeen<'a>>,
     features: Encoded,
-    room: ForestRoom,
     inputs: Array2<f32>,
     errors: Vec<f32>,
 }
@@ -517,7 +518,7 @@ impl BoundDetector<'_> {
             let places = block * BLOCK..block * BLOCK + n;
             let (forest, score) = (&mut forest[places.clone()], &mut score[places.clone()]);
             self.encoder.transform(rows, &mut self.features);
-            self.forest.anomaly_score_of(&self.features, &mut self.room, forest);
+            self.scorer.anomaly_score(&self.features, forest);
             if let Some(seen) = &self.seen {
                 seen.shorten(rows, self.forest, forest);
             }
@@ -598,6 +599,24 @@ mod tests {
         // Beyond: the mean excess is (0.001 + … + 0.049) / 49 = 0.025.
         check(0.95 + 0.025, -libm::log10(0.05) + std::f64::consts::LOG10_E);
         assert!(tail.is_sound());
+    }
+
+    #[test]
+    fn a_level_is_between_those_of_the_values_around() {
+        for n in 1..40 {
+            let values: Vec<f64> = (0..n).map(|i| f64::from(i * i)).collect();
+            let tail = Tail { levels: (0..n).map(f64::from).collect(), values: values.clone(), slope: 1.0 };
+            for x in (-2..=2 * n * n).map(|x| f64::from(x) / 2.0) {
+                let above = values.iter().filter(|value| **value <= x).count();
+                let within = match above {
+                    0 => tail.level(x) == 0.0,
+                    above if above == values.len() => tail.level(x) >= tail.levels[above - 1],
+                    above => (tail.levels[above - 1]..tail.levels[above]).contains(&tail.level(x)),
+                };
+                assert!(within, "{x} of {n}: {}", tail.level(x));
+            }
+            assert_eq!(tail.level(f64::NAN), 0.0);
+        }
     }
 
     #[test]

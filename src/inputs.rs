@@ -279,7 +279,7 @@ impl Folded {
 
     /// Adds the features of the rows from `first` on to their lists.
     fn gather(&self, features: &Encoded, first: usize, lists: &mut [Inputs]) {
-        const ZEROS: [f32; TILE] = [0.0; TILE];
+        static ZEROS: [f32; TILE] = [0.0; TILE];
         let mut fine = self.fine.iter().peekable();
         for (feature, &usual) in (0..).zip(&self.usual) {
             let column = features.column(feature as usize);
@@ -333,6 +333,7 @@ mod tests {
     use super::*;
     use crate::dense::Activation;
     use crate::encode::ColumnEncoding;
+    use crate::features::BLOCK;
     use crate::rng::Rng;
     use ndarray::{Array2, array};
     #[cfg(target_arch = "wasm32")]
@@ -439,6 +440,35 @@ mod tests {
                 assert_eq!(rows, 700);
             }
             assert!(Folded::new(&inputs, &[0.0; 6], &network).is_none());
+        }
+    }
+
+    #[test]
+    fn known_zeros_are_passed_over() {
+        let mut rng = Rng::new(7);
+        let inputs = NetworkInputs { pieces: Pieces::Even(4), features: vec![2] };
+        let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32).collect::<Vec<_>>();
+        let width = inputs.n_inputs(3);
+        let network =
+            Dense::new(vec![Layer::new(width, &draw(8 * width), &draw(8), Activation::Tanh).unwrap()]).unwrap();
+        let forest_input = Standardise { mean: 0.4, deviation: 0.2 };
+        let mut known = Encoded::new(BLOCK, 3);
+        // Two flags, of which one is usually set, and a number.
+        let folded = Folded::new(&inputs, &[0.0, 1.0, 0.0], &network).unwrap();
+        for (rows, step) in [(300, 7), (200, usize::MAX), (70, 64)] {
+            known.begin(rows);
+            for row in (0..rows).filter(|row| row % step == 1) {
+                known.set(0, row);
+                known.set(1, row);
+            }
+            (0..).zip(known.numbers(2)).for_each(|(i, x)| *x = (i % 9) as f32 / 4.0 - 1.0);
+            let outputs = |rows: &Encoded| {
+                let mut all = Vec::new();
+                let scores = vec![0.5; rows.n_rows()];
+                folded.for_each_row(rows, &scores, forest_input, |_, y| all.extend_from_slice(y));
+                all
+            };
+            assert_eq!(outputs(&known), outputs(&Encoded::of(known.view())));
         }
     }
 

@@ -1,5 +1,6 @@
 // The annotated file where the browser lets the person choose a place: a file of the browser's own storage stands for it, and a
 // function of ours for the dialog.
+import { createHash } from "node:crypto";
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { analyse, download, headline, onDisk, scoreByProgram, someFlows, start, text } from "../journeys.ts";
@@ -44,6 +45,26 @@ test("a chosen file gets the very bytes of a download", async ({ page }) => {
   await expect(page.getByText("The annotated file is written where you chose")).toBeVisible();
   expect(await stored(page)).toEqual({ [NAME]: downloaded });
   expect(downloaded).toBe(scoreByProgram(onDisk("flows.csv", someFlows())).toString());
+});
+
+test("a large file is written in batches, and is the same as a download", async ({ page }) => {
+  test.slow();
+  await start(page);
+  const [head, ...rows] = someFlows().trimEnd().split("\n");
+  const long = rows.map((row) => `${row} ${"x".repeat(150)}\n`).join("");
+  await analyse(page, onDisk("many.csv", `${head}\n${long.repeat(1200)}`));
+  const downloaded = await download(page);
+  // More than may be on its way at a time.
+  expect(downloaded.length).toBeGreaterThan(70e6);
+  await answerDialog(page);
+  await press(page);
+  await expect(page.getByText("The annotated file is written where you chose")).toBeVisible();
+  const digest = await page.evaluate(async () => {
+    const file = await (await navigator.storage.getDirectory()).getFileHandle("many.oddflow.csv");
+    const bytes = await (await file.getFile()).arrayBuffer();
+    return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((x) => x.toString(16).padStart(2, "0")).join("");
+  });
+  expect(digest).toBe(createHash("sha256").update(downloaded).digest("hex"));
 });
 
 test("a dialog that is closed does nothing, a place that may not be written to is told", async ({ page }) => {

@@ -41,7 +41,7 @@ struct Shell {
     /// When the job that is running was begun, in milliseconds, and when it was last told how far it is.
     since: f64,
     last_progress: f64,
-    /// Files that the browser is probably still putting on the disk, for which it needs the processors. Meanwhile surveys wait, for
+    /// Files that the browser is still putting on the disk, or probably is, for which it needs the processors. Meanwhile surveys wait, for
     /// which nobody does.
     on_their_way: Rc<Cell<u32>>,
     /// Whether a turn is on its way.
@@ -120,14 +120,20 @@ impl Shell {
         !must_wait
     }
 
-    /// One more file is on its way, until the function that this gives is called.
-    fn on_its_way(&self) -> impl FnOnce() + 'static {
+    /// One more file is on its way, until the function that this gives is called, and for so many milliseconds at most.
+    fn on_its_way(&self, ms: f64) -> impl FnOnce() + 'static {
         let (on_their_way, wake) = (self.on_their_way.clone(), self.wake.clone());
         on_their_way.update(|n| n + 1);
-        move || {
-            on_their_way.update(|n| n - 1);
-            wake();
-        }
+        let is_there = Cell::new(false);
+        let there = Rc::new(move || {
+            if !is_there.replace(true) {
+                on_their_way.update(|n| n - 1);
+                wake();
+            }
+        });
+        let late = there.clone();
+        Timeout::new(ms as u32, move || late()).forget();
+        move || there()
     }
 
     fn answer(&self, job: JobId, outcome: Outcome) {
@@ -139,7 +145,7 @@ impl Shell {
         let blob = match written.map(|spool| spool.into_any().downcast::<FileSink>()) {
             None => Ok(None),
             Some(Ok(sink)) => {
-                let (port, on_its_way) = (self.port.clone(), self.on_its_way());
+                let (port, on_its_way) = (self.port.clone(), self.on_its_way(MOST_REST_MS));
                 spawn_local(async move {
                     let reply = sink.finish().await.map_or_else(Reply::Failed, |()| reply);
                     port.send(job, &reply, &bulk, None);
@@ -152,8 +158,7 @@ impl Shell {
         match blob {
             Ok(blob) => {
                 if let Some(blob) = &blob {
-                    let ms = (blob.size() / DISK_BYTES_PER_MS).min(MOST_REST_MS) as u32;
-                    Timeout::new(ms, self.on_its_way()).forget();
+                    let _ = self.on_its_way((blob.size() / DISK_BYTES_PER_MS).min(MOST_REST_MS));
                 }
                 self.port.send(job, &reply, &bulk, blob.as_ref());
             }

@@ -8,7 +8,7 @@ use super::lens::{Reasons, Sight, Which, look};
 use super::sweep::{Effort, Sweep, Swept};
 use super::{Dataset, Engine, Outcome, Step, Work};
 use crate::error::{Error, Result};
-use crate::ingest::Dialect;
+use crate::ingest::{Dialect, LineEnd};
 use crate::protocol::{Bulk, Lens, Progress, Reply, Stage, annotated_name};
 use crate::query::Needs;
 use crate::store::Spool;
@@ -61,8 +61,7 @@ impl Task {
         let bytes = records.bytes()?;
         let mut out = Vec::with_capacity(bytes.len() * 5 / 4);
         let mut bad = table.bad.iter().peekable();
-        // Records that are whole lines; then none of them needs to be looked at by itself.
-        let are_harmless = dialect.quote.is_none_or(|quote| quote == b'"') && !may_harm(dialect, &bytes, &CARE);
+        let are_harmless = are_all_harmless(dialect, &bytes);
         let mut numbers = zmij::Buffer::new();
         let wanted = Needs { reasons: true, ..Needs::default() };
         let is_done = look(sight, records, scores, ready, found, (Which::All, wanted), |seen| {
@@ -218,6 +217,13 @@ const CARE: [u8; 6] = [b'=', b'+', b'-', b'@', b'"', b'\r'];
 /// The same of any record.
 const CARE_WITHIN: [u8; 7] = [b'=', b'+', b'-', b'@', b'"', b'\r', b'\n'];
 
+/// Whether no record of some bytes needs to be looked at by itself.
+fn are_all_harmless(dialect: &Dialect, bytes: &[u8]) -> bool {
+    // Then no record has a line feed within it, unless it is quoted.
+    let are_lines = dialect.line_end != LineEnd::Cr && dialect.quote.is_none_or(|quote| quote == b'"');
+    are_lines && !may_harm(dialect, bytes, &CARE)
+}
+
 /// Whether there is anything that is not safe wherever it stands: by far the most records have nothing, and this is quick.
 fn may_harm<const N: usize>(dialect: &Dialect, bytes: &[u8], care: &[u8; N]) -> bool {
     let may_harm = |byte: u8| {
@@ -343,6 +349,39 @@ mod tests {
             }
         }
         assert!(harmless > 50_000, "{harmless}");
+    }
+
+    #[test]
+    fn what_is_harmless_as_a_whole_is_so_record_by_record() {
+        let mut rng = Rng::new(6);
+        let mut harmless = [0; 3];
+        for (which, line_end) in [LineEnd::Lf, LineEnd::CrLf, LineEnd::Cr].into_iter().enumerate() {
+            for quote in [Some(b'"'), Some(b'\''), None] {
+                for delimiter in *b",;\t" {
+                    let dialect = Dialect { delimiter, quote, line_end, ..Dialect::default() };
+                    for _ in 0..5000 {
+                        // Often of harmless bytes alone.
+                        let most = if rng.below(3) == 0 { 12 } else { 7 };
+                        let n = rng.below(60);
+                        let text: Vec<u8> = (0..n).map(|_| b"a1.,\n;'\"\r\t=\xFF"[rng.below(most) as usize]).collect();
+                        if !are_all_harmless(&dialect, &text) {
+                            continue;
+                        }
+                        harmless[which] += 1;
+                        let (mut rest, mut fields) = (&text[..], Vec::new());
+                        while !rest.is_empty() {
+                            let found = crate::ingest::cut(rest, &dialect, true, &mut fields);
+                            assert!(!may_harm(&dialect, &rest[..found.len], &CARE_WITHIN), "{dialect:?} {text:?}");
+                            if found.next == 0 {
+                                break;
+                            }
+                            rest = &rest[found.next..];
+                        }
+                    }
+                }
+            }
+        }
+        assert!(harmless[0] > 5000 && harmless[2] == 0, "{harmless:?}");
     }
 
     #[test]

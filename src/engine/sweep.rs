@@ -136,7 +136,7 @@ pub(super) enum Effort {
 }
 
 /// Chunks that a crew must have left before another takes one of them over.
-const WORTH_TAKING: usize = 1;
+const WORTH_TAKING: usize = 2;
 /// Chunks for each crew beyond the next one to be handed over that are given out: what is found of them waits in memory for those
 /// before.
 const MOST_AHEAD: usize = 8;

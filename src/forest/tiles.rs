@@ -17,6 +17,7 @@ use ndarray::ArrayView1;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::rc::Rc;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TileForest {
@@ -27,7 +28,7 @@ pub(super) struct TileForest {
     groups: Vec<Group>,
 }
 
-/// What scoring needs room for, and what it need not find out again for the next rows of the same encoder.
+/// What scoring needs room for, and what one forest need not find out again for its next rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
     /// For each group, of each tile the ranks by feature.
@@ -36,9 +37,11 @@ pub(super) struct Room {
     values: Vec<[f32; TILE]>,
     /// For each ranker, whether these are the ranks of zeros.
     are_zeros: Vec<bool>,
-    /// For each ranker, the ranks of the few numbers that its feature may have.
-    few: Vec<Option<Box<[u16; 256]>>>,
+    /// For each ranker, the few numbers that its feature may have, and their ranks.
+    few: Vec<Option<Known>>,
 }
+
+type Known = (Rc<[f32; 256]>, Box<[u16; 256]>);
 
 /// Numbers of ends are bytes.
 const MOST_ENDS: usize = 256;
@@ -173,7 +176,7 @@ impl TileForest {
     }
 
     /// The sum of the path lengths in all trees, in their order, for each of so many rows, of which `features` gives what a feature has
-    /// in some of them. In the same room, a feature that is one of few numbers must always be one of the same.
+    /// in some of them. A room is for one forest.
     pub(super) fn sum_paths<'a>(
         &self,
         n_rows: usize,
@@ -201,16 +204,17 @@ impl TileForest {
                     Values::Zeros => scratch.ranks.fill(ranker.rank_of_zero()),
                     Values::Any(values) => with_slice(values, |values| ranker.rank(values, &mut scratch)),
                     Values::Few { which, all } => {
-                        let ranks = few[at].get_or_insert_with(|| {
-                            ranker.rank(all, &mut scratch);
-                            let (ranks, _) = scratch.ranks.split_first_chunk().expect("there are more");
-                            Box::new(*ranks)
-                        });
-                        scratch
-                            .ranks
-                            .iter_mut()
-                            .zip(which)
-                            .for_each(|(rank, &which)| *rank = ranks[usize::from(which)]);
+                        let ranks = match &few[at] {
+                            Some((known, ranks)) if Rc::ptr_eq(known, all) => ranks,
+                            _ => {
+                                ranker.rank(&all[..], &mut scratch);
+                                let ranks = *scratch.ranks.first_chunk().expect("there are more");
+                                &few[at].insert((all.clone(), Box::new(ranks))).1
+                            }
+                        };
+                        let (some, behind) = scratch.ranks.split_at_mut(which.len());
+                        some.iter_mut().zip(which).for_each(|(rank, &which)| *rank = ranks[usize::from(which)]);
+                        behind.fill(0);
                     }
                 }
                 for (group, ranks) in self.groups.iter().zip(&mut *ranks) {

@@ -31,6 +31,8 @@ pub use dialect::{Dialect, LineEnd, text_of};
 pub use part::{Part, PartReader};
 pub use plan::{Plan, Start, Tally, guess_start};
 pub use reader::Reader;
+#[cfg(test)]
+pub(crate) use split::cut;
 
 use crate::protocol::FileFacts;
 use crate::schema::Layout;

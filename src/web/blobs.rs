@@ -42,6 +42,12 @@ fn unreadable(_: JsValue) -> Error {
     Error::new("The file can no longer be read; it may have been changed or moved").advice("Open it again")
 }
 
+/// Of Blobs that the browser could not keep, which it says when they are read.
+pub(super) fn no_room() -> Error {
+    Error::new("The browser has no room for a file of this size")
+        .advice("Private windows keep files in memory: open the page in a normal one, or free some room")
+}
+
 /// The Blob of a store of the browser's.
 fn blob_of(store: &dyn Store) -> Result<Blob> {
     let store = store.as_any().downcast_ref::<BlobStore>();
@@ -83,8 +89,7 @@ impl BlobStore {
         let reader = FileReaderSync::new().expect("this runs in a worker");
         match last.and_then(|last| reader.read_as_array_buffer(&last)) {
             Ok(_) => Ok(blob),
-            Err(_) => Err(Error::new("The browser has no room for a file of this size")
-                .advice("Private windows keep files in memory: open the page in a normal one, or free some room")),
+            Err(_) => Err(no_room()),
         }
     }
 

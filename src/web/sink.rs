@@ -1,6 +1,6 @@
 //! Files that the person chose, to be written.
 
-use super::BlobStore;
+use super::blobs::{BlobStore, no_room};
 use crate::error::{Error, Result};
 use crate::store::{Spool, Store, out_of_range};
 use js_sys::futures::{JsFuture, spawn_local};
@@ -56,6 +56,7 @@ fn unwritable(error: &JsValue) -> Error {
         "QuotaExceededError" => {
             Error::new("There is no room left for the annotated file").advice("Make room, or choose another place")
         }
+        "NotReadableError" => no_room(),
         "NotAllowedError" | "SecurityError" => {
             Error::new("The browser was not allowed to write the annotated file there")
                 .advice("Choose another place, and allow it to save there")
@@ -69,7 +70,7 @@ fn unwritable(error: &JsValue) -> Error {
     }
 }
 
-/// A file that the person chose, written as the bytes come. Browsers put it in place when it is finished, and only then; one that
+/// A file that the person chose, written batch by batch as the bytes come. Browsers put it in place when it is finished, and only then; one that
 /// is dropped before that leaves nothing.
 pub struct FileSink {
     file: FileSystemFileHandle,
@@ -166,7 +167,12 @@ impl FileSink {
     }
 
     fn gathered_more(&mut self) -> Result<()> {
-        if self.gathered.size() < BATCH { Ok(()) } else { self.send() }
+        match &self.sinking.borrow().failure {
+            Some(failure) => return Err(failure.clone()),
+            None if self.gathered.size() < BATCH => return Ok(()),
+            None => {}
+        }
+        self.send()
     }
 }
 
