@@ -1,8 +1,9 @@
 // Measures the page itself in headless Chromium, as a person would: a file is given, the odd flows are shown, the annotated file
 // is downloaded.
 //
-// In: `{url, file, workers, pack, out}`, where `pack` is a folder that stands in for the pack nsl-kdd, or null for that pack
-// itself, and `out` is where the annotated file goes, or null. Out: seconds from the file to the headline and from the click
+// In: `{url, file, workers, pack, out, chosen}`, where `pack` is a folder that stands in for the pack nsl-kdd, or null for that pack
+// itself, and `out` is where the annotated file goes, or null. With `chosen` it is no download, but written to a file of the
+// browser's own storage, as if a person had chosen that in the browser's dialog. Out: seconds from the file to the headline and from the click
 // to the last byte on disk; the longest task of the page's own thread in milliseconds; how many workers there were; of the process
 // that holds the page and all of its workers, the processor time since the file was given, the greatest resident memory, and what
 // that was before the file; and the memory of all workers' programs, which never shrinks.
@@ -12,7 +13,7 @@ import { drive } from "./chromium.mjs";
 
 const HOUR = 3_600_000;
 
-await drive(async (page, { url, file, workers, pack, out }) => {
+await drive(async (page, { url, file, workers, pack, out, chosen }) => {
   const browser = page.context().browser();
   if (pack) {
     await page.route(/\/models\/nsl-kdd\//, (route) =>
@@ -20,6 +21,7 @@ await drive(async (page, { url, file, workers, pack, out }) => {
     );
   }
   await page.addInitScript(watch);
+  if (chosen) await page.addInitScript(answerDialog);
   await page.goto(`${url}/?workers=${workers}`);
   await page.waitForLoadState("networkidle");
   // Nobody chooses a file sooner. Meanwhile the page's worker rehearses.
@@ -35,12 +37,8 @@ await drive(async (page, { url, file, workers, pack, out }) => {
   if (!(await headline.isVisible())) throw new Error(await problem.first().innerText());
   const used = page.workers().length;
 
-  const handed = page.waitForEvent("download", { timeout: HOUR });
-  await page.getByRole("button", { name: "Download annotated CSV" }).click();
-  const download = await handed;
-  await download.path();
-  const written = Date.now();
-  if (out) await download.saveAs(out);
+  const press = () => page.getByRole("button", { name: "Download annotated CSV" }).click();
+  const written = await (chosen ? chosenFile(page, press) : downloaded(page, press, out));
 
   const seen = await page.evaluate(() => window.seen);
   const after = usage(renderer);
@@ -59,6 +57,31 @@ await drive(async (page, { url, file, workers, pack, out }) => {
     worker_bytes: memories.reduce((sum, bytes) => sum + bytes, 0),
   };
 });
+
+/** When a download was all on the disk. */
+async function downloaded(page, press, out) {
+  const handed = page.waitForEvent("download", { timeout: HOUR });
+  await press();
+  const download = await handed;
+  await download.path();
+  const written = Date.now();
+  if (out) await download.saveAs(out);
+  return written;
+}
+
+/** When the page said that a chosen file was all in its place. */
+async function chosenFile(page, press) {
+  const said = page.getByText("The annotated file is written where you chose").waitFor({ timeout: HOUR });
+  await press();
+  await said;
+  return Date.now();
+}
+
+/** In the page: a file of the browser's own storage is what is chosen. */
+function answerDialog() {
+  window.showSaveFilePicker = async ({ suggestedName }) =>
+    (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });
+}
 
 /** In the page, before its own scripts: when the file was given, the headline stood there, the button was pressed. */
 function watch() {

@@ -32,6 +32,9 @@ pub const APPENDED_COLUMNS: [&str; 8] = [
     "oddflow_note",
 ];
 
+/// Bytes that are written behind most records, at most: to make room for more, all would be copied.
+const APPENDED_BYTES: usize = 64;
+
 pub(super) struct Export {
     lens: Lens,
     spool: Option<Box<dyn Spool>>,
@@ -59,7 +62,7 @@ impl Task {
         let n_columns = table.columns.len();
         let first_line = records.chunk.first_line - 1;
         let bytes = records.bytes()?;
-        let mut out = Vec::with_capacity(bytes.len() * 5 / 4);
+        let mut out = Vec::with_capacity(bytes.len() + APPENDED_BYTES * table.n_rows());
         let mut bad = table.bad.iter().peekable();
         let are_harmless = are_all_harmless(dialect, &bytes);
         let mut numbers = zmij::Buffer::new();

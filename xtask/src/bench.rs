@@ -153,6 +153,7 @@ impl Bench {
             let file = &file;
             contestants.push((tables::page(workers), Box::new(move || self.page(file, workers, true))));
         }
+        contestants.push((tables::CHOSEN.into(), Box::new(|| self.page_asked_where(&file))));
         contestants.push((tables::SHIPPED.into(), Box::new(|| self.page(&file, 2, false))));
         let mut results = contest::rounds(&contestants, self.size.rounds);
         results["bytes"] = json!(size_of(&file)?);
@@ -246,6 +247,13 @@ impl Bench {
                 "out": own_pack.then(|| scored("page")),
             }),
         )
+    }
+
+    /// The page in Chromium with two workers, which writes to a file that was chosen.
+    fn page_asked_where(&self, file: &Path) -> Result<Value> {
+        let pack = folder().join("pack");
+        let what = json!({"url": self.site, "file": file, "workers": 2, "pack": pack, "out": null, "chosen": true});
+        self.drive("page", &what)
     }
 
     /// One stage in a worker of Chromium.

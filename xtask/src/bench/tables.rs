@@ -21,6 +21,8 @@ pub const PROGRAM: &str = "program";
 pub const PAGE: &str = "page";
 /// The page with the pack that ships for such files, in two workers.
 pub const SHIPPED: &str = "page/2/shipped";
+/// The page in two workers that writes where a person wants to have the file.
+pub const CHOSEN: &str = "page/2/chosen";
 /// Stages that read a file of text; all others score rows.
 pub const READING: [&str; 5] = ["pandas", "polars", "columns", "papaparse", "duckdb"];
 
@@ -154,6 +156,7 @@ fn end_to_end() -> Option<String> {
         (program(2), "Oddflow's program, two threads"),
         (page(1), "**Oddflow's page**, one worker"),
         (page(2), "**Oddflow's page**, two workers"),
+        (CHOSEN.to_owned(), "Oddflow's page, two workers, to a chosen file"),
         (SHIPPED.to_owned(), "Oddflow's page, two workers, with the pack that ships"),
     ];
     let mut table = format!(
