@@ -119,7 +119,7 @@ impl Encoded {
         }
     }
 
-    /// From now on the feature has one of these numbers in each row, as far as nothing else is said.
+    /// From now on the feature is one of these numbers in each row.
     pub(crate) fn is_one_of(&mut self, feature: usize, all: Rc<[f32; 256]>) {
         self.kinds[feature] = Kind::Few { which: vec![0; self.stride], all };
     }

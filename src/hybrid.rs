@@ -482,7 +482,6 @@ impl Detector {
             chains,
             seen: self.seen.as_ref().map(|seen| seen.bind(table, schema)),
             features,
-
             inputs: Array2::zeros((BLOCK, inputs)),
             errors: vec![0.0; BLOCK],
         })

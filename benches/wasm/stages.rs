@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use oddflow::bundle::Manifest;
 use oddflow::dnn::Network;
 use oddflow::encode::Encoder;
-use oddflow::features::BLOCK;
+use oddflow::features::{BLOCK, Encoded};
 use oddflow::forest::{IsolationForest, IsolationForestParams};
 use oddflow::ingest::{Ingested, Part, PartReader, Plan};
 use oddflow::schema::{self, Schema};
@@ -101,10 +101,11 @@ pub struct Scoring {
     schema: Schema,
     encoder: Encoder,
     rows: Vec<u32>,
-    x: Array2<f32>,
+    /// As the encoder gives them to the forest.
+    blocks: Vec<Encoded>,
     forest: IsolationForest,
     network: Network,
-    /// What the network reads: `x` and the forest's scores.
+    /// What the network reads: features and the forest's scores.
     inputs: Array2<f32>,
     out: Vec<f32>,
 }
@@ -125,7 +126,15 @@ impl Scoring {
         let encoder = manifest.encoder;
         let schema = schema::detect(&columns.table, columns.detected);
         let rows = columns.table.good_rows();
-        let x = encoder.bind(&columns.table, &schema)?.transform_all(&rows);
+        let bound = encoder.bind(&columns.table, &schema)?;
+        let x = bound.transform_all(&rows);
+        let encoded = |rows| {
+            let mut block = bound.room(BLOCK);
+            bound.transform(rows, &mut block);
+            block
+        };
+        let blocks = rows.chunks(BLOCK).map(encoded).collect();
+        drop(bound);
         let forest = IsolationForestParams::default().fit(x.view())?;
         let network = Network::from_onnx(dnn, x.ncols() + 1)?;
         let mut out = vec![0.0; rows.len()];
@@ -133,7 +142,7 @@ impl Scoring {
         let scores = ArrayView2::from_shape((rows.len(), 1), &out).expect("a score for each row");
         // Row by row, as networks are given them; side by side it would be column by column.
         let inputs = concatenate(Axis(1), &[x.view(), scores]).expect("as many rows").as_standard_layout().into_owned();
-        Ok(Self { columns, schema, encoder, rows, x, forest, network, inputs, out })
+        Ok(Self { columns, schema, encoder, rows, blocks, forest, network, inputs, out })
     }
 
     /// # Panics
@@ -145,7 +154,9 @@ impl Scoring {
     }
 
     pub fn forest(&mut self) {
-        self.forest.anomaly_score(self.x.view(), &mut self.out);
+        let mut scorer = self.forest.scorer();
+        let blocks = self.blocks.iter().zip(self.out.chunks_mut(BLOCK));
+        blocks.for_each(|(rows, out)| scorer.anomaly_score(rows, out));
     }
 
     /// The network as packs run it.

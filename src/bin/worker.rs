@@ -41,8 +41,8 @@ struct Shell {
     /// When the job that is running was begun, in milliseconds, and when it was last told how far it is.
     since: f64,
     last_progress: f64,
-    /// Files that the browser is still putting on the disk, or probably is, for which it needs the processors. Meanwhile surveys wait, for
-    /// which nobody does.
+    /// Files that the browser is still putting on the disk, or probably is, for which it needs the processors. Meanwhile surveys
+    /// wait, for which nobody does.
     on_their_way: Rc<Cell<u32>>,
     /// Whether a turn is on its way.
     is_due: bool,

@@ -70,8 +70,8 @@ fn unwritable(error: &JsValue) -> Error {
     }
 }
 
-/// A file that the person chose, written batch by batch as the bytes come. Browsers put it in place when it is finished, and only then; one that
-/// is dropped before that leaves nothing.
+/// A file that the person chose, written batch by batch as the bytes come. Browsers put it in place when it is finished, and only
+/// then; one that is dropped before that leaves nothing.
 pub struct FileSink {
     file: FileSystemFileHandle,
     sinking: Rc<RefCell<Sinking>>,
