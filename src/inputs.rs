@@ -453,14 +453,15 @@ mod tests {
             Dense::new(vec![Layer::new(width, &draw(8 * width), &draw(8), Activation::Tanh).unwrap()]).unwrap();
         let forest_input = Standardise { mean: 0.4, deviation: 0.2 };
         let mut known = Encoded::new(BLOCK, 3);
-        // Two flags, of which one is usually set, and a number.
+        // Two flags, of which one is usually set, and a number; in one block no flag is set.
         let folded = Folded::new(&inputs, &[0.0, 1.0, 0.0], &network).unwrap();
-        for (rows, step) in [(300, 7), (200, usize::MAX), (70, 64)] {
+        for (rows, step) in [(300, 7), (200, 0), (70, 64)] {
             known.begin(rows);
-            for row in (0..rows).filter(|row| row % step == 1) {
+            for row in (0..rows).filter(|row| step > 0 && row % step == 1) {
                 known.set(0, row);
                 known.set(1, row);
             }
+            assert_eq!(known.column(1).is_none(), step == 0);
             (0..).zip(known.numbers(2)).for_each(|(i, x)| *x = (i % 9) as f32 / 4.0 - 1.0);
             let outputs = |rows: &Encoded| {
                 let mut all = Vec::new();
