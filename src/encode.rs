@@ -659,20 +659,23 @@ mod tests {
 
     #[test]
     fn few_numbers_are_scaled_as_many() {
-        let cell =
+        let narrow =
             |i: u32| if i.is_multiple_of(7) { String::new() } else { (f64::from(i * i % 83) / 100.0).to_string() };
-        let mut cells: Vec<String> = (0..1000).map(cell).collect();
-        // A number that needs more bytes, in a row that is not asked for.
-        cells.push("1e300".into());
-        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-        let (few, schema) = table(&[("x", Kind::Number, &cells[..1000])]);
-        let (many, _) = table(&[("x", Kind::Number, &cells)]);
-        assert!(few.columns[0].cells.few().is_some() && many.columns[0].cells.few().is_none());
-        let rows: Vec<u32> = (0..1000).collect();
-        for numeric in [NumericTransform::Identity, NumericTransform::Amount, NumericTransform::Quantile] {
-            let encoder = params(numeric).fit(&few, &schema, &rows).unwrap();
-            let of = |table| encoder.bind(table, &schema).unwrap().transform_all(&rows[300..]);
-            assert_eq!(of(&few), of(&many));
+        // Two bytes each, but close together.
+        let close = |i: u32| (f64::from(i * i % 1009) / 10.0 - 700.0).to_string();
+        for mut cells in [(0..1100).map(narrow).collect::<Vec<_>>(), (0..1100).map(close).collect()] {
+            // A number that needs more bytes, in a row that is not asked for.
+            cells.push("1e300".into());
+            let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+            let (few, schema) = table(&[("x", Kind::Number, &cells[..1100])]);
+            let (many, _) = table(&[("x", Kind::Number, &cells)]);
+            assert!(few.columns[0].cells.few().is_some() && many.columns[0].cells.few().is_none());
+            let rows: Vec<u32> = (0..1100).collect();
+            for numeric in [NumericTransform::Identity, NumericTransform::Amount, NumericTransform::Quantile] {
+                let encoder = params(numeric).fit(&few, &schema, &rows).unwrap();
+                let of = |table| encoder.bind(table, &schema).unwrap().transform_all(&rows[300..]);
+                assert_eq!(of(&few), of(&many));
+            }
         }
     }
 

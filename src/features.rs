@@ -18,10 +18,10 @@ pub enum Values<'a> {
     /// Nothing but zeros.
     Zeros,
     Any(ArrayView1<'a, f32>),
-    /// One of 256 numbers: which of them in each row, and what they are.
+    /// One of few numbers: which of them in each row, and what they are.
     Few {
-        which: &'a [u8],
-        all: &'a Rc<[f32; 256]>,
+        which: &'a [u16],
+        all: &'a Rc<[f32]>,
     },
 }
 
@@ -60,8 +60,8 @@ enum Kind {
     /// Numbers, which are written anew for all rows.
     Numbers,
     Few {
-        which: Vec<u8>,
-        all: Rc<[f32; 256]>,
+        which: Vec<u16>,
+        all: Rc<[f32]>,
     },
 }
 
@@ -120,7 +120,7 @@ impl Encoded {
     }
 
     /// From now on the feature is one of these numbers in each row.
-    pub(crate) fn is_one_of(&mut self, feature: usize, all: Rc<[f32; 256]>) {
+    pub(crate) fn is_one_of(&mut self, feature: usize, all: Rc<[f32]>) {
         self.kinds[feature] = Kind::Few { which: vec![0; self.stride], all };
     }
 
@@ -154,16 +154,18 @@ impl Encoded {
         &mut self.values[feature * self.stride..][..self.n_rows]
     }
 
-    /// Takes for each row which of the feature's numbers it has.
-    pub(crate) fn choose(&mut self, feature: usize, chosen: impl ExactSizeIterator<Item = u8>) {
-        assert_eq!(chosen.len(), self.n_rows, "one for each row");
+    /// Takes for each row which of the feature's numbers it has, as `choose` writes it.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    pub(crate) fn choose(&mut self, feature: usize, choose: impl FnOnce(&mut [u16])) {
         let Kind::Few { which, all } = &mut self.kinds[feature] else {
             unreachable!("the feature is one of few numbers")
         };
         let values = &mut self.values[feature * self.stride..][..self.n_rows];
-        for ((chosen, which), value) in chosen.zip(which).zip(values) {
-            (*which, *value) = (chosen, all[usize::from(chosen)]);
-        }
+        let which = &mut which[..self.n_rows];
+        choose(which);
+        values.iter_mut().zip(which).for_each(|(value, which)| *value = all[usize::from(*which)]);
     }
 
     /// Any values, rows × features.
@@ -187,11 +189,11 @@ mod tests {
     #[test]
     fn what_is_known_of_a_feature_is_so() {
         let mut encoded = Encoded::new(4, 3);
-        encoded.is_one_of(2, Rc::new(std::array::from_fn(|which| which as f32)));
+        encoded.is_one_of(2, (0..256).map(|which| which as f32).collect());
         encoded.begin(3);
         encoded.set(0, 1);
         encoded.numbers(1).copy_from_slice(&[5.0, 0.0, -1.0]);
-        encoded.choose(2, [7, 0, 255].into_iter());
+        encoded.choose(2, |which| which.copy_from_slice(&[7, 0, 255]));
         assert_eq!(encoded.view(), ndarray::array![[0.0, 5.0, 7.0], [1.0, 0.0, 0.0], [0.0, -1.0, 255.0]]);
         assert!(matches!(encoded.values(0), Values::Any(values) if values.len() == 3));
         assert!(matches!(encoded.values(2).of(1..3), Values::Few { which: [0, 255], all } if all[255] == 255.0));

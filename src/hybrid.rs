@@ -665,17 +665,19 @@ mod tests {
     fn rows_are_scored_in_blocks_as_each_by_itself() {
         let n = 1300;
         let mut narrow = Column { name: "narrow".into(), ..Column::default() };
+        let mut close = Column { name: "close".into(), ..Column::default() };
         let mut wide = Column { name: "wide".into(), ..Column::default() };
         let mut text = Column { name: "text".into(), ..Column::default() };
         for i in 0..n {
             narrow.cells.push(if i % 50 == 7 { Cell::MISSING } else { Cell::number(f64::from(i % 10)) });
-            wide.cells.push(Cell::number(f64::from(i * i % 1009)));
+            close.cells.push(Cell::number(f64::from(i * i % 1009) - 30.0));
+            wide.cells.push(Cell::number(f64::from(i * i % 2003)));
             // The last is in the first block alone.
             let code = text.dictionary.code(["a", "b", "c"][if i < 300 { i as usize % 3 } else { i as usize % 2 }]);
             text.cells.push(code.map_or(Cell::MISSING, Cell::text));
         }
-        assert!(narrow.cells.few().is_some() && wide.cells.few().is_none());
-        let columns = [(narrow, Kind::Number), (wide, Kind::Number), (text, Kind::Category)];
+        assert_eq!([&narrow, &close, &wide].map(|column| column.cells.few().is_some()), [true, true, false]);
+        let columns = [(narrow, Kind::Number), (close, Kind::Number), (wide, Kind::Number), (text, Kind::Category)];
         let spec = |(column, kind): &(Column, Kind)| ColumnSpec {
             name: column.name.clone(),
             canonical: column.name.clone(),

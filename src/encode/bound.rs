@@ -20,13 +20,14 @@ pub(super) struct BoundColumn<'a> {
     column: &'a Column,
     lookup: Lookup,
     knots: Option<Knots>,
-    few: Option<Scaled>,
+    few: Option<Scaled<'a>>,
 }
 
-/// What a column of numbers becomes of each of the 256 cells that it may have.
-struct Scaled {
-    values: Rc<[f32; 256]>,
-    is_missing: Box<[bool; 256]>,
+/// What becomes of each of the few cells that a column of numbers may have.
+struct Scaled<'a> {
+    few: Few<'a>,
+    values: Rc<[f32]>,
+    is_missing: Vec<bool>,
 }
 
 /// Which of a column's features a value sets.
@@ -124,22 +125,19 @@ impl<'a> BoundColumn<'a> {
         // Of fewer rows than there may be values they are scaled as they come.
         if let Some(few) = column.cells.few()
             && let Encoding::Number { fill, .. } = encoding.encoding
-            && column.cells.len() > 256
+            && column.cells.len() > few.n()
         {
             bound.few = Some(bound.scaled(few, fill));
         }
         bound
     }
 
-    fn scaled(&self, few: Few<'_>, fill: f32) -> Scaled {
-        let (mut values, mut is_missing) = ([fill; 256], Box::new([true; 256]));
-        for (which, (value, is_missing)) in (0..=255).zip(values.iter_mut().zip(&mut *is_missing)) {
-            if let Some(x) = few.cell(which).as_number() {
-                (*value, *is_missing) = (to_f32(x), false);
-            }
-        }
-        self.scale(&mut values, &mut Scratch::default());
-        Scaled { values: Rc::new(values), is_missing }
+    fn scaled(&self, few: Few<'a>, fill: f32) -> Scaled<'a> {
+        let numbers: Vec<Option<f64>> = (0..few.n()).map(|which| few.cell(which as u16).as_number()).collect();
+        let mut values: Vec<f32> = numbers.iter().map(|number| number.map_or(fill, to_f32)).collect();
+        let mut scratch = Scratch::default();
+        values.chunks_mut(BLOCK).for_each(|values| self.scale(values, &mut scratch));
+        Scaled { few, values: values.into(), is_missing: numbers.iter().map(Option::is_none).collect() }
     }
 
     /// Whether a column of numbers has a feature for them.
@@ -151,17 +149,17 @@ impl<'a> BoundColumn<'a> {
     fn transform(&self, rows: &[u32], first: usize, out: &mut Encoded, scratch: &mut Scratch) {
         let missing_at = first + self.encoding.n_features() - 1;
         let cells = &self.column.cells;
-        if let Some((few, scaled)) = cells.few().zip(self.few.as_ref()) {
-            let which = || rows.iter().map(|&row| few.which(row));
+        if let Some(Scaled { few, is_missing, .. }) = &self.few {
             if self.varies() {
-                out.choose(first, which());
+                out.choose(first, |which| few.which(rows, which));
             }
             if self.encoding.missing {
-                let is_missing = |which: u8| scaled.is_missing[usize::from(which)];
-                which()
-                    .enumerate()
-                    .filter(|&(_, which)| is_missing(which))
-                    .for_each(|(row, _)| out.set(missing_at, row));
+                let mut which = [0; BLOCK];
+                for (block, rows) in rows.chunks(BLOCK).enumerate() {
+                    few.which(rows, &mut which[..rows.len()]);
+                    let missing = (0..rows.len()).filter(|&at| is_missing[usize::from(which[at])]);
+                    missing.for_each(|at| out.set(missing_at, block * BLOCK + at));
+                }
             }
             return;
         }

@@ -5,7 +5,7 @@
 
 use super::crew::{FileId, Finding, Order, ReadFinding, Task};
 use super::joined::Joined;
-use super::places::{CHUNK_BYTES, Chunk, Places};
+use super::places::{CHUNK_BYTES, Chunk, LEAST_BYTES, Places};
 use super::reference::Test;
 use super::sample::Sample;
 use super::sweep::{Effort, Found, Owner, Sweep, Swept};
@@ -27,6 +27,9 @@ const EXAMPLE_ROWS: usize = 100;
 
 /// gzip can grow a thousandfold, and what one step yields is in memory at once.
 const ENCODED_BYTES_PER_STEP: usize = 1 << 16;
+
+/// A chunk is at most this part of what is left of the file.
+const PARTS_OF_REST: u64 = 8;
 
 pub(super) struct Open {
     name: String,
@@ -170,12 +173,21 @@ impl Decoding {
     }
 }
 
-/// Parts of equal size; where their records start is not known yet.
+/// Parts, of which the last are smaller, so that all crews come to the end together; where their records start is not known yet.
 fn chunks(start: u64, end: u64) -> Vec<Chunk> {
-    let n = (end - start).div_ceil(CHUNK_BYTES).max(1);
-    let cut = |at: u64| start + (end - start) * at / n;
-    let chunk = |at| Chunk { start: Start::at(cut(at)), end: cut(at + 1), first_row: 0, n_rows: 0, first_line: 0 };
-    (0..n).map(chunk).collect()
+    let mut chunks = Vec::new();
+    let mut at = start;
+    loop {
+        let left = end - at;
+        let size = (left / PARTS_OF_REST).clamp(LEAST_BYTES, CHUNK_BYTES);
+        // None is smaller than the least, unless it is all.
+        let until = if left < size + LEAST_BYTES { end } else { at + size };
+        chunks.push(Chunk { start: Start::at(at), end: until, first_row: 0, n_rows: 0, first_line: 0 });
+        if until == end {
+            return chunks;
+        }
+        at = until;
+    }
 }
 
 impl Reading {
@@ -468,5 +480,30 @@ impl Work for OpenSample {
             self.open = Some(Open::new(format!("sample of {} flows.csv", self.rows), Vec::new(), file));
         }
         Ok(Step::Working(Progress { stage: Stage::Reading, done, total: 0, rows: 0 }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_file_is_cut_into_chunks_of_which_the_last_are_smaller() {
+        let sizes = |start: u64, end: u64| {
+            let chunks = chunks(start, end);
+            assert_eq!((chunks[0].start.offset, chunks[chunks.len() - 1].end), (start, end));
+            assert!(chunks.windows(2).all(|pair| pair[0].end == pair[1].start.offset));
+            chunks.iter().map(|chunk| chunk.end - chunk.start.offset).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(7, 7), [0]);
+        assert_eq!(sizes(7, 2 << 20), [(2 << 20) - 7]);
+        assert_eq!(sizes(0, 5 << 19), [1 << 20, 3 << 19]);
+        let large = sizes(100, 150_000_000);
+        assert_eq!(large[0], CHUNK_BYTES);
+        let is_falling = large.windows(2).rev().skip(1).all(|pair| pair[0] >= pair[1]);
+        let last = large[large.len() - 1];
+        assert!(is_falling && (LEAST_BYTES..2 * LEAST_BYTES).contains(&last) && large.len() < 50, "{large:?}");
     }
 }

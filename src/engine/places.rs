@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 /// Large enough that what is done once for a chunk does not count, small enough that several workers get their share of a
 /// file of some megabytes and that one chunk's columns are no burden.
 pub(super) const CHUNK_BYTES: u64 = 4 << 20;
+/// The least that a chunk of a large file has.
+pub(super) const LEAST_BYTES: u64 = 1 << 20;
 
 /// Some consecutive records of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -41,7 +41,7 @@ pub(super) struct Room {
     few: Vec<Option<Known>>,
 }
 
-type Known = (Rc<[f32; 256]>, Box<[u16; 256]>);
+type Known = (Rc<[f32]>, Vec<u16>);
 
 /// Numbers of ends are bytes.
 const MOST_ENDS: usize = 256;
@@ -207,9 +207,12 @@ impl TileForest {
                         let ranks = match &few[at] {
                             Some((known, ranks)) if Rc::ptr_eq(known, all) => ranks,
                             _ => {
-                                ranker.rank(&all[..], &mut scratch);
-                                let ranks = *scratch.ranks.first_chunk().expect("there are more");
-                                &few[at].insert((all.clone(), Box::new(ranks))).1
+                                let mut ranks = Vec::with_capacity(all.len());
+                                for some in all.chunks(BLOCK) {
+                                    ranker.rank(some, &mut scratch);
+                                    ranks.extend_from_slice(&scratch.ranks[..some.len()]);
+                                }
+                                &few[at].insert((all.clone(), ranks)).1
                             }
                         };
                         let (some, behind) = scratch.ranks.split_at_mut(which.len());

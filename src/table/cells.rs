@@ -251,12 +251,18 @@ impl Cells {
         }
     }
 
-    /// The cells, if they are so narrow that there are few different ones.
+    /// The cells, if they are of a byte each, or so close together that there are few different ones.
     #[must_use]
     pub fn few(&self) -> Option<Few<'_>> {
+        let kind = self.kind;
         match &self.store {
-            Store::I8(cells) => Some(Few { cells, kind: self.kind }),
-            _ => None,
+            Store::I8(cells) => Some(Few { among: Among::Bytes(cells), kind, n: 1 << 8 }),
+            Store::I16(cells) => {
+                let ends = cells.iter().fold((i16::MAX, i16::MIN), |(low, high), &x| (low.min(x), high.max(x)));
+                let (least, n) = (ends.0, usize::from(ends.1.abs_diff(ends.0)) + 1);
+                (n <= MOST_FEW).then_some(Few { among: Among::Close { cells, least }, kind, n })
+            }
+            Store::I32(_) | Store::Any(_) => None,
         }
     }
 
@@ -528,28 +534,55 @@ impl Cells {
     }
 }
 
-/// Cells that are each one of 256.
+/// As many different cells are still few: what is known of each then stays in a cache.
+const MOST_FEW: usize = 1 << 10;
+
+/// Cells of which there are few different ones.
 #[derive(Clone, Copy)]
 pub struct Few<'a> {
-    cells: &'a [i8],
+    among: Among<'a>,
     kind: Kind,
+    n: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Among<'a> {
+    /// All that a byte may be.
+    Bytes(&'a [i8]),
+    /// Those from the least one on.
+    Close { cells: &'a [i16], least: i16 },
 }
 
 impl Few<'_> {
-    /// Which of the 256 the cell of a row is.
-    ///
-    /// # Panics
-    /// If there is no such row.
+    /// How many there may be.
     #[must_use]
-    #[inline]
-    pub fn which(&self, row: u32) -> u8 {
-        self.cells[row as usize] as u8
+    pub fn n(&self) -> usize {
+        self.n
     }
 
-    /// One of the 256.
+    /// Which of these the cells of some rows are.
+    ///
+    /// # Panics
+    /// If there is no such row, or there are not as many places.
+    pub fn which(&self, rows: &[u32], out: &mut [u16]) {
+        assert_eq!(rows.len(), out.len(), "a place for each row");
+        let places = rows.iter().zip(out);
+        match self.among {
+            Among::Bytes(cells) => places.for_each(|(&row, out)| *out = u16::from(cells[row as usize] as u8)),
+            Among::Close { cells, least } => {
+                places.for_each(|(&row, out)| *out = cells[row as usize].wrapping_sub(least) as u16);
+            }
+        }
+    }
+
+    /// One of them.
     #[must_use]
-    pub fn cell(&self, which: u8) -> Cell {
-        cell(self.kind, (which as i8).digits())
+    pub fn cell(&self, which: u16) -> Cell {
+        let digits = match self.among {
+            Among::Bytes(_) => (which as i8).digits(),
+            Among::Close { least, .. } => least.wrapping_add(which as i16).digits(),
+        };
+        cell(self.kind, digits)
     }
 }
 
@@ -714,6 +747,13 @@ mod tests {
             assert_eq!(cells.iter().position(|other| *other == cell), Some(row));
             assert_eq!(cells.iter().filter(|other| **other == cell).count(), count as usize);
         }
+        if let Some(few) = stored.few() {
+            let mut which = vec![0; rows.len()];
+            few.which(&rows, &mut which);
+            let is_right = |(&row, which): (&u32, u16)| few.cell(which) == cells[row as usize];
+            assert!(which.iter().all(|&which| usize::from(which) < few.n()));
+            assert!(rows.iter().zip(which).all(is_right));
+        }
         let is_odd = |cell: Cell| cell.to_bits() % 3 == 1;
         let among: Vec<bool> = (0..cells.len()).map(|row| row % 4 > 0).collect();
         let mut found: Vec<bool> = (0..cells.len()).map(|row| row % 5 == 0).collect();
@@ -775,6 +815,9 @@ mod tests {
         assert!(matches!(check(&[Cell::MISSING, Cell::text(7)]).store, Store::I8(_)));
         assert!(matches!(check(&[Cell::text(7), Cell::number(7.0)]).store, Store::Any(_)));
         assert!(matches!(check(&[Cell::MISSING; 3]).store, Store::I8(_)));
+        let n_few = |all: &[f64]| numbers(all).few().map(|few| few.n());
+        assert_eq!([n_few(&[1.0, 2.0]), n_few(&[1000.0, 1003.0]), n_few(&[-2000.0, -977.0])], [256, 4, 1024].map(Some));
+        assert_eq!([n_few(&[-2000.0, -976.0]), n_few(&[40_000.0, 40_001.0]), n_few(&[0.5, -0.0])], [None; 3]);
     }
 
     #[test]
