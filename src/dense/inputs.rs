@@ -53,7 +53,7 @@ impl Inputs {
         self.clear();
         self.items.resize(self.items.len().max(values.len() + LANES), Input::default());
         let n_whole = self.push_whole::<RECTIFIED>(values);
-        for (place, &value) in (0..).zip(values).skip(n_whole) {
+        for (place, &value) in (n_whole as u32..).zip(&values[n_whole..]) {
             self.push(place, if RECTIFIED && value < 0.0 { 0.0 } else { value });
         }
     }

@@ -18,6 +18,7 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io::Write;
+use wide::u8x16;
 
 /// The columns that are written behind the file's own: what was found, what a person said about it, and why a record is not
 /// scored.
@@ -160,7 +161,8 @@ impl Work for Export {
 /// decimals where it is an integer.
 fn write_number(x: f32, buffer: &mut zmij::Buffer, out: &mut Vec<u8>) {
     let text = buffer.format(x);
-    if text.contains(['e', 'N', 'i']) {
+    // Byte by byte: to look for characters takes as long as to find the digits.
+    if text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
         write!(out, "{x}").expect("a Vec takes every byte");
     } else {
         out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
@@ -229,14 +231,20 @@ fn are_all_harmless(dialect: &Dialect, bytes: &[u8]) -> bool {
 
 /// Whether there is anything that is not safe wherever it stands: by far the most records have nothing, and this is quick.
 fn may_harm<const N: usize>(dialect: &Dialect, bytes: &[u8], care: &[u8; N]) -> bool {
-    let may_harm = |byte: u8| {
-        let tab = (byte == b'\t') & (dialect.delimiter != b'\t');
-        care.iter().fold(tab | !byte.is_ascii(), |any, &care| any | (byte == care))
+    let care = care.map(u8x16::splat);
+    let tab = if dialect.delimiter == b'\t' { care[0] } else { u8x16::splat(b'\t') };
+    // What is not ASCII has the high bit set, and so has what a comparison says yes with.
+    let looked_at = |some: &[u8; 16]| {
+        let some = u8x16::new(*some);
+        care.iter().fold(some | some.simd_eq(tab), |any, &care| any | some.simd_eq(care))
     };
-    // Without a branch for each byte, many are looked at together.
-    let any = |bytes: &[u8]| bytes.iter().fold(false, |any, &byte| any | may_harm(byte));
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    any(rest) || chunks.iter().any(|chunk| any(chunk))
+    let any =
+        |some: &[[u8; 16]]| some.iter().map(looked_at).fold(u8x16::ZERO, |any, more| any | more).to_bitmask() != 0;
+    let (many, rest) = bytes.as_chunks::<64>();
+    let (some, rest) = rest.as_chunks::<16>();
+    let mut last = [0; 16];
+    last[..rest.len()].copy_from_slice(rest);
+    any(some) || any(&[last]) || many.iter().any(|many| any(many.as_chunks().0))
 }
 
 /// One field, so that no spreadsheet runs it.
