@@ -193,6 +193,21 @@ impl Layer {
         }
     }
 
+    /// The sums of a layer of one output, for rows that begin so many places behind one another. Of four rows at a time, since each
+    /// sum waits for the one before; what is zero adds nothing, so these are the sums that [`Self::add`] gives.
+    fn sum_of_one(&self, rows: &[f32], stride: usize, sums: &mut [f32]) {
+        let weights = self.weights.iter().step_by(self.tile).take(self.n_inputs);
+        for (rows, sums) in rows.chunks(4 * stride).zip(sums.chunks_mut(4)) {
+            let row = |at: usize| &rows[at.min(sums.len() - 1) * stride..][..self.n_inputs];
+            let rows = [row(0), row(1), row(2), row(3)];
+            let mut four = [self.bias[0]; 4];
+            for (input, weight) in weights.clone().enumerate() {
+                four.iter_mut().zip(rows).for_each(|(sum, row)| *sum += row[input] * weight);
+            }
+            sums.copy_from_slice(&four[..sums.len()]);
+        }
+    }
+
     #[inline(always)]
     fn add_tiles<const TILE: usize>(&self, rows: &[Inputs], out: &mut [f32]) {
         let tiles = self.weights.as_chunks::<TILE>().0.chunks_exact(self.n_inputs);
@@ -358,8 +373,11 @@ fn for_each_row(
 /// Some rows through some layers; `each` gets a row's index and its outputs. `rows` is overwritten, as is `scratch`.
 pub fn run(layers: &[Layer], rows: &mut [Inputs], scratch: &mut Vec<f32>, mut each: impl FnMut(usize, &[f32])) {
     let Some((last, hidden)) = layers.split_last() else { return };
+    // A single output is summed up from what the layer before it has written, which need not be gathered for that.
+    let before = hidden.split_last().filter(|_| last.n_outputs == 1);
+    let gathered = before.map_or(hidden, |(_, earlier)| earlier);
     for (batch, rows) in rows.chunks_mut(BATCH).enumerate() {
-        for layer in hidden {
+        for layer in gathered {
             if layer.activation == Activation::Relu {
                 layer.sum(rows, scratch);
                 rows.iter_mut().zip(layer.outputs(scratch)).for_each(|(row, sums)| row.fill_rectified(sums));
@@ -368,8 +386,18 @@ pub fn run(layers: &[Layer], rows: &mut [Inputs], scratch: &mut Vec<f32>, mut ea
                 rows.iter_mut().zip(layer.outputs(scratch)).for_each(|(row, outputs)| row.fill(outputs));
             }
         }
-        last.run(rows, scratch);
-        last.outputs(scratch).enumerate().for_each(|(at, outputs)| each(batch * BATCH + at, outputs));
+        let first = batch * BATCH;
+        if let Some((before, _)) = before {
+            before.run(rows, scratch);
+            let mut outputs = [0.0; BATCH];
+            let outputs = &mut outputs[..rows.len()];
+            last.sum_of_one(scratch, before.bias.len(), outputs);
+            last.activation.apply(outputs);
+            outputs.chunks(1).enumerate().for_each(|(at, output)| each(first + at, output));
+        } else {
+            last.run(rows, scratch);
+            last.outputs(scratch).enumerate().for_each(|(at, outputs)| each(first + at, outputs));
+        }
     }
 }
 
@@ -406,9 +434,10 @@ mod tests {
         let mut rng = Rng::new(5);
         let x =
             Array2::from_shape_fn((35, 41), |(i, k)| if (i + k) % 3 == 0 { 0.0 } else { (i * k) as f32 / 7.0 - 3.0 });
-        for hidden in [1, 32, 64, 70, 128, 130] {
+        for (hidden, width) in [(1, 66), (32, 66), (64, 66), (70, 66), (128, 66), (130, 66), (1, 1), (70, 1), (128, 1)]
+        {
             let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32).collect::<Vec<_>>();
-            let sizes = [(41, draw(41 * hidden), draw(hidden)), (hidden, draw(hidden * 66), draw(66))];
+            let sizes = [(41, draw(41 * hidden), draw(hidden)), (hidden, draw(hidden * width), draw(width))];
             let layers = sizes.iter().map(|(n, weights, bias)| {
                 let layer = Layer::new(*n, weights, bias, Activation::Relu).unwrap();
                 assert_eq!((layer.weights(), layer.bias()), (weights.clone(), &bias[..]));
@@ -431,7 +460,7 @@ mod tests {
                     };
                     values = (0..bias.len()).map(sum).map(|y| if y < 0.0 { 0.0 } else { y }).collect();
                 }
-                assert_eq!(y, values, "{hidden}");
+                assert_eq!(y, values, "{hidden} to {width}");
             }
         }
     }

@@ -450,7 +450,8 @@ struct RocArea {
 impl RocArea {
     fn add(&mut self, step: Step) {
         let (rises, runs) = (step.anomalies - self.before.anomalies, step.normal - self.before.normal);
-        self.twice += u128::from(runs) * u128::from(2 * self.before.anomalies + rises);
+        // A product of two parts of 2³² rows at most.
+        self.twice += u128::from(runs * (2 * self.before.anomalies + rises));
         self.before = step;
     }
 

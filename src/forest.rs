@@ -623,7 +623,6 @@ impl From<IsolationForest> for Stored {
 mod tests {
     use super::*;
     use ndarray::{Array2, ShapeBuilder, array};
-    use std::rc::Rc;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -636,7 +635,7 @@ mod tests {
     fn encoded(room: &mut Encoded, rows: usize, is_set: impl Fn(usize) -> bool) {
         room.begin(rows);
         (0..rows).filter(|&row| is_set(row)).for_each(|row| room.set(0, row));
-        room.choose(1, (0..rows).map(|row| row as u8));
+        room.choose(1, |which| which.iter_mut().zip(0..).for_each(|(which, row)| *which = 13 * row % 700));
     }
 
     #[test]
@@ -654,7 +653,8 @@ mod tests {
         });
         let forest = IsolationForestParams { n_estimators: 300, ..Default::default() }.fit(x.view()).unwrap();
         let mut room = Encoded::new(512, 2);
-        room.is_one_of(1, Rc::new(std::array::from_fn(|which| libm::cosf(which as f32))));
+        // More than are ranked at a time.
+        room.is_one_of(1, (0..700).map(|which| libm::cosf(which as f32)).collect());
         let mut scorer = forest.scorer();
         for (rows, step) in [(512, 3), (100, usize::MAX), (512, usize::MAX), (300, 299), (1, usize::MAX), (0, 1)] {
             encoded(&mut room, rows, |row| row > 0 && row % step == 0);
@@ -663,7 +663,7 @@ mod tests {
             assert_eq!(found, scores(&forest, &room.view().to_owned()), "{rows} rows");
         }
         // Other numbers are not taken for those before.
-        room.is_one_of(1, Rc::new(std::array::from_fn(|which| libm::sinf(which as f32))));
+        room.is_one_of(1, (0..700).map(|which| libm::sinf(which as f32)).collect());
         encoded(&mut room, 200, |_| false);
         let mut found = vec![0.0; 200];
         scorer.anomaly_score(&room, &mut found);

@@ -181,15 +181,15 @@ impl Tail {
             above += half * usize::from(self.values[above + half - 1] <= value);
             left -= half;
         }
-        let last = self.values.len() - 1;
-        if above == 0 {
-            0.0
-        } else if above > last {
-            self.levels[last] + (value - self.values[last]) * self.slope
-        } else {
-            let (low, high) = (self.values[above - 1], self.values[above]);
-            let (from, to) = (self.levels[above - 1], self.levels[above]);
-            from + (value - low) / (high - low) * (to - from)
+        let (below, last) = (above.saturating_sub(1), self.values.len() - 1);
+        let (low, high) = (self.values[below], self.values[above.min(last)]);
+        let (from, to) = (self.levels[below], self.levels[above.min(last)]);
+        let within = from + (value - low) / (high - low) * (to - from);
+        let beyond = from + (value - low) * self.slope;
+        match above {
+            0 => 0.0,
+            _ if above > last => beyond,
+            _ => within,
         }
     }
 

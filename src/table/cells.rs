@@ -17,7 +17,7 @@ pub const NO_DIGITS: Digits = Digits::MIN;
 /// A text that was not kept.
 const UNKEPT: Digits = Digits::MIN + 1;
 const LEAST: Digits = Digits::MIN + 2;
-/// Digits that are made narrower together.
+/// Cells that are looked at together.
 const BLOCK: usize = 16;
 
 /// What [`Digits`] are.
@@ -69,7 +69,7 @@ enum Store {
 }
 
 /// Digits in fewer bytes; the two least values are those that are none.
-trait Narrow: Copy {
+trait Narrow: Copy + PartialEq {
     const LEAST: Digits;
     const MOST: Digits;
 
@@ -273,13 +273,23 @@ impl Cells {
         fn counts<T: Narrow>(cells: &[T], of: impl Fn(T) -> Cell) -> Vec<(Cell, usize, u32)> {
             let mut counts = vec![0_u32; (T::MOST - T::LEAST) as usize + 3];
             let mut found = Vec::new();
-            for (row, &cell) in cells.iter().enumerate() {
+            let mut add = |row, cell: T, n| {
                 let count = &mut counts[cell.place()];
                 if *count == 0 {
                     found.push((cell, row));
                 }
-                *count += 1;
+                *count += n;
+            };
+            let (many, rest) = cells.as_chunks::<BLOCK>();
+            for (block, some) in many.iter().enumerate() {
+                // One count that is raised again and again has each wait for the one before.
+                if *some == [some[0]; BLOCK] {
+                    add(block * BLOCK, some[0], BLOCK as u32);
+                } else {
+                    (block * BLOCK..).zip(some).for_each(|(row, &cell)| add(row, cell, 1));
+                }
             }
+            (many.len() * BLOCK..).zip(rest).for_each(|(row, &cell)| add(row, cell, 1));
             found.into_iter().map(|(cell, row)| (of(cell), row, counts[cell.place()])).collect()
         }
         let of = |digits| cell(self.kind, digits);
