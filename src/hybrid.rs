@@ -254,19 +254,8 @@ impl Fusion {
     /// The score; NaN where a view is.
     #[must_use]
     pub fn score(&self, views: Views) -> f32 {
-        self.score_of(self.weighted_sum(views), views.probability)
-    }
-
-    /// [`Self::score`] of at most [`BLOCK`] rows, each slice with a place for each of them. View by view, so that a processor looks up
-    /// several rows at a time.
-    fn scores(&self, forest: &[f32], probabilities: &[f32], errors: &[f32], out: &mut [f32]) {
-        let mut sums = [0.0; BLOCK];
-        let sums = &mut sums[..out.len()];
-        sums.iter_mut().zip(probabilities).for_each(|(sum, &p)| *sum = self.network_level(p));
-        sums.iter_mut().zip(forest).for_each(|(sum, &score)| *sum += self.forest_level(score));
-        sums.iter_mut().zip(errors).for_each(|(sum, &error)| *sum += self.autoencoder_level(error));
-        let rows = out.iter_mut().zip(sums).zip(probabilities);
-        rows.for_each(|((out, sum), &probability)| *out = self.score_of(*sum, probability));
+        let sum = self.weighted_sum(views);
+        if sum.is_nan() || views.probability.is_nan() { f32::NAN } else { self.sum.level(sum) as f32 }
     }
 
     fn network_level(&self, probability: f32) -> f64 {
@@ -280,10 +269,6 @@ impl Fusion {
 
     fn autoencoder_level(&self, error: f32) -> f64 {
         self.weights.autoencoder * self.autoencoder.as_ref().map_or(0.0, |tail| tail.level(f64::from(error)))
-    }
-
-    fn score_of(&self, sum: f64, probability: f32) -> f32 {
-        if sum.is_nan() || probability.is_nan() { f32::NAN } else { self.sum.level(sum) as f32 }
     }
 
     /// For a stored fusion, which is not trusted.
@@ -533,7 +518,10 @@ impl BoundDetector<'_> {
                 inputs.fill(self.features.view(), forest, fusion.forest_input, self.inputs.slice_mut(s![..n, ..]));
                 network.run(self.inputs.slice(s![..n, ..]), dnn, errors)?;
             }
-            fusion.scores(forest, dnn, errors, score);
+            let views = forest.iter().zip(&*dnn).zip(&*errors);
+            for (score, ((&forest, &probability), &error)) in score.iter_mut().zip(views) {
+                *score = fusion.score(Views { forest, probability, error });
+            }
         }
         Ok(())
     }
@@ -648,13 +636,6 @@ mod tests {
         assert!(score(0.4, f32::NAN).is_nan());
         let autoencoder = Some(tail(0.3));
         let fusion = Fusion { autoencoder, ..fusion };
-        let views = [(0.1, 0.0, 0.2), (0.7, 1.0, 0.9), (0.3, 0.25, f32::NAN), (0.3, f32::NAN, 0.1), (0.0, 0.5, 0.0)];
-        let of = |part: fn(&(f32, f32, f32)) -> f32| views.iter().map(part).collect::<Vec<f32>>();
-        let mut scores = vec![0.0; views.len()];
-        fusion.scores(&of(|v| v.0), &of(|v| v.1), &of(|v| v.2), &mut scores);
-        for ((forest, probability, error), score) in views.into_iter().zip(scores) {
-            assert_eq!(fusion.score(Views { forest, probability, error }).to_bits(), score.to_bits());
-        }
         let negative = Weights { forest: -1.0, autoencoder: 1.0 };
         assert!(Fusion { weights: negative, ..fusion.clone() }.check().is_err());
         let unsorted = Tail { values: vec![1.0, 0.0], levels: vec![0.0, 1.0], slope: 1.0 };

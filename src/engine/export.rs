@@ -217,10 +217,10 @@ fn write_fields(dialect: &Dialect, fields: &[impl AsRef<str>], out: &mut Vec<u8>
     }
 }
 
-/// What is not safe wherever it stands in a record that is a whole line.
-const CARE: [u8; 6] = [b'=', b'+', b'-', b'@', b'"', b'\r'];
-/// The same of any record.
+/// What is not safe wherever it stands in a record.
 const CARE_WITHIN: [u8; 7] = [b'=', b'+', b'-', b'@', b'"', b'\r', b'\n'];
+/// The same in records that are whole lines: all but the last.
+const CARE: [u8; 6] = *CARE_WITHIN.first_chunk().unwrap();
 
 /// Whether no record of some bytes needs to be looked at by itself.
 fn are_all_harmless(dialect: &Dialect, bytes: &[u8]) -> bool {
