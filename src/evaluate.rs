@@ -450,7 +450,7 @@ struct RocArea {
 impl RocArea {
     fn add(&mut self, step: Step) {
         let (rises, runs) = (step.anomalies - self.before.anomalies, step.normal - self.before.normal);
-        // A product of two parts of 2³² rows at most.
+        // Of 2³² rows at most, so that no product is greater than 2 · 2³¹ · 2³¹.
         self.twice += u128::from(runs * (2 * self.before.anomalies + rises));
         self.before = step;
     }

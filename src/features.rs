@@ -154,10 +154,10 @@ impl Encoded {
         &mut self.values[feature * self.stride..][..self.n_rows]
     }
 
-    /// Takes for each row which of the feature's numbers it has, as `choose` writes it.
+    /// Takes for each row which of the feature's numbers it has: `choose` has to write all of them.
     ///
     /// # Panics
-    /// If there are not as many.
+    /// If the feature is not one of few numbers, or there is no such number.
     pub(crate) fn choose(&mut self, feature: usize, choose: impl FnOnce(&mut [u16])) {
         let Kind::Few { which, all } = &mut self.kinds[feature] else {
             unreachable!("the feature is one of few numbers")

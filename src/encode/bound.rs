@@ -122,10 +122,10 @@ impl<'a> BoundColumn<'a> {
             _ => None,
         };
         let mut bound = Self { encoding, column, lookup: Lookup::new(encoding, column), knots, few: None };
-        // Of fewer rows than there may be values they are scaled as they come.
-        if let Some(few) = column.cells.few()
-            && let Encoding::Number { fill, .. } = encoding.encoding
-            && column.cells.len() > few.n()
+        // Where there are hardly more rows than there may be values, these are scaled as they come.
+        if let Encoding::Number { fill, .. } = encoding.encoding
+            && let Some(few) = column.cells.few()
+            && column.cells.len() >= 2 * few.n()
         {
             bound.few = Some(bound.scaled(few, fill));
         }
@@ -153,7 +153,7 @@ impl<'a> BoundColumn<'a> {
             if self.varies() {
                 out.choose(first, |which| few.which(rows, which));
             }
-            if self.encoding.missing {
+            if self.encoding.missing && is_missing.contains(&true) {
                 let mut which = [0; BLOCK];
                 for (block, rows) in rows.chunks(BLOCK).enumerate() {
                     few.which(rows, &mut which[..rows.len()]);

@@ -363,6 +363,24 @@ mod tests {
     }
 
     #[test]
+    fn each_byte_is_looked_at_wherever_it_stands() {
+        for delimiter in *b",\t" {
+            let dialect = Dialect { delimiter, ..Dialect::default() };
+            for (n, at) in (0..200).flat_map(|n| (0..n).map(move |at| (n, at))) {
+                let mut bytes = vec![b'a'; n];
+                assert!(!may_harm(&dialect, &bytes, &CARE) && !may_harm(&dialect, &bytes, &CARE_WITHIN));
+                // Those that need care, their neighbours, and a few others.
+                for byte in b"=+-@\"\r\n\t<>,.?A!#\x0b\x0c\x7f\x80\xff".iter().copied() {
+                    bytes[at] = byte;
+                    let is_care = !byte.is_ascii() || byte == b'\t' && delimiter != b'\t';
+                    assert_eq!(may_harm(&dialect, &bytes, &CARE), is_care || CARE.contains(&byte));
+                    assert_eq!(may_harm(&dialect, &bytes, &CARE_WITHIN), is_care || CARE_WITHIN.contains(&byte));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_is_harmless_as_a_whole_is_so_record_by_record() {
         let mut rng = Rng::new(6);
         let mut harmless = [0; 3];

@@ -28,7 +28,9 @@ const EXAMPLE_ROWS: usize = 100;
 /// gzip can grow a thousandfold, and what one step yields is in memory at once.
 const ENCODED_BYTES_PER_STEP: usize = 1 << 16;
 
-/// A chunk is at most this part of what is left of the file.
+/// A file of so many bytes has chunks enough to end with smaller ones. What is done once for each would count in others.
+const LARGE: u64 = 64 << 20;
+/// A chunk of such a file is at most this part of what is left of it.
 const PARTS_OF_REST: u64 = 8;
 
 pub(super) struct Open {
@@ -173,15 +175,18 @@ impl Decoding {
     }
 }
 
-/// Parts, of which the last are smaller, so that all crews come to the end together; where their records start is not known yet.
+/// Parts of equal size, or of a large file such as become smaller towards its end, so that all crews come to it together; where
+/// their records start is not known yet.
 fn chunks(start: u64, end: u64) -> Vec<Chunk> {
+    let size = end - start;
+    let equal = size.div_ceil(size.div_ceil(CHUNK_BYTES).max(1));
     let mut chunks = Vec::new();
     let mut at = start;
     loop {
         let left = end - at;
-        let size = (left / PARTS_OF_REST).clamp(LEAST_BYTES, CHUNK_BYTES);
-        // None is smaller than the least, unless it is all.
-        let until = if left < size + LEAST_BYTES { end } else { at + size };
+        let bytes = if size < LARGE { equal } else { (left / PARTS_OF_REST).clamp(LEAST_BYTES, CHUNK_BYTES) };
+        // The last is not to be smaller than the least.
+        let until = if left < bytes + LEAST_BYTES { end } else { at + bytes };
         chunks.push(Chunk { start: Start::at(at), end: until, first_row: 0, n_rows: 0, first_line: 0 });
         if until == end {
             return chunks;
@@ -490,7 +495,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
-    fn a_file_is_cut_into_chunks_of_which_the_last_are_smaller() {
+    fn a_large_file_ends_with_smaller_chunks() {
         let sizes = |start: u64, end: u64| {
             let chunks = chunks(start, end);
             assert_eq!((chunks[0].start.offset, chunks[chunks.len() - 1].end), (start, end));
@@ -498,12 +503,16 @@ mod tests {
             chunks.iter().map(|chunk| chunk.end - chunk.start.offset).collect::<Vec<_>>()
         };
         assert_eq!(sizes(7, 7), [0]);
-        assert_eq!(sizes(7, 2 << 20), [(2 << 20) - 7]);
-        assert_eq!(sizes(0, 5 << 19), [1 << 20, 3 << 19]);
-        let large = sizes(100, 150_000_000);
-        assert_eq!(large[0], CHUNK_BYTES);
-        let is_falling = large.windows(2).rev().skip(1).all(|pair| pair[0] >= pair[1]);
-        let last = large[large.len() - 1];
-        assert!(is_falling && (LEAST_BYTES..2 * LEAST_BYTES).contains(&last) && large.len() < 50, "{large:?}");
+        assert_eq!(sizes(7, 8), [1]);
+        assert_eq!(sizes(7, 4 << 20), [(4 << 20) - 7]);
+        assert_eq!(sizes(0, CHUNK_BYTES + 1), [CHUNK_BYTES / 2 + 1, CHUNK_BYTES / 2]);
+        assert_eq!(sizes(9, 9 + LARGE - 1), [vec![CHUNK_BYTES; 15], vec![CHUNK_BYTES - 1]].concat());
+        for large in [LARGE, LARGE + 1, 150_000_000, 5_000_000_000] {
+            let sizes = sizes(100, 100 + large);
+            assert_eq!(sizes[0], CHUNK_BYTES);
+            let is_falling = sizes.windows(2).rev().skip(1).all(|pair| pair[0] >= pair[1]);
+            assert!(is_falling && (LEAST_BYTES..2 * LEAST_BYTES).contains(&sizes[sizes.len() - 1]), "{sizes:?}");
+            assert!(sizes.len() as u64 <= large / CHUNK_BYTES + 12);
+        }
     }
 }

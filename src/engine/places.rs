@@ -1,4 +1,4 @@
-//! Where a file's records are: chunks of about [`CHUNK_BYTES`], cut between records, and each record's bytes.
+//! Where a file's records are: chunks of [`CHUNK_BYTES`] at most, or about that, cut between records, and each record's bytes.
 //!
 //! A record takes two bytes here, and a little, whatever it holds: the places of a file that is larger than memory fit in it.
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Large enough that what is done once for a chunk does not count, small enough that several workers get their share of a
 /// file of some megabytes and that one chunk's columns are no burden.
 pub(super) const CHUNK_BYTES: u64 = 4 << 20;
-/// The least that a chunk of a large file has.
+/// The least that a chunk has nominally, unless it is the whole file.
 pub(super) const LEAST_BYTES: u64 = 1 << 20;
 
 /// Some consecutive records of a file.

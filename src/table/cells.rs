@@ -41,6 +41,9 @@ const TENS: [u64; MOST_DECIMALS as usize + 1] = [1, 10, 100, 1000, 10_000, 100_0
 /// Values that sixteen bits can have.
 const MOST_COUNTED: usize = 1 << 16;
 
+/// As many different cells are still few: what is known of each then stays in a cache.
+const MOST_FEW: usize = 1 << 10;
+
 /// How cells were written as bytes, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
@@ -544,9 +547,6 @@ impl Cells {
     }
 }
 
-/// As many different cells are still few: what is known of each then stays in a cache.
-const MOST_FEW: usize = 1 << 10;
-
 /// Cells of which there are few different ones.
 #[derive(Clone, Copy)]
 pub struct Few<'a> {
@@ -827,6 +827,9 @@ mod tests {
         assert!(matches!(check(&[Cell::MISSING; 3]).store, Store::I8(_)));
         let n_few = |all: &[f64]| numbers(all).few().map(|few| few.n());
         assert_eq!([n_few(&[1.0, 2.0]), n_few(&[1000.0, 1003.0]), n_few(&[-2000.0, -977.0])], [256, 4, 1024].map(Some));
+        // The missing and the unkept are the least of two bytes.
+        let low = |most: f64| check(&[Cell::number(-32_766.0), Cell::MISSING, Cell::UNKEPT_TEXT, Cell::number(most)]);
+        assert_eq!([-31_745.0, -31_744.0].map(|most| low(most).few().map(|few| few.n())), [Some(1024), None]);
         assert_eq!([n_few(&[-2000.0, -976.0]), n_few(&[40_000.0, 40_001.0]), n_few(&[0.5, -0.0])], [None; 3]);
     }
 
