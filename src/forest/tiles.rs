@@ -275,20 +275,37 @@ impl Group {
     fn add_paths(&self, ranks: &[[i8; TILE]], values: &[[f32; TILE]], sums: &mut [f64; TILE]) {
         #[cfg(target_arch = "x86_64")]
         let is_wide = std::arch::is_x86_feature_detected!("avx2");
-        for tree in &self.trees {
+        let ends_of = |tree: &Tree| {
             #[cfg(target_arch = "x86_64")]
-            let ends = if is_wide {
+            if is_wide {
                 // SAFETY: the processor has the feature.
-                unsafe { ends_avx2(&tree.splits, ranks) }
-            } else {
-                ends(&tree.splits, ranks)
-            };
-            #[cfg(not(target_arch = "x86_64"))]
-            let ends = ends(&tree.splits, ranks);
-            match &tree.lower {
-                None => sums.iter_mut().zip(ends).for_each(|(sum, end)| *sum += tree.paths[usize::from(end)]),
-                Some(lower) => lower.add_paths(&ends, values, sums),
+                return unsafe { ends_avx2(&tree.splits, ranks) };
             }
+            ends(&tree.splits, ranks)
+        };
+        let (fours, rest) = self.trees.as_chunks::<4>();
+        for four in fours {
+            if four.iter().any(|tree| tree.lower.is_some()) {
+                four.iter().for_each(|tree| tree.add_paths(&ends_of(tree), values, sums));
+                continue;
+            }
+            // So that a sum is loaded and stored once for all of them.
+            let ends = four.each_ref().map(ends_of);
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let paths = four.iter().zip(&ends).map(|(tree, ends)| tree.paths[usize::from(ends[row])]);
+                *sum = paths.fold(*sum, |sum, path| sum + path);
+            }
+        }
+        rest.iter().for_each(|tree| tree.add_paths(&ends_of(tree), values, sums));
+    }
+}
+
+impl Tree {
+    /// Adds the path lengths of rows that leave the upper part at these ends.
+    fn add_paths(&self, ends: &[u8; TILE], values: &[[f32; TILE]], sums: &mut [f64; TILE]) {
+        match &self.lower {
+            None => sums.iter_mut().zip(ends).for_each(|(sum, &end)| *sum += self.paths[usize::from(end)]),
+            Some(lower) => lower.add_paths(ends, values, sums),
         }
     }
 }
