@@ -661,8 +661,8 @@ mod tests {
     fn few_numbers_are_scaled_as_many() {
         let narrow =
             |i: u32| if i.is_multiple_of(7) { String::new() } else { (f64::from(i * i % 83) / 100.0).to_string() };
-        // Two bytes each, but close together.
-        let close = |i: u32| (f64::from(i * i % 1009) / 10.0 - 700.0).to_string();
+        // Two bytes each, but close together, and with rows enough for that.
+        let close = |i: u32| (f64::from(i * i % 499) / 10.0 - 700.0).to_string();
         for mut cells in [(0..1100).map(narrow).collect::<Vec<_>>(), (0..1100).map(close).collect()] {
             // A number that needs more bytes, in a row that is not asked for.
             cells.push("1e300".into());
