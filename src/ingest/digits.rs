@@ -11,14 +11,18 @@ use super::number::{MAX_EXACT, POWERS};
 #[inline]
 #[must_use]
 pub fn short(text: &[u8], start: usize, end: usize, mark: u8) -> Option<(u32, u8)> {
-    let digits = padded(text, start, end)?;
+    let len = end - start;
+    let digits = padded(word(text, start)?, len);
+    if !(1..=WORD).contains(&len) {
+        return None;
+    }
     let others = not_digits(digits);
     if others == 0 {
         return Some((value(digits) as u32, 0));
     }
     let at = others.trailing_zeros() & !7;
     let is_mark = (digits >> at) as u8 == mark ^ b'0';
-    if others & (others - 1) != 0 || !is_mark || end - start == 1 {
+    if others & (others - 1) != 0 || !is_mark || len == 1 {
         return None;
     }
     // The digits before the mark close up to those behind it.
@@ -58,8 +62,8 @@ fn long(text: &[u8], start: usize, end: usize, mark: u8) -> Option<f64> {
     if !(9..=19).contains(&len) {
         return None;
     }
-    let first = not_digits(word(text, start)?);
-    let second = not_digits(word(text, start + 8)?);
+    let first = not_digits(word(text, start)? ^ ZEROS);
+    let second = not_digits(word(text, start + 8)? ^ ZEROS);
     let at = match () {
         () if first != 0 => first.trailing_zeros() as usize / 8,
         () if second != 0 => 8 + second.trailing_zeros() as usize / 8,
@@ -87,10 +91,10 @@ fn long(text: &[u8], start: usize, end: usize, mark: u8) -> Option<f64> {
 fn sixteen(text: &[u8], start: usize, len: usize) -> Option<u64> {
     match len {
         0 => Some(0),
-        1..=8 => eight(word(text, start)? << (64 - 8 * len)),
+        1..=8 => eight(padded(word(text, start)?, len)),
         9..=16 => {
-            let high = eight(word(text, start)? << (128 - 8 * len))?;
-            let low = eight(word(text, start + len - 8)?)?;
+            let high = eight(padded(word(text, start)?, len - WORD))?;
+            let low = eight(padded(word(text, start + len - WORD)?, WORD))?;
             Some(high * 100_000_000 + low)
         }
         _ => None,
@@ -102,21 +106,23 @@ fn eight(digits: u64) -> Option<u64> {
     (not_digits(digits) == 0).then(|| value(digits))
 }
 
-/// The bytes `start .. end` of `text` behind leading zeros, if they are up to eight and eight bytes of text follow their start; digits
-/// become their values.
+/// Bytes that are read at a time.
+pub const WORD: usize = size_of::<u64>();
+
+/// The first `len` bytes of a word, 1 to 8 of them, behind zeros; digits become their values.
 #[inline]
 #[must_use]
-pub fn padded(text: &[u8], start: usize, end: usize) -> Option<u64> {
-    let len = end - start;
-    let first = word(text, start)?;
-    (1..=8).contains(&len).then(|| first << (64 - 8 * len))
+pub fn padded(word: u64, len: usize) -> u64 {
+    (word ^ ZEROS).wrapping_shl((8 * len as u32).wrapping_neg())
 }
 
-/// Eight bytes, of which digits become their values.
+const ZEROS: u64 = u64::from_le_bytes([b'0'; WORD]);
+
+/// Eight bytes.
 #[inline]
 fn word(text: &[u8], at: usize) -> Option<u64> {
     let bytes = text.get(at..)?.first_chunk()?;
-    Some(u64::from_le_bytes(*bytes) ^ 0x3030_3030_3030_3030)
+    Some(u64::from_le_bytes(*bytes))
 }
 
 /// The highest bit of each byte that is above nine; where it is more than one byte, perhaps of a nine behind it, too.

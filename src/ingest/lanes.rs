@@ -4,7 +4,7 @@
 //! The cells of a column are mostly written with as many decimals as one another. Then the mark before these has the same place in
 //! all of them, counted from the end, and each digit has the same weight.
 
-use super::digits::padded;
+use super::digits::{WORD, padded};
 use crate::table::{Digits, MOST_DECIMALS};
 use bytemuck::cast;
 use wide::{i16x8, i32x4, i32x8, u8x16, u16x8};
@@ -46,12 +46,16 @@ impl Lanes {
     #[inline]
     #[must_use]
     pub fn read(&self, text: &[u8], places: [(usize, usize); 4]) -> Option<[Digits; 4]> {
-        let [a, b, c, d] = places;
-        let cells = |(start, end), (other_start, other_end)| {
-            let cells = [padded(text, start, end)?, padded(text, other_start, other_end)?];
-            Some(cast::<_, u8x16>(cells) ^ self.mark)
-        };
-        let (one, other) = (cells(a, b)?, cells(c, d)?);
+        // One question about all four.
+        let len = |(start, end): (usize, usize)| end.wrapping_sub(start);
+        let unfit = places.iter().fold(0, |unfit, &place| unfit | len(place).wrapping_sub(1));
+        let furthest = places.iter().fold(0, |furthest, &(start, _)| furthest.max(start));
+        if unfit >= WORD || text.len() < WORD || furthest > text.len() - WORD {
+            return None;
+        }
+        // SAFETY: a word of text follows each start.
+        let [a, b, c, d] = places.map(|place| padded(unsafe { word(text, place.0) }, len(place)));
+        let [one, other] = [[a, b], [c, d]].map(|two| cast::<_, u8x16>(two) ^ self.mark);
         let wrong = one.saturating_sub(self.most) | other.saturating_sub(self.most);
         if cast::<_, u128>(wrong) != 0 {
             return None;
@@ -69,6 +73,14 @@ impl Lanes {
         let pairs = (words & u16x8::splat(0xFF)) * self.first + (words >> 8_u32);
         cast::<_, i16x8>(pairs).dot(self.pairs)
     }
+}
+
+/// # Safety
+///
+/// A word of text has to follow `start`.
+#[inline(always)]
+unsafe fn word(text: &[u8], start: usize) -> u64 {
+    u64::from_le(unsafe { text.as_ptr().add(start).cast::<u64>().read_unaligned() })
 }
 
 #[cfg(test)]

@@ -207,6 +207,16 @@ impl Fields<'_> {
         (self.ends[at].wrapping_add(1) as usize, self.ends[at + 1] as usize)
     }
 
+    /// # Safety
+    ///
+    /// The row's field has to have an end.
+    #[inline]
+    unsafe fn place_unchecked(&self, row: usize) -> (usize, usize) {
+        let at = row * self.n_columns;
+        let [before, end] = [at, at + 1].map(|at| unsafe { *self.ends.get_unchecked(at) });
+        (before.wrapping_add(1) as usize, end as usize)
+    }
+
     #[inline]
     fn field(&self, row: usize) -> &[u8] {
         let (start, end) = self.place(row);
@@ -222,9 +232,13 @@ impl Fields<'_> {
     /// Reads rows from `first` on into `run`, as long as they are numbers with so many decimals at most, or missing.
     #[inline(never)]
     fn numbers(&self, first: usize, mark: u8, decimals: u8, lanes: &Lanes, run: &mut [Digits]) -> usize {
+        let Some(others) = run.len().checked_sub(1) else { return 0 };
+        let last = (first + others).checked_mul(self.n_columns);
+        assert!(last.is_some_and(|at| at < self.ends.len() - 1), "each row's field has an end");
         let (mut n, mut misses) = (0, 0);
         while n < run.len() {
-            let place = |at| self.place(first + n + at);
+            // SAFETY: of rows that fill `run` only.
+            let place = |at| unsafe { self.place_unchecked(first + n + at) };
             if misses < MOST_MISSES
                 && let Some(four) = run[n..].first_chunk_mut()
             {
