@@ -28,9 +28,9 @@ const PROGRESS_EVERY: f64 = 0.01;
 const PROGRESS_MS: [f64; 2] = [100.0, 1000.0];
 
 /// A browser that is handed a file has so many bytes of it on the disk after a millisecond, if it is not kept from it.
-const DISK_BYTES_PER_MS: f64 = 400_000.0;
+const DISK_BYTES_PER_MS: f64 = 300_000.0;
 /// The most milliseconds that are left to it.
-const MOST_REST_MS: f64 = 2000.0;
+const MOST_REST_MS: f64 = 10_000.0;
 
 struct Shell {
     port: PagePort,

@@ -279,7 +279,9 @@ fn build_stages() -> Result<()> {
     let mut bind = Command::new(bindgen.join("wasm-bindgen"));
     run(bind.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(&out).arg(built))?;
     let module = out.join("bench-stages_bg.wasm");
-    run(Command::new(binaryen.join("wasm-opt")).arg("-Oz").arg(&module).arg("-o").arg(&module))
+    // As index.html has Trunk call it.
+    let optimize = ["-Oz", "--low-memory-unused", "-o"];
+    run(Command::new(binaryen.join("wasm-opt")).args(optimize).args([&module, &module]))
 }
 
 fn oddflow() -> Command {
