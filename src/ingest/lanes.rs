@@ -116,7 +116,8 @@ mod tests {
                 (start, text.len())
             });
             // Mostly enough for all of them.
-            text.extend(&b",12345678"[rng.below(9) as usize / 4..]);
+            let behind = if rng.below(4) == 0 { rng.below(9) } else { 8 };
+            text.extend(&b",1234567"[..behind as usize]);
             let expected = places.map(|(start, end)| {
                 let (digits, own) = short(&text, start, end, mark)?;
                 let has_mark = text[start..end].contains(&mark);
