@@ -109,11 +109,11 @@ fn eight(digits: u64) -> Option<u64> {
 /// Bytes that are read at a time.
 pub const WORD: usize = size_of::<u64>();
 
-/// The first `len` bytes of a word, 1 to 8 of them, behind zeros; digits become their values.
+/// The first `len` bytes of a word, 1 to 8 of them, behind zeros; digits become their values. Of any other length, nothing of use.
 #[inline]
 #[must_use]
 pub fn padded(word: u64, len: usize) -> u64 {
-    (word ^ ZEROS).wrapping_shl((8 * len as u32).wrapping_neg())
+    (word ^ ZEROS).wrapping_shl((len as u32).wrapping_mul(8).wrapping_neg())
 }
 
 const ZEROS: u64 = u64::from_le_bytes([b'0'; WORD]);

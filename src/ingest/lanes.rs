@@ -46,7 +46,7 @@ impl Lanes {
     #[inline]
     #[must_use]
     pub fn read(&self, text: &[u8], places: [(usize, usize); 4]) -> Option<[Digits; 4]> {
-        // One question about all four.
+        // One question about all four: eight bytes at most are three bits when one is taken off, and a word follows the furthest start.
         let len = |(start, end): (usize, usize)| end.wrapping_sub(start);
         let unfit = places.iter().fold(0, |unfit, &place| unfit | len(place).wrapping_sub(1));
         let furthest = places.iter().fold(0, |furthest, &(start, _)| furthest.max(start));
@@ -75,9 +75,11 @@ impl Lanes {
     }
 }
 
+/// Eight bytes, the first of which is the lowest.
+///
 /// # Safety
 ///
-/// A word of text has to follow `start`.
+/// As many have to follow `start`.
 #[inline(always)]
 unsafe fn word(text: &[u8], start: usize) -> u64 {
     u64::from_le(unsafe { text.as_ptr().add(start).cast::<u64>().read_unaligned() })
@@ -90,6 +92,17 @@ mod tests {
     use crate::rng::Rng;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn nothing_is_read_beyond_the_text() {
+        let lanes = Lanes::new(b'.', 0);
+        assert_eq!(lanes.read(b"12345678", [(0, 8); 4]), Some([12_345_678; 4]));
+        for (text, place) in
+            [("1234567", (0, 1)), ("12345678", (1, 2)), ("12345678", (5, 3)), ("12345678", (usize::MAX, 0))]
+        {
+            assert_eq!(lanes.read(text.as_bytes(), [place; 4]), None, "{text} {place:?}");
+        }
+    }
 
     #[test]
     fn the_same_digits_as_one_by_one() {

@@ -207,9 +207,11 @@ impl Fields<'_> {
         (self.ends[at].wrapping_add(1) as usize, self.ends[at + 1] as usize)
     }
 
+    /// As [`Self::place`].
+    ///
     /// # Safety
     ///
-    /// The row's field has to have an end.
+    /// `row * n_columns + 1` has to be within `ends`.
     #[inline]
     unsafe fn place_unchecked(&self, row: usize) -> (usize, usize) {
         let at = row * self.n_columns;
@@ -233,11 +235,11 @@ impl Fields<'_> {
     #[inline(never)]
     fn numbers(&self, first: usize, mark: u8, decimals: u8, lanes: &Lanes, run: &mut [Digits]) -> usize {
         let Some(others) = run.len().checked_sub(1) else { return 0 };
-        let last = (first + others).checked_mul(self.n_columns);
-        assert!(last.is_some_and(|at| at < self.ends.len() - 1), "each row's field has an end");
+        let last = first.checked_add(others).and_then(|row| row.checked_mul(self.n_columns)?.checked_add(1));
+        assert!(last.is_some_and(|end| end < self.ends.len()), "each row's field has an end");
         let (mut n, mut misses) = (0, 0);
         while n < run.len() {
-            // SAFETY: of rows that fill `run` only.
+            // SAFETY: these are rows that fill `run`, and the last of them has an end.
             let place = |at| unsafe { self.place_unchecked(first + n + at) };
             if misses < MOST_MISSES
                 && let Some(four) = run[n..].first_chunk_mut()
@@ -313,5 +315,17 @@ impl Fields<'_> {
             cells.push(Cell::number(x));
         }
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "each row's field has an end")]
+    fn rows_that_were_not_found_are_not_read() {
+        let fields = Fields { text: b"12345678", ends: &[], n_columns: 2 };
+        fields.numbers(0, b'.', 0, &Lanes::new(b'.', 0), &mut [NO_DIGITS; 4]);
     }
 }
