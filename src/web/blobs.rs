@@ -3,7 +3,7 @@
 use super::ahead::{Ahead, PIECE, append};
 use crate::error::{Error, Result};
 use crate::store::{Spool, Store, out_of_range};
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use std::any::Any;
 use std::ops::Range;
 use std::rc::Rc;
@@ -212,8 +212,11 @@ impl Spool for BlobStore {
         Ok(())
     }
 
+    /// Firefox does not get a Blob from one worker to another in time: an export by two would never end. What only Chromium has tells
+    /// them apart.
     fn takes_stores(&self) -> bool {
-        true
+        let navigator = Reflect::get(&js_sys::global(), &"navigator".into());
+        navigator.is_ok_and(|navigator| Reflect::has(&navigator, &"userAgentData".into()).unwrap_or(false))
     }
 
     /// By reference, the bytes are not copied.
