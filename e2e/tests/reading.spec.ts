@@ -1,5 +1,6 @@
 // How the bytes of a file come: by streams of the browser's, several chunks at a time.
 import { truncateSync } from "node:fs";
+import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { analyse, download, give, onDisk, scoreByProgram, someFlows, start, text } from "../journeys.ts";
 
@@ -10,17 +11,26 @@ function manyFlows(megabytes: number): string {
   return `${header}\n${once.repeat(Math.ceil((megabytes * 2 ** 20) / once.length))}`;
 }
 
-test("where a browser cannot fill memory of ours, its own is read", async ({ page }) => {
+/** Takes something of the browser's away from all workers. */
+async function without(page: Page, what: string) {
   await page.route(/worker_loader\.js$/, async (route) => {
     const response = await route.fetch();
-    const without = "delete self.ReadableStreamBYOBReader;\n";
-    await route.fulfill({ response, body: without + (await response.text()) });
+    await route.fulfill({ response, body: `delete ${what};\n${await response.text()}` });
   });
-  await start(page);
-  const file = onDisk("flows.csv", manyFlows(10));
-  await analyse(page, file);
-  expect((await download(page)).equals(scoreByProgram(file))).toBe(true);
-});
+}
+
+for (const [title, what] of [
+  ["where a browser cannot fill memory of ours, its own is read", "self.ReadableStreamBYOBReader"],
+  ["where workers cannot give each other Blobs, they give bytes", "WorkerNavigator.prototype.userAgentData"],
+] as const) {
+  test(title, async ({ page }) => {
+    await without(page, what);
+    await start(page);
+    const file = onDisk("flows.csv", manyFlows(10));
+    await analyse(page, file);
+    expect((await download(page)).equals(scoreByProgram(file))).toBe(true);
+  });
+}
 
 test("a file that is cut short while it is read is said so, and another can be given", async ({ page }) => {
   await start(page);

@@ -212,8 +212,8 @@ impl Spool for BlobStore {
         Ok(())
     }
 
-    /// Firefox does not get a Blob from one worker to another in time: an export by two would never end. What only Chromium has tells
-    /// them apart.
+    /// Only where a Blob that one worker sends another arrives there. In Firefox 153 it does not, and what two write would never be whole.
+    /// What only Chromium has tells them apart.
     fn takes_stores(&self) -> bool {
         let navigator = Reflect::get(&js_sys::global(), &"navigator".into());
         navigator.is_ok_and(|navigator| Reflect::has(&navigator, &"userAgentData".into()).unwrap_or(false))
