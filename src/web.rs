@@ -1,8 +1,8 @@
 //! The browser's side of things: a typed port over `postMessage`, and Blobs as [`Store`]s.
 //!
 //! A message between the page and its worker is an array `[job, message, bulk, beside]`: the job's number, a request as a value or
-//! a reply as bytes, an array of typed arrays that are transferred, and a Blob, a file to write to or `undefined`, which are
-//! cloned by reference. Nothing else of the library knows JavaScript.
+//! a reply as bytes, an array of typed arrays that are transferred, and a Blob, a file to write to, the workers' program or
+//! `undefined`, which are cloned by reference. Nothing else of the library knows JavaScript.
 //!
 //! The page gives its worker hands: further workers, each joined to it by a port of a message channel, whose messages are
 //! arrays `[bytes, bulk, blob]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
@@ -18,6 +18,7 @@ use crate::protocol::{Bulk, JobId, Reply, Request};
 use crate::store::Store;
 use gloo::events::EventListener;
 use gloo::timers::callback::Timeout;
+use js_sys::WebAssembly::Module;
 use js_sys::futures::JsFuture;
 use js_sys::{Array, Float32Array, Object, Promise, Uint8Array, Uint32Array};
 use serde::Serialize;
@@ -28,7 +29,7 @@ use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileSystemFileHandle, MessageChannel, MessageEvent, MessagePort,
-    Worker,
+    Worker, WorkerOptions,
 };
 
 pub use blobs::BlobStore;
@@ -43,6 +44,8 @@ pub struct Incoming<T> {
     pub blob: Option<Blob>,
     /// A file to write to.
     pub file: Option<FileSystemFileHandle>,
+    /// What the worker runs, compiled.
+    pub program: Option<Module>,
 }
 
 /// Typed arrays of the bulk, and the memory below them, which is what is transferred.
@@ -208,6 +211,7 @@ fn unpack<T>(data: &JsValue, message_of: impl FnOnce(JsValue) -> Option<T>) -> O
         bulk: Arrived(parts.get(2).dyn_into().ok()?),
         blob: parts.get(3).dyn_into().ok(),
         file: parts.get(3).dyn_into().ok(),
+        program: parts.get(3).dyn_into().ok(),
     })
 }
 
@@ -215,6 +219,8 @@ fn unpack<T>(data: &JsValue, message_of: impl FnOnce(JsValue) -> Option<T>) -> O
 const HIRE: &str = "hire";
 /// The same, to a worker that is to be a hand.
 const SERVE: &str = "serve";
+/// The name of a worker whose script waits for the program as the first message, rather than to fetch it.
+const GIVEN: &str = "given";
 
 /// The page's end of the port: it owns the worker, which ends when this is dropped.
 #[derive(Debug)]
@@ -226,16 +232,25 @@ pub struct WorkerPort {
 }
 
 impl WorkerPort {
-    /// Starts the worker's script at `url`. `on_crash` hears, once, that the worker can no longer be used.
+    /// Starts the worker's script at `url`, with the program of another worker where there is one: then all share what the browser
+    /// compiles, first quickly and later well. `on_crash` hears, once, that the worker can no longer be used.
     ///
     /// # Errors
     /// If the browser refuses to start a worker at all.
     pub fn spawn(
         url: &str,
+        program: Option<&Module>,
         mut on_reply: impl FnMut(Incoming<Reply>) + 'static,
         on_crash: impl Fn(String) + Clone + 'static,
     ) -> std::result::Result<Self, JsValue> {
-        let worker = Worker::new(url)?;
+        let options = WorkerOptions::new();
+        if program.is_some() {
+            options.set_name(GIVEN);
+        }
+        let worker = Worker::new_with_options(url, &options)?;
+        if let Some(program) = program {
+            worker.post_message(program)?;
+        }
         let unreadable = on_crash.clone();
         let on_message = EventListener::new(&worker, "message", move |event| {
             let data = event.unchecked_ref::<MessageEvent>().data();
@@ -332,8 +347,14 @@ impl PagePort {
         .forget();
     }
 
-    pub fn send(&self, job: JobId, reply: &Reply, bulk: &[Bulk], blob: Option<&Blob>) {
-        let (message, transfer) = pack(job, &reply_value(reply), bulk, blob.map(|blob| &**blob as &JsValue));
+    /// Says that this worker hears now, and gives the page its program for others.
+    pub fn announce(&self, build: &str) {
+        self.send(0, &Reply::Ready { build: build.into() }, &[], Some(&wasm_bindgen::module()));
+    }
+
+    /// Beside the reply may go a Blob.
+    pub fn send(&self, job: JobId, reply: &Reply, bulk: &[Bulk], beside: Option<&JsValue>) {
+        let (message, transfer) = pack(job, &reply_value(reply), bulk, beside);
         self.0.post_message_with_transfer(&message, &transfer).expect("every part of a message can be cloned");
     }
 }

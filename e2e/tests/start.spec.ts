@@ -8,12 +8,18 @@ test("the page starts under a sub-path and says what it is", async ({ page }) =>
   await expect(page.locator("#start-state")).toHaveCount(0);
 });
 
-test("the worker starts, and answers with the page's own build", async ({ page, requests }) => {
-  await page.goto("./");
-  // The worker and, where there are more processors, its hands.
-  await expect.poll(() => requests.filter((url) => url.includes("/worker_bg.wasm?build=")).length).toBeGreaterThan(0);
+test("the worker starts, and its hands run the program that was compiled for it", async ({ page, requests }) => {
+  await page.goto("./?workers=3");
+  await expect.poll(() => page.workers().length).toBe(3);
   const loaded = new Set(page.workers().map((worker) => new URL(worker.url()).pathname));
   expect([...loaded]).toEqual(["/some/sub-path/worker_loader.js"]);
+  for (const worker of page.workers()) {
+    await expect.poll(() => worker.evaluate("typeof wasm_bindgen")).toBe("function");
+    // A second call of what loads the program waits for it, and gives what it exports.
+    expect(await worker.evaluate("wasm_bindgen().then(({ memory }) => memory.buffer.byteLength)")).toBeGreaterThan(0);
+  }
+  const programs = requests.filter((url) => url.includes("/worker_bg.wasm"));
+  expect(programs).toEqual([expect.stringContaining("?build=")]);
 });
 
 test("a file is read before the model packs have come, and judged by them all the same", async ({ page }) => {

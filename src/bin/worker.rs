@@ -87,7 +87,8 @@ impl Shell {
                 if self.on_their_way.get() > 0 && self.waiting.iter().all(can_wait) {
                     return false;
                 }
-                let Some(Incoming { job, message, bulk, blob, file }) = self.waiting.pop_front() else { return false };
+                let Some(incoming) = self.waiting.pop_front() else { return false };
+                let Incoming { job, message, bulk, blob, file, .. } = incoming;
                 let begun = match (message, file) {
                     (Request::Export { lens }, Some(file)) => {
                         self.engine.export_to(lens, Box::new(FileSink::new(file, self.wake.clone())))
@@ -160,7 +161,7 @@ impl Shell {
                 if let Some(blob) = &blob {
                     let _ = self.on_its_way((blob.size() / DISK_BYTES_PER_MS).min(MOST_REST_MS));
                 }
-                self.port.send(job, &reply, &bulk, blob.as_ref());
+                self.port.send(job, &reply, &bulk, blob.as_ref().map(AsRef::as_ref));
             }
             Err(error) => self.port.send(job, &Reply::Failed(error), &[], None),
         }
@@ -232,5 +233,5 @@ fn main() {
         }
         Word::Serve(port) => serve(port, Hand::that_writes(|| Box::new(BlobStore::default()))),
     });
-    port.send(0, &Reply::Ready { build: BUILD.into() }, &[], None);
+    port.announce(BUILD);
 }

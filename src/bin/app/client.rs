@@ -5,6 +5,7 @@
 
 use gloo::net::http::Request as Fetch;
 use gloo::timers::callback::Timeout;
+use js_sys::WebAssembly::Module;
 use leptos::task::spawn_local;
 use oddflow::protocol::{Bulk, JobId, Reply, Request};
 use oddflow::web::{Arrived, Incoming, WorkerPort};
@@ -151,7 +152,14 @@ impl Client {
             waiting.len() < before
         };
         if unsent {
-            self.answer(Incoming { job, message: Reply::Cancelled, bulk: Arrived::none(), blob: None, file: None });
+            self.answer(Incoming {
+                job,
+                message: Reply::Cancelled,
+                bulk: Arrived::none(),
+                blob: None,
+                file: None,
+                program: None,
+            });
             return;
         }
         self.post(&Request::Cancel { job });
@@ -185,7 +193,7 @@ impl Client {
         self.0.generation.set(generation);
         self.0.ready.set(false);
         let hear = Rc::downgrade(&self.0);
-        let director = self.spawn(generation, move |incoming| {
+        let director = self.spawn(generation, None, move |incoming| {
             if let Some(client) = of_generation(&hear, generation) {
                 client.hear(incoming);
             }
@@ -197,9 +205,14 @@ impl Client {
     }
 
     /// Starts a worker whose crash is the end of all of them.
-    fn spawn(&self, generation: u32, hear: impl FnMut(Incoming<Reply>) + 'static) -> Result<WorkerPort, JsValue> {
+    fn spawn(
+        &self,
+        generation: u32,
+        program: Option<&Module>,
+        hear: impl FnMut(Incoming<Reply>) + 'static,
+    ) -> Result<WorkerPort, JsValue> {
         let crash = Rc::downgrade(&self.0);
-        WorkerPort::spawn(&worker_url(), hear, move |cause| {
+        WorkerPort::spawn(&worker_url(), program, hear, move |cause| {
             // Not from within the dying port's own call.
             let inner = crash.clone();
             Timeout::new(0, move || {
@@ -211,9 +224,9 @@ impl Client {
         })
     }
 
-    /// Gives the worker its hands, once it can hear; a hand is told to serve once it can. A browser that refuses more
-    /// workers gets on with fewer.
-    fn hire(&self) {
+    /// Gives the worker hands that run its program, once it can hear; a hand is told to serve once it can. A browser that refuses
+    /// more workers gets on with fewer.
+    fn hire(&self, program: Option<&Module>) {
         let generation = self.0.generation.get();
         let hands: Vec<WorkerPort> = (1..n_workers())
             .map_while(|at| {
@@ -223,7 +236,7 @@ impl Client {
                         client.0.hands.borrow().get(at - 1).inspect(|hand| hand.serve());
                     }
                 };
-                self.spawn(generation, ready).ok()
+                self.spawn(generation, program, ready).ok()
             })
             .collect();
         if let Some(port) = &*self.0.port.borrow() {
@@ -254,7 +267,7 @@ impl Client {
             Reply::Ready { .. } => {
                 self.0.ready.set(true);
                 self.0.failed_starts.set(0);
-                self.hire();
+                self.hire(incoming.program.as_ref());
                 for pack in self.0.packs.borrow().iter() {
                     self.send_pack(pack);
                 }
