@@ -1,0 +1,150 @@
+// Firefox and WebKit as a system has them, which the test runner does not drive: just enough to give a file and to take one.
+// Both speak protocols of the W3C: https://www.w3.org/TR/webdriver-bidi/ and https://www.w3.org/TR/webdriver2/.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { WebSocket } from "ws";
+
+/** A browser that shows one page. */
+export type OtherBrowser = {
+  /** The folder of its downloads. */
+  downloads: string;
+  open(url: string): Promise<void>;
+  /** Chooses a file in the page's file field. */
+  give(path: string): Promise<void>;
+  /** What an expression is in the page. */
+  ask(expression: string): Promise<unknown>;
+  close(): Promise<void>;
+};
+
+/** What starts each of them; nothing where it is not installed. */
+export function otherBrowsers(): Record<string, (() => Promise<OtherBrowser>) | undefined> {
+  const firefox = onPath("firefox") ?? onPath("firefox-esr");
+  const driver = onPath("WebKitWebDriver");
+  // It shows a window, for which there has to be a screen.
+  const screen = process.env.DISPLAY || process.env.WAYLAND_DISPLAY ? "" : onPath("xvfb-run");
+  return {
+    Firefox: firefox === undefined ? undefined : () => startFirefox(firefox),
+    WebKit: driver === undefined || screen === undefined ? undefined : () => startWebKit(screen ? [screen, "-a", driver] : [driver]),
+  };
+}
+
+function onPath(program: string): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+}
+
+async function startFirefox(program: string): Promise<OtherBrowser> {
+  const downloads = newFolder();
+  const profile = newFolder();
+  const settings = { "browser.download.dir": downloads, "browser.download.folderList": 2 };
+  const lines = Object.entries(settings).map((setting) => `user_pref(${setting.map((part) => JSON.stringify(part)).join(", ")});\n`);
+  writeFileSync(join(profile, "user.js"), lines.join(""));
+  const port = await freePort();
+  const end = begin([program, "--headless", "--no-remote", "--profile", profile, `--remote-debugging-port=${port}`], {});
+  try {
+    const call = await patiently(() => connect(`ws://127.0.0.1:${port}/session`));
+    await call("session.new", { capabilities: {} });
+    const { context } = (await call("browsingContext.getTree", {})).contexts[0];
+    const field = { type: "css", value: "input[type=file]" };
+    return {
+      downloads,
+      open: (url) => call("browsingContext.navigate", { context, url, wait: "complete" }),
+      give: async (path) => {
+        const find = () => call("browsingContext.locateNodes", { context, locator: field });
+        const element = await patiently(async () => (await find()).nodes[0] ?? Promise.reject(new Error("no file field")));
+        await call("input.setFiles", { context, element, files: [path] });
+      },
+      ask: async (expression) => {
+        const { result } = await call("script.evaluate", { expression, target: { context }, awaitPromise: true });
+        return result.value;
+      },
+      close: async () => end(),
+    };
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+/** What calls commands of WebDriver BiDi. */
+async function connect(url: string): Promise<(method: string, params: object) => Promise<any>> {
+  const socket = new WebSocket(url);
+  await once(socket, "open");
+  const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+  socket.on("message", (data) => {
+    const { id, result, error, message } = JSON.parse(String(data));
+    const command = waiting.get(id);
+    if (error) command?.reject(new Error(`${error}: ${message}`));
+    else command?.resolve(result);
+  });
+  return (method, params) =>
+    new Promise((resolve, reject) => {
+      waiting.set(waiting.size, { resolve, reject });
+      socket.send(JSON.stringify({ id: waiting.size - 1, method, params }));
+    });
+}
+
+async function startWebKit(program: string[]): Promise<OtherBrowser> {
+  // Who has no folder for downloads gets them at home.
+  const downloads = newFolder();
+  const port = await freePort();
+  const end = begin([...program, `--port=${port}`], { HOME: downloads, XDG_CONFIG_HOME: downloads });
+  const call = async (method: string, path: string, body?: object): Promise<any> => {
+    const answer = await fetch(`http://127.0.0.1:${port}/session${path}`, { method, body: body && JSON.stringify(body) });
+    const { value } = (await answer.json()) as { value: any };
+    if (value?.error) throw new Error(`${value.error}: ${value.message}`);
+    return value;
+  };
+  try {
+    const { sessionId } = await patiently(() => call("POST", "", { capabilities: {} }));
+    const field = { using: "css selector", value: "input[type=file]" };
+    return {
+      downloads,
+      open: (url) => call("POST", `/${sessionId}/url`, { url }),
+      give: async (path) => {
+        const found = await patiently(() => call("POST", `/${sessionId}/element`, field));
+        await call("POST", `/${sessionId}/element/${Object.values(found)[0]}/value`, { text: path });
+      },
+      ask: (expression) => call("POST", `/${sessionId}/execute/sync`, { script: `return ${expression}`, args: [] }),
+      close: async () => {
+        await call("DELETE", `/${sessionId}`).finally(end);
+      },
+    };
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+/** Starts a program, of its own group; what ends all of that. */
+function begin([program, ...args]: string[], env: Record<string, string>): () => void {
+  const group = spawn(program, args, { detached: true, stdio: "ignore", env: { ...process.env, ...env } });
+  return () => void process.kill(-group.pid!);
+}
+
+/** Until it works, for ten seconds at most. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === 100) throw error;
+      await pause(100);
+    }
+  }
+}
+
+const newFolder = () => mkdtempSync(join(tmpdir(), "oddflow-"));
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
