@@ -2,7 +2,8 @@
 //!
 //! A message between the page and its worker is an array `[job, message, bulk, beside]`: the job's number, a request as a value or
 //! a reply as bytes, an array of typed arrays that are transferred, and a Blob, a file to write to, the workers' program or
-//! `undefined`, which are cloned by reference. Nothing else of the library knows JavaScript.
+//! `undefined`, which are cloned by reference. Nothing else of the library knows JavaScript. The first message to a worker whose
+//! program another one has is that program, for the script that starts it.
 //!
 //! The page gives its worker hands: further workers, each joined to it by a port of a message channel, whose messages are
 //! arrays `[bytes, bulk, blob]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
@@ -219,7 +220,7 @@ fn unpack<T>(data: &JsValue, message_of: impl FnOnce(JsValue) -> Option<T>) -> O
 const HIRE: &str = "hire";
 /// The same, to a worker that is to be a hand.
 const SERVE: &str = "serve";
-/// The name of a worker whose script waits for the program as the first message, rather than to fetch it.
+/// The name of a worker whose script (`public/worker_loader.js`) waits for the program as the first message.
 const GIVEN: &str = "given";
 
 /// The page's end of the port: it owns the worker, which ends when this is dropped.
@@ -248,9 +249,6 @@ impl WorkerPort {
             options.set_name(GIVEN);
         }
         let worker = Worker::new_with_options(url, &options)?;
-        if let Some(program) = program {
-            worker.post_message(program)?;
-        }
         let unreadable = on_crash.clone();
         let on_message = EventListener::new(&worker, "message", move |event| {
             let data = event.unchecked_ref::<MessageEvent>().data();
@@ -268,7 +266,9 @@ impl WorkerPort {
         let on_message_error = EventListener::new(&worker, "messageerror", move |_| {
             on_crash("A message of the worker could not be read".into());
         });
-        Ok(Self { worker, service: RefCell::default(), _listeners: [on_message, on_error, on_message_error] })
+        let port = Self { worker, service: RefCell::default(), _listeners: [on_message, on_error, on_message_error] };
+        program.map_or(Ok(()), |program| port.worker.post_message(program))?;
+        Ok(port)
     }
 
     /// Gives the worker these others for hands. They may not hear yet: what it tells them waits.
@@ -281,6 +281,12 @@ impl WorkerPort {
             *hand.service.borrow_mut() = Some(channel.port2());
         }
         self.worker.post_message_with_transfer(&ports, &transfer).expect("ports can be transferred");
+    }
+
+    /// Whether this is a hand that has not been told to serve yet.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.service.borrow().is_some()
     }
 
     /// Tells a hand, which can hear now, to serve.
@@ -347,9 +353,10 @@ impl PagePort {
         .forget();
     }
 
-    /// Says that this worker hears now, and gives the page its program for others.
+    /// Says that this worker hears now, and gives the page its program for others, if it has not come from there.
     pub fn announce(&self, build: &str) {
-        self.send(0, &Reply::Ready { build: build.into() }, &[], Some(&wasm_bindgen::module()));
+        let program = (self.0.name() != GIVEN).then(wasm_bindgen::module);
+        self.send(0, &Reply::Ready { build: build.into() }, &[], program.as_ref());
     }
 
     /// Beside the reply may go a Blob.

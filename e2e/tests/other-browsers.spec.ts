@@ -6,11 +6,11 @@ import { likePack, scoreByProgram } from "../journeys.ts";
 import { otherBrowsers } from "../other-browsers.ts";
 
 for (const [name, begin] of Object.entries(otherBrowsers())) {
-  test(`${name} says the same as the program, and writes the same bytes`, async ({ baseURL }) => {
+  test(`${name} says the same as the program, and writes the same bytes`, async ({ baseURL }, { outputDir }) => {
     test.skip(begin === undefined, `${name} is not installed`);
-    // Of more than a megabyte, by two workers.
+    // More than a megabyte, which Firefox once lost where workers share the writing.
     const file = likePack("nsl-kdd", 20_000);
-    const browser = await begin!();
+    const browser = await begin!(outputDir);
     try {
       await browser.open(`${baseURL}?workers=2`);
       await browser.give(file);

@@ -11,11 +11,11 @@ function manyFlows(megabytes: number): string {
   return `${header}\n${once.repeat(Math.ceil((megabytes * 2 ** 20) / once.length))}`;
 }
 
-/** Takes something of the browser's away from all workers. */
-async function without(page: Page, what: string) {
-  await page.route(/worker_loader\.js$/, async (route) => {
+/** Runs something in each worker before its own script. */
+async function first(page: Page, script: string) {
+  await page.route(/\/worker_loader\.js\?/, async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: `delete ${what};\n${await response.text()}` });
+    await route.fulfill({ response, body: `${script}\n${await response.text()}` });
   });
 }
 
@@ -24,13 +24,26 @@ for (const [title, what] of [
   ["where workers cannot give each other Blobs, they give bytes", "WorkerNavigator.prototype.userAgentData"],
 ] as const) {
   test(title, async ({ page }) => {
-    await without(page, what);
-    await start(page);
+    await first(page, `delete ${what};`);
+    await page.goto("./?workers=2");
+    await expect.poll(() => page.workers().length).toBe(2);
+    for (const worker of page.workers()) expect(await worker.evaluate(`typeof ${what}`)).toBe("undefined");
     const file = onDisk("flows.csv", manyFlows(10));
     await analyse(page, file);
     expect((await download(page)).equals(scoreByProgram(file))).toBe(true);
   });
 }
+
+test("where only one worker can start, it does everything", async ({ page, allowed }) => {
+  allowed.push(/no room/);
+  await first(page, 'if (self.name === "given") throw new Error("no room");');
+  await page.goto("./?workers=3");
+  await expect.poll(() => page.workers().length).toBe(3);
+  const file = onDisk("flows.csv", manyFlows(10));
+  await analyse(page, file);
+  expect((await download(page)).equals(scoreByProgram(file))).toBe(true);
+  await expect(page.getByRole("alert")).toBeEmpty();
+});
 
 test("a file that is cut short while it is read is said so, and another can be given", async ({ page }) => {
   await start(page);

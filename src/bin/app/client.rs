@@ -193,31 +193,33 @@ impl Client {
         self.0.generation.set(generation);
         self.0.ready.set(false);
         let hear = Rc::downgrade(&self.0);
-        let director = self.spawn(generation, None, move |incoming| {
+        let hear = move |incoming| {
             if let Some(client) = of_generation(&hear, generation) {
                 client.hear(incoming);
             }
-        });
+        };
+        let director = self.spawn(generation, None, hear, |client, cause| client.replace_worker(Some(cause)));
         match director {
             Ok(port) => *self.0.port.borrow_mut() = Some(port),
             Err(error) => (self.0.tell)(News::Replaced { cause: Some(format!("{error:?}")), again: false }),
         }
     }
 
-    /// Starts a worker whose crash is the end of all of them.
+    /// Starts a worker; `crashed` is called unless all workers have been replaced.
     fn spawn(
         &self,
         generation: u32,
         program: Option<&Module>,
         hear: impl FnMut(Incoming<Reply>) + 'static,
+        crashed: impl Fn(&Self, String) + Clone + 'static,
     ) -> Result<WorkerPort, JsValue> {
         let crash = Rc::downgrade(&self.0);
         WorkerPort::spawn(&worker_url(), program, hear, move |cause| {
             // Not from within the dying port's own call.
-            let inner = crash.clone();
+            let (inner, crashed) = (crash.clone(), crashed.clone());
             Timeout::new(0, move || {
                 if let Some(client) = of_generation(&inner, generation) {
-                    client.replace_worker(Some(cause));
+                    crashed(&client, cause);
                 }
             })
             .forget();
@@ -225,7 +227,7 @@ impl Client {
     }
 
     /// Gives the worker hands that run its program, once it can hear; a hand is told to serve once it can. A browser that refuses
-    /// more workers gets on with fewer.
+    /// more workers, or cannot start them, gets on with fewer; one that crashes later is the end of all of them.
     fn hire(&self, program: Option<&Module>) {
         let generation = self.0.generation.get();
         let hands: Vec<WorkerPort> = (1..n_workers())
@@ -236,7 +238,13 @@ impl Client {
                         client.0.hands.borrow().get(at - 1).inspect(|hand| hand.serve());
                     }
                 };
-                self.spawn(generation, program, ready).ok()
+                let crashed = move |client: &Self, cause| {
+                    let is_idle = client.0.hands.borrow().get(at - 1).is_some_and(WorkerPort::is_idle);
+                    if !is_idle {
+                        client.replace_worker(Some(cause));
+                    }
+                };
+                self.spawn(generation, program, ready, crashed).ok()
             })
             .collect();
         if let Some(port) = &*self.0.port.borrow() {
