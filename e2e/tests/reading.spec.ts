@@ -34,7 +34,7 @@ for (const [title, what] of [
   });
 }
 
-test("where only one worker can start, it does everything", async ({ page, allowed }) => {
+test("where only one worker can start, it does everything", async ({ page, allowed, complaints }) => {
   allowed.push(/no room/);
   await first(page, 'if (self.name === "given") throw new Error("no room");');
   await page.goto("./?workers=3");
@@ -43,6 +43,8 @@ test("where only one worker can start, it does everything", async ({ page, allow
   await analyse(page, file);
   expect((await download(page)).equals(scoreByProgram(file))).toBe(true);
   await expect(page.getByRole("alert")).toBeEmpty();
+  expect(complaints).not.toEqual([]);
+  expect(page.workers()).toHaveLength(3);
 });
 
 test("a file that is cut short while it is read is said so, and another can be given", async ({ page }) => {
