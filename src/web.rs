@@ -7,7 +7,8 @@
 //!
 //! The page gives its worker hands: further workers, each joined to it by a port of a message channel, whose messages are
 //! arrays `[bytes, bulk, blob]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
-//! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports.
+//! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports. Where ports do not take Blobs, a file is
+//! lent to a hand by way of the page, by an array that begins with [`LEND`].
 
 mod ahead;
 mod blobs;
@@ -32,6 +33,8 @@ use web_sys::{
     Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileSystemFileHandle, MessageChannel, MessageEvent, MessagePort,
     Worker, WorkerOptions,
 };
+
+use blobs::{blob_of, ports_take_blobs};
 
 pub use blobs::BlobStore;
 pub use sink::{FileSink, Place, ask_where, give_back};
@@ -220,8 +223,29 @@ fn unpack<T>(data: &JsValue, message_of: impl FnOnce(JsValue) -> Option<T>) -> O
 const HIRE: &str = "hire";
 /// The same, to a worker that is to be a hand.
 const SERVE: &str = "serve";
+/// The first element of a message that lends a hand a Blob: to the page with the hand's number, from there without.
+const LEND: &str = "lend";
+/// What goes through the port instead of a Blob that is lent.
+const IS_LENT: JsValue = JsValue::TRUE;
 /// The name of a worker whose script (`public/worker_loader.js`) waits for the program as the first message.
 const GIVEN: &str = "given";
+
+/// A hand that Blobs are lent to.
+#[derive(Debug)]
+struct Borrower {
+    worker: Worker,
+    /// Until it serves, and hears them.
+    kept: RefCell<Option<Vec<JsValue>>>,
+}
+
+impl Borrower {
+    fn lend(&self, blob: JsValue) {
+        match &mut *self.kept.borrow_mut() {
+            Some(kept) => kept.push(blob),
+            None => self.worker.post_message(&Array::of2(&LEND.into(), &blob)).expect("a Blob can be cloned"),
+        }
+    }
+}
 
 /// The page's end of the port: it owns the worker, which ends when this is dropped.
 #[derive(Debug)]
@@ -229,6 +253,9 @@ pub struct WorkerPort {
     worker: Worker,
     /// For a worker that is to be a hand, the port at which it will serve.
     service: RefCell<Option<MessagePort>>,
+    borrower: Rc<Borrower>,
+    /// The hands that it may lend Blobs to.
+    hands: Rc<RefCell<Vec<Rc<Borrower>>>>,
     _listeners: [EventListener; 3],
 }
 
@@ -250,8 +277,14 @@ impl WorkerPort {
         }
         let worker = Worker::new_with_options(url, &options)?;
         let unreadable = on_crash.clone();
+        let hands: Rc<RefCell<Vec<Rc<Borrower>>>> = Rc::default();
+        let borrowers = hands.clone();
         let on_message = EventListener::new(&worker, "message", move |event| {
             let data = event.unchecked_ref::<MessageEvent>().data();
+            if let Some(parts) = lent(&data) {
+                let hand = parts.get(1).as_f64().and_then(|at| borrowers.borrow().get(at as usize).cloned());
+                return hand.iter().for_each(|hand| hand.lend(parts.get(2)));
+            }
             match unpack(&data, reply_of) {
                 Some(reply) => on_reply(reply),
                 None => unreadable("The worker is of another build than the page".into()),
@@ -266,7 +299,9 @@ impl WorkerPort {
         let on_message_error = EventListener::new(&worker, "messageerror", move |_| {
             on_crash("A message of the worker could not be read".into());
         });
-        let port = Self { worker, service: RefCell::default(), _listeners: [on_message, on_error, on_message_error] };
+        let listeners = [on_message, on_error, on_message_error];
+        let borrower = Rc::new(Borrower { worker: worker.clone(), kept: RefCell::new(Some(Vec::new())) });
+        let port = Self { worker, service: RefCell::default(), borrower, hands, _listeners: listeners };
         program.map_or(Ok(()), |program| port.worker.post_message(program))?;
         Ok(port)
     }
@@ -280,6 +315,7 @@ impl WorkerPort {
             transfer.push(&channel.port1());
             *hand.service.borrow_mut() = Some(channel.port2());
         }
+        *self.hands.borrow_mut() = hands.iter().map(|hand| hand.borrower.clone()).collect();
         self.worker.post_message_with_transfer(&ports, &transfer).expect("ports can be transferred");
     }
 
@@ -294,6 +330,8 @@ impl WorkerPort {
         if let Some(port) = self.service.take() {
             let (message, transfer) = (Array::of2(&SERVE.into(), &port), Array::of1(&port));
             self.worker.post_message_with_transfer(&message, &transfer).expect("ports can be transferred");
+            let kept = self.borrower.kept.take();
+            kept.into_iter().flatten().for_each(|blob| self.borrower.lend(blob));
         }
     }
 
@@ -395,7 +433,8 @@ impl Hands {
             let listener = EventListener::new(port, "message", move |event| {
                 let data = event.unchecked_ref::<MessageEvent>().data();
                 match unpack_hand(&data) {
-                    Some((bytes, bulk, blob)) => {
+                    Some((bytes, bulk, beside)) => {
+                        let blob = beside.dyn_into().ok();
                         let written = blob.map(|blob| Box::new(BlobStore::new(blob)) as Box<dyn Store>);
                         let answer = Answered { bytes, bulk, written };
                         heard.borrow_mut().answers.push_back(Heard { from: at, answer });
@@ -422,7 +461,16 @@ impl Pool for Hands {
     }
 
     fn send(&mut self, to: usize, message: &[u8], bulk: Vec<Bulk>, store: Option<&dyn Store>) -> Result<()> {
-        send_hand(&self.ports[to], message, &bulk, store);
+        let beside = match store.map(blob_of).transpose()? {
+            Some(blob) if ports_take_blobs() => blob.into(),
+            Some(blob) => {
+                let message = Array::of3(&LEND.into(), &(to as u32).into(), &blob);
+                PagePort::new().0.post_message(&message).expect("a Blob can be cloned");
+                IS_LENT
+            }
+            None => JsValue::UNDEFINED,
+        };
+        send_hand(&self.ports[to], message, &bulk, &beside);
         Ok(())
     }
 
@@ -436,39 +484,85 @@ impl Pool for Hands {
     }
 }
 
-/// What a hand hears or says: bytes, bulk and, with an open file or one that is written, its Blob.
-type Told = (Vec<u8>, Vec<Bulk>, Option<Blob>);
+/// The parts of a message that lends a Blob.
+fn lent(data: &JsValue) -> Option<&Array> {
+    let parts: &Array = data.dyn_ref()?;
+    (parts.get(0).as_string()? == LEND).then_some(parts)
+}
 
-fn send_hand(port: &MessagePort, message: &[u8], bulk: &[Bulk], store: Option<&dyn Store>) {
+/// What a hand hears or says: bytes, bulk and, with an open file or what is written, its Blob, or [`IS_LENT`].
+type Told = (Vec<u8>, Vec<Bulk>, JsValue);
+
+fn send_hand(port: &MessagePort, message: &[u8], bulk: &[Bulk], beside: &JsValue) {
     let (buffers, transfer) = pack_bulk(bulk);
-    let store = store.and_then(|store| store.as_any().downcast_ref::<BlobStore>());
-    let blob = store.map_or(JsValue::UNDEFINED, |store| store.to_blob("").into());
-    let message = Array::of3(&Uint8Array::from(message), &buffers, &blob);
+    let message = Array::of3(&Uint8Array::from(message), &buffers, beside);
     port.post_message_with_transferable(&message, &transfer).expect("every part of a message can be cloned");
 }
 
 fn unpack_hand(data: &JsValue) -> Option<Told> {
     let parts: &Array = data.dyn_ref()?;
     let bytes = parts.get(0).dyn_ref::<Uint8Array>()?.to_vec();
-    Some((bytes, unpack_bulk(parts.get(1).dyn_ref()?)?, parts.get(2).dyn_into().ok()))
+    Some((bytes, unpack_bulk(parts.get(1).dyn_ref()?)?, parts.get(2)))
+}
+
+/// A hand at its port.
+struct Service {
+    port: MessagePort,
+    hand: Hand,
+    /// What has come and was not told yet, since a Blob is still on its way.
+    waiting: VecDeque<Told>,
+    /// The Blobs that have come, in the order of the messages that they belong to.
+    lent: VecDeque<Blob>,
+}
+
+impl Service {
+    /// Tells the hand what has come, has it do what it can, and sends back what it answers; `again` is called when there is more to do.
+    fn work(&mut self, again: &Rc<dyn Fn()>) {
+        const ONE_BUILD: &str = "both sides are of one build";
+        while let Some((bytes, bulk, beside)) = self.waiting.pop_front() {
+            let is_lent = beside == IS_LENT;
+            let blob = if is_lent { self.lent.pop_front() } else { beside.dyn_ref().cloned() };
+            if is_lent && blob.is_none() {
+                self.waiting.push_front((bytes, bulk, beside));
+                break;
+            }
+            let store = blob.map(|blob| Box::new(BlobStore::ahead(blob, again.clone())) as Box<dyn Store>);
+            self.hand.hear(&bytes, bulk, store).expect(ONE_BUILD);
+        }
+        while let Some(Answered { bytes, bulk, written }) = self.hand.work().expect(ONE_BUILD) {
+            let written = written.map_or(JsValue::UNDEFINED, |written| blob_of(&*written).expect(ONE_BUILD).into());
+            send_hand(&self.port, &bytes, &bulk, &written);
+        }
+    }
+}
+
+fn go_on(service: &Rc<RefCell<Service>>) {
+    let own = Rc::downgrade(service);
+    let again: Rc<dyn Fn()> = Rc::new(move || {
+        if let Some(service) = own.upgrade() {
+            go_on(&service);
+        }
+    });
+    service.borrow_mut().work(&again);
 }
 
 /// Has a hand do what the director says, and sends back what it answers.
 pub fn serve(port: MessagePort, hand: Hand) {
-    const ONE_BUILD: &str = "both sides are of one build";
-    let (hand, back) = (Rc::new(RefCell::new(hand)), port.clone());
-    let own = hand.clone();
-    let work = Rc::new(move || {
-        while let Some(Answered { bytes, bulk, written }) = own.borrow_mut().work().expect(ONE_BUILD) {
-            send_hand(&back, &bytes, &bulk, written.as_deref());
-        }
-    });
+    let service = Service { port: port.clone(), hand, waiting: VecDeque::new(), lent: VecDeque::new() };
+    let service = Rc::new(RefCell::new(service));
+    let told = service.clone();
     EventListener::new(&port, "message", move |event| {
-        let told = unpack_hand(&event.unchecked_ref::<MessageEvent>().data());
-        if let Some((bytes, bulk, blob)) = told {
-            let store = blob.map(|blob| Box::new(BlobStore::ahead(blob, work.clone())) as Box<dyn Store>);
-            hand.borrow_mut().hear(&bytes, bulk, store).expect(ONE_BUILD);
-            work();
+        if let Some(message) = unpack_hand(&event.unchecked_ref::<MessageEvent>().data()) {
+            told.borrow_mut().waiting.push_back(message);
+            go_on(&told);
+        }
+    })
+    .forget();
+    EventListener::new(&PagePort::new().0, "message", move |event| {
+        let data = event.unchecked_ref::<MessageEvent>().data();
+        if let Some(blob) = lent(&data).and_then(|parts| parts.get(1).dyn_into().ok()) {
+            service.borrow_mut().lent.push_back(blob);
+            go_on(&service);
         }
     })
     .forget();

@@ -47,6 +47,19 @@ test("where only one worker can start, it does everything", async ({ page, allow
   expect(page.workers()).toHaveLength(3);
 });
 
+test("a worker that starts late takes part all the same", async ({ page }) => {
+  const late = 'if (self.name === "given") for (const end = Date.now() + 3000; Date.now() < end; );';
+  // Where files are lent by way of the page, it keeps them until somebody hears.
+  await first(page, `delete WorkerNavigator.prototype.userAgentData; ${late}`);
+  await page.goto("./?workers=2");
+  await expect.poll(() => page.workers().length).toBe(2);
+  const file = onDisk("flows.csv", manyFlows(10));
+  await analyse(page, file);
+  for (const worker of page.workers()) await worker.evaluate("wasm_bindgen()");
+  // The chunks that it writes are of a file that was opened before it could hear.
+  expect((await download(page)).equals(scoreByProgram(file))).toBe(true);
+});
+
 test("a file that is cut short while it is read is said so, and another can be given", async ({ page }) => {
   await start(page);
   const file = onDisk("flows.csv", manyFlows(60));

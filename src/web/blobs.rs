@@ -48,8 +48,15 @@ pub(super) fn no_room() -> Error {
         .advice("Private windows keep files in memory: open the page in a normal one, or free some room")
 }
 
+/// Whether a Blob can go through a port between two workers. In Firefox 153 only one stream at a time of those that did can be read:
+/// whoever begins another waits for ever. What only Chromium has tells them apart.
+pub(super) fn ports_take_blobs() -> bool {
+    let navigator = Reflect::get(&js_sys::global(), &"navigator".into());
+    navigator.is_ok_and(|navigator| Reflect::has(&navigator, &"userAgentData".into()).unwrap_or(false))
+}
+
 /// The Blob of a store of the browser's.
-fn blob_of(store: &dyn Store) -> Result<Blob> {
+pub(super) fn blob_of(store: &dyn Store) -> Result<Blob> {
     let store = store.as_any().downcast_ref::<BlobStore>();
     store.map(|store| store.to_blob("")).ok_or_else(|| Error::new("What was written is not the browser's"))
 }
@@ -212,11 +219,8 @@ impl Spool for BlobStore {
         Ok(())
     }
 
-    /// Only where a Blob that one worker sends another arrives there. In Firefox 153 it does not, and what two write would never be whole.
-    /// What only Chromium has tells them apart.
     fn takes_stores(&self) -> bool {
-        let navigator = Reflect::get(&js_sys::global(), &"navigator".into());
-        navigator.is_ok_and(|navigator| Reflect::has(&navigator, &"userAgentData".into()).unwrap_or(false))
+        ports_take_blobs()
     }
 
     /// By reference, the bytes are not copied.
