@@ -80,7 +80,7 @@ async function startFirefox(program: string, folder: string): Promise<OtherBrows
 
 /** What calls commands of WebDriver BiDi. */
 async function connect(url: string): Promise<(method: string, params: object) => Promise<any>> {
-  const socket = new WebSocket(url);
+  const socket = new WebSocket(url, { handshakeTimeout: 30_000 });
   await once(socket, "open");
   // Its close follows.
   socket.on("error", () => {});
@@ -95,6 +95,7 @@ async function connect(url: string): Promise<(method: string, params: object) =>
   return (method, params) =>
     new Promise((resolve, reject) => {
       waiting.set(waiting.size, { resolve, reject });
+      void pause(30_000, undefined, { ref: false }).then(() => reject(new Error(`${method} takes too long`)));
       socket.send(JSON.stringify({ id: waiting.size - 1, method, params }), (error) => error && reject(error));
     });
 }
@@ -126,7 +127,8 @@ async function startWebKit(program: string[], folder: string): Promise<OtherBrow
       },
       ask: (expression) => call("POST", `${session}/execute/sync`, { script: `return ${expression}`, args: [] }),
       close: async () => {
-        await call("DELETE", session).finally(end);
+        await call("DELETE", session).catch(() => {});
+        end();
       },
     };
   } catch (error) {

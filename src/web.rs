@@ -6,7 +6,7 @@
 //! program another one has is that program, for the script that starts it.
 //!
 //! The page gives its worker hands: further workers, each joined to it by a port of a message channel, whose messages are
-//! arrays `[bytes, bulk, blob]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
+//! arrays `[bytes, bulk, beside]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
 //! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports. Where ports do not take Blobs, a file is
 //! lent to a hand by way of the page, by an array that begins with [`LEND`].
 
@@ -391,7 +391,7 @@ impl PagePort {
         .forget();
     }
 
-    /// Says that this worker hears now, and gives the page its program for others, if it has not come from there.
+    /// Says that this worker hears now, and gives the page its program for others, unless it is to be given one itself.
     pub fn announce(&self, build: &str) {
         let program = (self.0.name() != GIVEN).then(wasm_bindgen::module);
         self.send(0, &Reply::Ready { build: build.into() }, &[], program.as_ref());
