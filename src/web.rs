@@ -7,8 +7,8 @@
 //!
 //! The page gives its worker hands: further workers, each joined to it by a port of a message channel, whose messages are
 //! arrays `[bytes, bulk, beside]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
-//! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports. Where ports do not take Blobs, a file is
-//! lent to a hand by way of the page, by an array that begins with [`LEND`].
+//! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports. Where ports do not take Blobs,
+//! a file is lent to a hand by way of the page, by an array that begins with [`LEND`].
 
 mod ahead;
 mod blobs;
@@ -536,6 +536,7 @@ impl Service {
     }
 }
 
+/// Has it work, now and whenever bytes have come that it waits for; never from within, since those come in turns of their own.
 fn go_on(service: &Rc<RefCell<Service>>) {
     let own = Rc::downgrade(service);
     let again: Rc<dyn Fn()> = Rc::new(move || {
