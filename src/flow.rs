@@ -290,6 +290,7 @@ struct Reader<'a> {
     dst_port: Option<&'a Column>,
     /// TCP flags of both directions or of the forward one, and of the reverse one.
     flags: [Option<&'a Column>; 2],
+    hex_flags: [Option<&'a Column>; 2],
     /// Counts of packets with the flag RST.
     resets: Vec<&'a Column>,
     duration: Terms<'a>,
@@ -341,6 +342,7 @@ impl<'a> Reader<'a> {
             src_port: first(source.src_port),
             dst_port: first(source.dst_port),
             flags: source.flags.map(first),
+            hex_flags: source.hex_flags.map(first),
             resets: source.resets.iter().filter_map(find).collect(),
             duration: terms(source.duration),
             bytes: [source.fwd_bytes, source.rev_bytes, source.bytes].map(terms),
@@ -411,6 +413,10 @@ impl<'a> Reader<'a> {
             let flags = |column: Option<&Column>| Some(column?.cells.at(row).as_number()? as u8);
             State::of_flags(flags(self.flags[0])?, flags(self.flags[1]))
         };
+        let hex_flags = || {
+            let flags = |column: Option<&Column>| hex(column?, row);
+            State::of_flags(flags(self.hex_flags[0])?, flags(self.hex_flags[1]))
+        };
         let is_reset = || {
             let is = |column: &&Column| column.cells.at(row).as_number().is_some_and(|count| count > 0.0);
             self.resets.iter().any(is).then_some(State::Rejected)
@@ -420,8 +426,22 @@ impl<'a> Reader<'a> {
             Some(if came_back > 0.0 { State::Established } else { State::Attempted })
         };
         // What sources call a state of ICMP has little in common.
-        let says = if flow.proto == Some(Proto::Icmp) { None } else { named().or_else(flags).or_else(is_reset) };
+        let says = if flow.proto == Some(Proto::Icmp) {
+            None
+        } else {
+            named().or_else(flags).or_else(hex_flags).or_else(is_reset)
+        };
         says.or_else(replies)
+    }
+}
+
+/// Hexadecimal digits, which were read as a number where all of them are decimal ones.
+fn hex(column: &Column, row: usize) -> Option<u8> {
+    let cell = column.cells.at(row);
+    let of_text = |code| u8::from_str_radix(column.dictionary.text(code), 16).ok();
+    match cell.as_number() {
+        Some(x) => u8::from_str_radix(&x.to_string(), 16).ok(),
+        None => cell.as_text().and_then(of_text),
     }
 }
 
@@ -566,6 +586,15 @@ mod tests {
             "2 123456789010 eni-1 10.0.0.1 10.0.0.2 50000 443 6 6 640 1477913708 1477913710 REJECT OK",
             "2 tcp https well-known dynamic rejected 640 - 6 - 640 6 106.6667 - 106.6667 - - 320 3",
         );
+        let eve = "timestamp,flow_id,src_ip,src_port,dest_ip,dest_port,proto,app_proto,flow.pkts_toserver,flow.pkts_toclient,\
+                   flow.bytes_toserver,flow.bytes_toclient,flow.age,flow.state,tcp.tcp_flags,tcp.tcp_flags_ts,tcp.tcp_flags_tc";
+        for (flags, state) in [("1b,1b,1a", "established"), ("16,02,14", "rejected"), ("02,02,00", "attempted")] {
+            check(
+                eve,
+                &format!("2021-06-06T15:57:37,1,10.0.0.1,50000,10.0.0.2,443,TCP,failed,6,4,640,1360,1,closed,{flags}"),
+                &FLOW.replace("established", state).replace("1.5", "-").replace("1333.3333 6.6667", "- -"),
+            );
+        }
         let kdd = format!("0,tcp,http,S0,181,0{}", ",0".repeat(35));
         let (table, schema) = read(&format!("{kdd},neptune.\n{kdd},normal.\n"));
         let (table, _) = view(&table, &schema).unwrap();

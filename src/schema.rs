@@ -70,6 +70,8 @@ pub enum Layout {
     NfStream,
     /// An AWS VPC flow log, with or without a header.
     AwsVpc,
+    /// Flow events of Suricata's EVE log.
+    SuricataEve,
 }
 
 /// What is known of one column.

@@ -418,7 +418,7 @@ fn json_lines_are_tables() {
         ("zeek/stratosphere/002-zeek-scenario-port-scanning/conn.log", Some(Layout::ZeekConn), 4504, 0, "id.resp_h"),
         ("zeek/rita/json_with_all_fields/conn.log", Some(Layout::ZeekConn), 29, 0, "conn_state"),
         ("zeek/apt29/day1_NASHUA_conn.log", Some(Layout::ZeekConn), 479, 0, "id.orig_p"),
-        ("suricata/eve.json", None, 1012, 0, "flow.bytes_toserver"),
+        ("suricata/eve.json", Some(Layout::SuricataEve), 1012, 0, "flow.bytes_toserver"),
     ] {
         let Some(bytes) = real(path) else { continue };
         for chunk in [4096, usize::MAX] {
@@ -437,6 +437,24 @@ fn json_lines_are_tables() {
             }
         }
     }
+}
+
+/// Those of Suricata are hexadecimal, also where all of the digits are decimal ones.
+#[test]
+fn flags_of_suricata_are_no_numbers() {
+    let lines = (0..40).map(|k| {
+        let flags = if k % 8 == 0 { "14" } else { "16" };
+        format!(
+            "{{\"event_type\":\"flow\",\"flow_id\":{k},\"src_ip\":\"10.0.0.1\",\"src_port\":{k},\"dest_ip\":\"10.0.0.2\",\
+             \"dest_port\":80,\"proto\":\"TCP\",\"flow\":{{\"bytes_toserver\":{k},\"bytes_toclient\":{k}}},\
+             \"tcp\":{{\"tcp_flags\":\"{flags}\"}}}}\n"
+        )
+    });
+    let ingested = ingest(lines.collect::<String>().as_bytes(), 1 << 16).unwrap();
+    let schema = detect(&ingested.table, ingested.detected);
+    assert_eq!(schema.layout, Some(Layout::SuricataEve));
+    let flags = &schema.columns[schema.find("tcp.tcp_flags").unwrap()];
+    assert_eq!((flags.kind, flags.role), (Kind::Category, Role::Feature));
 }
 
 #[test]

@@ -229,7 +229,8 @@ pub fn service_of_text(text: &str) -> Option<&'static str> {
     let mut parts = text.split([',', '.', ';']).map(fold);
     let class =
         |name: String| SERVICES.iter().find(|(_, names, _)| names.contains(&name.as_str())).map(|service| service.0);
-    let says_nothing = ["", "unknown", "other", "private", "none", "incomplete", "notapplicable", "unknowntcp"];
+    let says_nothing =
+        ["", "unknown", "other", "private", "none", "incomplete", "notapplicable", "unknowntcp", "failed"];
     let known = parts.find_map(class);
     known.or_else(|| (!says_nothing.contains(&fold(text).as_str())).then_some(OTHER))
 }

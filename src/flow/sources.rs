@@ -17,6 +17,8 @@ pub struct Source {
     pub state: &'static [&'static str],
     /// TCP flags as a number: of both directions or the forward one, and of the reverse one.
     pub flags: [&'static [&'static str]; 2],
+    /// The same in hexadecimal digits.
+    pub hex_flags: [&'static [&'static str]; 2],
     /// Counts of packets with the flag RST.
     pub resets: &'static [&'static str],
     /// In seconds.
@@ -87,6 +89,7 @@ const NONE: Source = Source {
     dst_port: &[],
     state: &[],
     flags: [&[], &[]],
+    hex_flags: [&[], &[]],
     resets: &[],
     duration: &[],
     fwd_bytes: &[],
@@ -246,6 +249,20 @@ const SOURCES: &[Source] = &[
         fwd_pkts: &[is(&["packets"])],
         ..NONE
     },
+    // The state of a connection that was reset is "closed", too. The age is in whole seconds, of which most flows have none.
+    Source {
+        layouts: &[Layout::SuricataEve],
+        proto: &["proto"],
+        service: &["app_proto"],
+        src_port: &["src_port"],
+        dst_port: &["dest_port"],
+        hex_flags: [&["tcp.tcp_flags_ts", "tcp.tcp_flags"], &["tcp.tcp_flags_tc"]],
+        fwd_bytes: &[is(&["flow.bytes_toserver"])],
+        rev_bytes: &[is(&["flow.bytes_toclient"])],
+        fwd_pkts: &[is(&["flow.pkts_toserver"])],
+        rev_pkts: &[is(&["flow.pkts_toclient"])],
+        ..NONE
+    },
 ];
 
 /// Logs of no known layout, by folded names. A lone `bytes` counts the direction of its record, as in NetFlow.
@@ -291,6 +308,7 @@ pub const ANY: Source = Source {
     ],
     state: &["connstate", "state", "flowstate", "flag", "flg", "flags", "action"],
     flags: [&["clienttcpflags", "tcpflags", "tcpcontrolbits", "flags"], &["servertcpflags"]],
+    hex_flags: [&[], &[]],
     resets: &["rstflagcount", "rstflagcnt", "rstcount", "bidirectionalrstpackets"],
     // CICFlowMeter gave `flow duration` its name, and its unit.
     duration: &[

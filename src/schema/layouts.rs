@@ -170,6 +170,13 @@ const LAYOUTS: &[KnownLayout] = &[
         least: 10,
         columns: &[AWS_VPC],
     },
+    KnownLayout {
+        layout: Layout::SuricataEve,
+        name: "Suricata flow events",
+        required: &["flow.bytes_toserver", "flow.bytes_toclient"],
+        least: 8,
+        columns: &[SURICATA_EVE],
+    },
 ];
 
 const TEN_COLUMNS: &[KnownColumn] = &[
@@ -649,6 +656,56 @@ const AWS_VPC: &[KnownColumn] = &[
     category("traffic-path", &[]),
 ];
 
+// Suricata user guide, "EVE JSON format": flow events. Flags are hexadecimal, of all packets, those to the server and those to the
+// client; those that are set are said again one by one.
+const SURICATA_EVE: &[KnownColumn] = &[
+    column("timestamp", &[], Kind::Time),
+    column("flow_id", &[], Kind::Identifier),
+    column("parent_id", &[], Kind::Identifier),
+    column("community_id", &[], Kind::Identifier),
+    category("event_type", &[]),
+    category("in_iface", &[]),
+    category("host", &[]),
+    category("vlan", &[]),
+    column("src_ip", &[], Kind::Address),
+    column("src_port", &[], Kind::Port),
+    column("dest_ip", &[], Kind::Address),
+    column("dest_port", &[], Kind::Port),
+    column("ether.src_mac", &[], Kind::Address),
+    column("ether.dest_mac", &[], Kind::Address),
+    category("ip_v", &[]),
+    category("proto", &[]),
+    category("icmp_type", &[]),
+    category("icmp_code", &[]),
+    category("app_proto", &[]),
+    category("app_proto_ts", &[]),
+    category("app_proto_tc", &[]),
+    category("app_proto_orig", &[]),
+    category("app_proto_expected", &[]),
+    measured("flow.pkts_toserver", &[], "packets"),
+    measured("flow.pkts_toclient", &[], "packets"),
+    measured("flow.bytes_toserver", &[], "bytes"),
+    measured("flow.bytes_toclient", &[], "bytes"),
+    column("flow.start", &[], Kind::Time),
+    column("flow.end", &[], Kind::Time),
+    measured("flow.age", &[], "s"),
+    category("flow.state", &[]),
+    category("flow.reason", &[]),
+    category("flow.alerted", &[]),
+    category("tcp.tcp_flags", &[]),
+    category("tcp.tcp_flags_ts", &[]),
+    category("tcp.tcp_flags_tc", &[]),
+    category("tcp.syn", &[]),
+    category("tcp.fin", &[]),
+    category("tcp.rst", &[]),
+    category("tcp.psh", &[]),
+    category("tcp.ack", &[]),
+    category("tcp.urg", &[]),
+    category("tcp.ecn", &[]),
+    category("tcp.cwr", &[]),
+    category("tcp.state", &[]),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -733,6 +790,12 @@ mod tests {
              log-status",
             Some(Layout::AwsVpc),
             &[("log_status", "log-status")],
+        );
+        check(
+            "timestamp,flow_id,event_type,src_ip,src_port,dest_ip,dest_port,proto,flow.pkts_toserver,flow.pkts_toclient,\
+             flow.bytes_toserver,flow.bytes_toclient,flow.start,tcp.tcp_flags",
+            Some(Layout::SuricataEve),
+            &[("dest_ip", "dest_ip"), ("tcp.tcp_flags", "tcp.tcp_flags")],
         );
         check("a,b,c", None, &[]);
         check("", None, &[]);
