@@ -2,9 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, type Locator, type Page } from "@playwright/test";
+import { expect, test, type Locator, type Page } from "@playwright/test";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -95,7 +94,7 @@ export async function download(page: Page): Promise<Buffer> {
 
 /** What `oddflow score` writes for the same file; the program has been built by then. */
 export function scoreByProgram(file: string, ...args: string[]): Buffer {
-  const out = join(mkdtempSync(join(tmpdir(), "oddflow-")), "scored.csv");
+  const out = scratch("scored.csv");
   const program = process.env.ODDFLOW_PROGRAM ?? join(root, "target/debug/oddflow");
   execFileSync(program, ["score", file, "--out", out, ...args], { stdio: "pipe" });
   return readFileSync(out);
@@ -114,9 +113,14 @@ export function likePack(pack: string, rows: number): string {
 
 /** A file on disk with this content. */
 export function onDisk(name: string, content: string | Buffer): string {
-  const path = join(mkdtempSync(join(tmpdir(), "oddflow-")), name);
+  const path = scratch(name);
   writeFileSync(path, content);
   return path;
+}
+
+/** The path of a file of this test's own that is not there yet. */
+function scratch(name: string): string {
+  return join(mkdtempSync(test.info().outputPath("file-")), name);
 }
 
 /** 300 ordinary flows and one of 50 MB, which is record 301. */

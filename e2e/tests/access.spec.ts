@@ -158,6 +158,28 @@ test("a narrow table is mostly reasons, and a file of a few records has a table 
   expect((await box(records(page))).height).toBeLessThan(tall / 2);
 });
 
+test("an open record leaves room: for its own row in a narrow window, for more columns in a wide one", async ({ page }) => {
+  await start(page);
+  await analyse(page, text("flows.csv", someFlows()));
+  const right = async (of: Locator) => (await of.boundingBox().then((box) => box!.x + box!.width));
+  const top = records(page).getByRole("row").nth(1);
+  for (const viewport of [WIDE, NARROW]) {
+    await page.setViewportSize(viewport);
+    await page.evaluate(() => scrollTo(0, 0));
+    await top.click();
+    const record = page.getByRole("complementary").filter({ has: page.getByRole("heading", { name: "Record 301" }) });
+    await expect(record.getByRole("row").first()).toBeVisible();
+    const [sheet, row] = [(await record.boundingBox())!, (await top.boundingBox())!];
+    if (viewport === NARROW) {
+      await expect.poll(async () => (await top.boundingBox())!.y + row.height).toBeLessThanOrEqual(sheet.y);
+    } else {
+      const shown = records(page).getByRole("columnheader", { name: "bytes" });
+      expect(await right(shown)).toBeLessThanOrEqual(sheet.x);
+    }
+    await page.getByRole("button", { name: "Close record" }).click();
+  }
+});
+
 test("from a file to the download by keyboard alone", async ({ page }) => {
   await start(page);
   const choosing = page.waitForEvent("filechooser");

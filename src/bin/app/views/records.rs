@@ -3,7 +3,7 @@
 use super::due_after;
 use super::filter::{Chips, FilterBox, shown_words};
 use super::size::size_of;
-use crate::actions::{App, RECORDS_GRID, RECORDS_TITLE, use_app};
+use crate::actions::{App, RECORD_TITLE, RECORDS_GRID, RECORDS_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
 use crate::state::{CellCache, Outcome, Side, Sort};
 use gloo::timers::callback::Timeout;
@@ -27,6 +27,10 @@ const STAGE_WIDTH: f64 = 96.0;
 const WHY_WIDTH: f64 = 440.0;
 /// The reasons get half of the table, but no more than they need.
 const MOST_WHY_WIDTH: f64 = 680.0;
+/// Beside an open record, which has its reasons in full.
+const WHY_WIDTH_BESIDE: f64 = 300.0;
+/// Between a record's row and its title, where that comes over the table.
+const ROOM_ABOVE_RECORD: f64 = 48.0;
 /// A file of a few records has a table of a few rows, with room for words where none is shown.
 const LEAST_ROWS: usize = 4;
 const SCROLLBAR_HEIGHT: f64 = 24.0;
@@ -169,9 +173,10 @@ const NETWORK: Lead = Lead { key: Some(SortKey::DnnProbability), name: "Network"
 const WHY: Lead = Lead { key: None, name: "Why", width: WHY_WIDTH };
 
 impl Lead {
-    /// Its width in a table of this width.
-    fn width_in(self, table: f64) -> f64 {
+    /// Its width in a table that has this width where no panel is open.
+    fn width_in(self, table: f64, is_beside: bool) -> f64 {
         match self {
+            WHY if is_beside => WHY_WIDTH_BESIDE,
             WHY => (table / 2.0).clamp(WHY_WIDTH, MOST_WHY_WIDTH).floor(),
             SCORE if table < NARROW => BARE_SCORE_WIDTH,
             _ => self.width,
@@ -193,15 +198,18 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
 
     // Without a network the score is the forest's.
     let leads = if outcome.has_network { vec![SCORE, WHY, RECORD, FOREST, NETWORK] } else { vec![SCORE, WHY, RECORD] };
-    // A panel that opens beside the table moves no column under the pointer.
+    // What a panel takes of the table is taken from the reasons: the columns behind them stay in view.
+    let is_beside = Memo::new(move |_| state.side.get() != Side::Closed);
     let table_width = Memo::new(move |before: Option<&f64>| {
         let now = size.get().0;
-        let is_beside = state.side.get_untracked() != Side::Closed;
-        before.copied().filter(|&before| is_beside && before > 0.0).unwrap_or(now)
+        before.copied().filter(|&before| is_beside.get_untracked() && before > 0.0).unwrap_or(now)
     });
     let lead_widths = {
         let leads = leads.clone();
-        Memo::new(move |_| leads.iter().map(|lead| lead.width_in(table_width.get())).collect::<Vec<f64>>())
+        Memo::new(move |_| {
+            let (table, is_beside) = (table_width.get(), is_beside.get());
+            leads.iter().map(|lead| lead.width_in(table, is_beside)).collect::<Vec<f64>>()
+        })
     };
     let lead_width = move || lead_widths.with(|widths| widths.iter().sum::<f64>());
     let columns_width = outcome.columns.total();
@@ -282,6 +290,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         if let Some(row) = listing.with_untracked(|listing| listing.order.get(place)) {
             cursor.set(Some(place));
             app.select(row);
+            request_animation_frame(move || uncover(&row_id(place)));
         }
     };
     let keys = move |event: web_sys::KeyboardEvent| {
@@ -376,6 +385,16 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
                 </p>
             </Show>
         </div>
+    }
+}
+
+/// Scrolls the page where the open record covers its own row, as it does in narrow windows.
+fn uncover(row: &str) {
+    let rect = |id| gloo::utils::document().get_element_by_id(id).map(|element| element.get_bounding_client_rect());
+    let (Some(row), Some(grid), Some(title)) = (rect(row), rect(RECORDS_GRID), rect(RECORD_TITLE)) else { return };
+    let hidden = row.bottom() + ROOM_ABOVE_RECORD - title.top();
+    if hidden > 0.0 && title.left() < grid.right() {
+        window().scroll_by_with_x_and_y(0.0, hidden);
     }
 }
 
