@@ -30,8 +30,8 @@ use std::ops::Range;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Blob, DedicatedWorkerGlobalScope, ErrorEvent, FileSystemFileHandle, MessageChannel, MessageEvent, MessagePort,
-    Worker, WorkerOptions,
+    Blob, DedicatedWorkerGlobalScope, ErrorEvent, EventTarget, FileSystemFileHandle, MessageChannel, MessageEvent,
+    MessagePort, Worker, WorkerOptions,
 };
 
 use blobs::{blob_of, ports_take_blobs};
@@ -230,19 +230,31 @@ const IS_LENT: JsValue = JsValue::TRUE;
 /// The name of a worker whose script (`public/worker_loader.js`) waits for the program as the first message.
 const GIVEN: &str = "given";
 
-/// A hand that Blobs are lent to.
+/// A worker, and what may be said to it.
 #[derive(Debug)]
-struct Borrower {
+struct Post {
     worker: Worker,
-    /// Until it serves, and hears them.
-    kept: RefCell<Option<Vec<JsValue>>>,
+    stage: RefCell<Stage>,
 }
 
-impl Borrower {
+#[derive(Debug)]
+enum Stage {
+    /// A hand that may not hear yet: the port at which it will serve, and what is to be lent to it then.
+    Awaited { port: MessagePort, lent: Vec<JsValue> },
+    /// It hears.
+    Taken,
+    /// A hand that could not start.
+    GivenUp,
+}
+
+impl Post {
     fn lend(&self, blob: JsValue) {
-        match &mut *self.kept.borrow_mut() {
-            Some(kept) => kept.push(blob),
-            None => self.worker.post_message(&Array::of2(&LEND.into(), &blob)).expect("a Blob can be cloned"),
+        match &mut *self.stage.borrow_mut() {
+            Stage::Awaited { lent, .. } => lent.push(blob),
+            Stage::Taken => {
+                self.worker.post_message(&Array::of2(&LEND.into(), &blob)).expect("a Blob can be cloned");
+            }
+            Stage::GivenUp => {}
         }
     }
 }
@@ -250,12 +262,9 @@ impl Borrower {
 /// The page's end of the port: it owns the worker, which ends when this is dropped.
 #[derive(Debug)]
 pub struct WorkerPort {
-    worker: Worker,
-    /// For a worker that is to be a hand, the port at which it will serve.
-    service: RefCell<Option<MessagePort>>,
-    borrower: Rc<Borrower>,
+    post: Rc<Post>,
     /// The hands that it may lend Blobs to.
-    hands: Rc<RefCell<Vec<Rc<Borrower>>>>,
+    hands: Rc<RefCell<Vec<Rc<Post>>>>,
     _listeners: [EventListener; 3],
 }
 
@@ -277,7 +286,7 @@ impl WorkerPort {
         }
         let worker = Worker::new_with_options(url, &options)?;
         let unreadable = on_crash.clone();
-        let hands: Rc<RefCell<Vec<Rc<Borrower>>>> = Rc::default();
+        let hands: Rc<RefCell<Vec<Rc<Post>>>> = Rc::default();
         let borrowers = hands.clone();
         let on_message = EventListener::new(&worker, "message", move |event| {
             let data = event.unchecked_ref::<MessageEvent>().data();
@@ -300,9 +309,8 @@ impl WorkerPort {
             on_crash("A message of the worker could not be read".into());
         });
         let listeners = [on_message, on_error, on_message_error];
-        let borrower = Rc::new(Borrower { worker: worker.clone(), kept: RefCell::new(Some(Vec::new())) });
-        let port = Self { worker, service: RefCell::default(), borrower, hands, _listeners: listeners };
-        program.map_or(Ok(()), |program| port.worker.post_message(program))?;
+        let port = Self { post: Rc::new(Post { worker, stage: Stage::Taken.into() }), hands, _listeners: listeners };
+        program.map_or(Ok(()), |program| port.post.worker.post_message(program))?;
         Ok(port)
     }
 
@@ -313,38 +321,52 @@ impl WorkerPort {
             let channel = MessageChannel::new().expect("browsers with workers have message channels");
             ports.push(&channel.port1());
             transfer.push(&channel.port1());
-            *hand.service.borrow_mut() = Some(channel.port2());
+            *hand.post.stage.borrow_mut() = Stage::Awaited { port: channel.port2(), lent: Vec::new() };
         }
-        *self.hands.borrow_mut() = hands.iter().map(|hand| hand.borrower.clone()).collect();
-        self.worker.post_message_with_transfer(&ports, &transfer).expect("ports can be transferred");
-    }
-
-    /// Whether this is a hand that has not been told to serve yet.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.service.borrow().is_some()
+        *self.hands.borrow_mut() = hands.iter().map(|hand| hand.post.clone()).collect();
+        self.post.worker.post_message_with_transfer(&ports, &transfer).expect("ports can be transferred");
     }
 
     /// Tells a hand, which can hear now, to serve.
     pub fn serve(&self) {
-        if let Some(port) = self.service.take() {
-            let (message, transfer) = (Array::of2(&SERVE.into(), &port), Array::of1(&port));
-            self.worker.post_message_with_transfer(&message, &transfer).expect("ports can be transferred");
-            let kept = self.borrower.kept.take();
-            kept.into_iter().flatten().for_each(|blob| self.borrower.lend(blob));
+        match self.post.stage.replace(Stage::Taken) {
+            Stage::Awaited { port, lent } => {
+                let (message, transfer) = (Array::of2(&SERVE.into(), &port), Array::of1(&port));
+                self.post.worker.post_message_with_transfer(&message, &transfer).expect("ports can be transferred");
+                lent.into_iter().for_each(|blob| self.post.lend(blob));
+            }
+            as_before => *self.post.stage.borrow_mut() = as_before,
         }
+    }
+
+    /// Gives up a hand that serves nobody yet, with all that waits for it, and says whether it does not.
+    #[must_use]
+    pub fn give_up(&self) -> bool {
+        let mut stage = self.post.stage.borrow_mut();
+        match &*stage {
+            Stage::Taken => return false,
+            // What is sent to the other end from now on is nowhere kept.
+            Stage::Awaited { port, .. } => port.close(),
+            Stage::GivenUp => {}
+        }
+        *stage = Stage::GivenUp;
+        self.post.worker.terminate();
+        true
     }
 
     /// Beside the request may go a Blob, or a file to write to.
     pub fn send(&self, job: JobId, request: &Request, bulk: &[Bulk], beside: Option<&JsValue>) {
         let (message, transfer) = pack(job, &request_value(request), bulk, beside);
-        self.worker.post_message_with_transfer(&message, &transfer).expect("every part of a message can be cloned");
+        self.post
+            .worker
+            .post_message_with_transfer(&message, &transfer)
+            .expect("every part of a message can be cloned");
     }
 }
 
 impl Drop for WorkerPort {
     fn drop(&mut self) {
-        self.worker.terminate();
+        self.post.worker.terminate();
     }
 }
 
@@ -443,6 +465,7 @@ impl Hands {
                 }
                 on_answer();
             });
+            mind_losses(port);
             port.start();
             listener
         };
@@ -482,6 +505,14 @@ impl Pool for Hands {
     fn wait(&mut self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Fails, which the page hears of, when something comes that cannot be read: otherwise somebody would wait for it for ever.
+fn mind_losses(from: &EventTarget) {
+    EventListener::new(from, "messageerror", |_| {
+        wasm_bindgen::throw_str("A message between workers could not be read")
+    })
+    .forget();
 }
 
 /// The parts of a message that lends a Blob.
@@ -567,6 +598,8 @@ pub fn serve(port: MessagePort, hand: Hand) {
         }
     })
     .forget();
+    mind_losses(&port);
+    mind_losses(&PagePort::new().0);
     port.start();
     port.post_message(&JsValue::TRUE).expect("true can be cloned");
 }

@@ -225,7 +225,7 @@ impl Spool for FileSink {
     }
 
     fn takes_stores(&self) -> bool {
-        true
+        self.gathered.takes_stores()
     }
 
     fn append_store(&mut self, store: &dyn Store) -> Result<()> {

@@ -239,8 +239,8 @@ impl Client {
                     }
                 };
                 let crashed = move |client: &Self, cause| {
-                    let is_idle = client.0.hands.borrow().get(at - 1).is_some_and(WorkerPort::is_idle);
-                    if !is_idle {
+                    let was_given_up = client.0.hands.borrow().get(at - 1).is_some_and(WorkerPort::give_up);
+                    if !was_given_up {
                         client.replace_worker(Some(cause));
                     }
                 };
