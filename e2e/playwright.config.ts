@@ -11,6 +11,8 @@ export default defineConfig({
   forbidOnly: !!process.env.CI,
   // The machines this runs on have two cores, and the page under test keeps one busy by itself.
   workers: 1,
+  // The files of those that pass would be gigabytes.
+  preserveOutput: "failures-only",
   timeout: 120_000,
   expect: { timeout: 30_000 },
   reporter: [["list"], ["./closing-line.ts"]],

@@ -21,7 +21,7 @@ mod words;
 
 pub use background::{Background, ColumnBackground, Knot, ValueShare};
 pub use glossary::meaning;
-pub use words::{clean, label_of, part_name, span};
+pub use words::{brief, clean, label_of, part_name, span};
 
 use crate::dense::mean_absolute_difference;
 use crate::encode::{BoundEncoder, Encoding};

@@ -406,16 +406,13 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// From the state that the source gives, else from TCP flags, else from whether anything came back.
+    /// From TCP flags that tell more than the state which the source gives, else from that, else from other flags, else from whether
+    /// anything came back.
     fn state(&self, flow: &Flow, row: usize) -> Option<State> {
         let named = || self.state.as_ref().and_then(|state| state.get(row));
         let flags = || {
             let flags = |column: Option<&Column>| Some(column?.cells.at(row).as_number()? as u8);
             State::of_flags(flags(self.flags[0])?, flags(self.flags[1]))
-        };
-        let hex_flags = || {
-            let flags = |column: Option<&Column>| hex(column?, row);
-            State::of_flags(flags(self.hex_flags[0])?, flags(self.hex_flags[1]))
         };
         let is_reset = || {
             let is = |column: &&Column| column.cells.at(row).as_number().is_some_and(|count| count > 0.0);
@@ -429,19 +426,9 @@ impl<'a> Reader<'a> {
         let says = if flow.proto == Some(Proto::Icmp) {
             None
         } else {
-            named().or_else(flags).or_else(hex_flags).or_else(is_reset)
+            parts::state_of_hex(self.hex_flags, row).or_else(named).or_else(flags).or_else(is_reset)
         };
         says.or_else(replies)
-    }
-}
-
-/// Hexadecimal digits, which were read as a number where all of them are decimal ones.
-fn hex(column: &Column, row: usize) -> Option<u8> {
-    let cell = column.cells.at(row);
-    let of_text = |code| u8::from_str_radix(column.dictionary.text(code), 16).ok();
-    match cell.as_number() {
-        Some(x) => u8::from_str_radix(&x.to_string(), 16).ok(),
-        None => cell.as_text().and_then(of_text),
     }
 }
 

@@ -393,6 +393,7 @@ impl PagePort {
 
     /// Hears every word of the page from now on. Messages that are none of this protocol are not for us.
     pub fn listen(&self, mut on_word: impl FnMut(Word) + 'static) {
+        mind_losses(&self.0);
         EventListener::new(&self.0, "message", move |event| {
             let data = event.unchecked_ref::<MessageEvent>().data();
             if let Some(request) = unpack(&data, request_of) {
@@ -509,10 +510,8 @@ impl Pool for Hands {
 
 /// Fails, which the page hears of, when something comes that cannot be read: otherwise somebody would wait for it for ever.
 fn mind_losses(from: &EventTarget) {
-    EventListener::new(from, "messageerror", |_| {
-        wasm_bindgen::throw_str("A message between workers could not be read")
-    })
-    .forget();
+    EventListener::new(from, "messageerror", |_| wasm_bindgen::throw_str("A message to a worker could not be read"))
+        .forget();
 }
 
 /// The parts of a message that lends a Blob.
@@ -599,7 +598,6 @@ pub fn serve(port: MessagePort, hand: Hand) {
     })
     .forget();
     mind_losses(&port);
-    mind_losses(&PagePort::new().0);
     port.start();
     port.post_message(&JsValue::TRUE).expect("true can be cloned");
 }

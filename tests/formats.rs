@@ -447,13 +447,13 @@ fn flags_of_suricata_are_no_numbers() {
         format!(
             "{{\"event_type\":\"flow\",\"flow_id\":{k},\"src_ip\":\"10.0.0.1\",\"src_port\":{k},\"dest_ip\":\"10.0.0.2\",\
              \"dest_port\":80,\"proto\":\"TCP\",\"flow\":{{\"bytes_toserver\":{k},\"bytes_toclient\":{k}}},\
-             \"tcp\":{{\"tcp_flags\":\"{flags}\"}}}}\n"
+             \"tcp\":{{\"tcp_flags_ts\":\"{flags}\"}}}}\n"
         )
     });
     let ingested = ingest(lines.collect::<String>().as_bytes(), 1 << 16).unwrap();
     let schema = detect(&ingested.table, ingested.detected);
     assert_eq!(schema.layout, Some(Layout::SuricataEve));
-    let flags = &schema.columns[schema.find("tcp.tcp_flags").unwrap()];
+    let flags = &schema.columns[schema.find("tcp.tcp_flags_ts").unwrap()];
     assert_eq!((flags.kind, flags.role), (Kind::Category, Role::Feature));
 }
 

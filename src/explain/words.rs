@@ -258,6 +258,13 @@ fn own_label(spec: &ColumnSpec) -> String {
     derived_label(&spec.canonical).map_or_else(|| clean(&spec.name), str::to_owned)
 }
 
+/// A label without the words behind it that explain the values.
+#[must_use]
+pub fn brief(label: &str) -> &str {
+    let is_derived = DERIVED.iter().any(|(_, derived)| *derived == label);
+    label.split_once(" (").filter(|_| is_derived).map_or(label, |(name, _)| name)
+}
+
 fn derived_label(canonical: &str) -> Option<&'static str> {
     DERIVED.iter().find(|(name, _)| *name == canonical).map(|(_, label)| *label)
 }

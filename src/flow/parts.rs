@@ -61,6 +61,8 @@ pub struct Parts {
     at: [Option<(usize, f64)>; Part::ALL.len()],
     /// What each column plays, in which unit; several may tell the same.
     of_column: Vec<Option<(Part, f64)>>,
+    /// See [`Source::hex_flags`].
+    hex_flags: [Option<usize>; 2],
 }
 
 /// Folded names of the addresses of either side, the likeliest first.
@@ -124,7 +126,8 @@ impl Parts {
         for (at, spec) in schema.columns.iter().enumerate() {
             columns.entry(fold(if known.is_some() { &spec.canonical } else { &spec.name })).or_insert(at);
         }
-        let mut parts = Self { at: [None; Part::ALL.len()], of_column: vec![None; schema.columns.len()] };
+        let hex_flags = source.hex_flags.map(|names| names.iter().find_map(|name| columns.get(&fold(name)).copied()));
+        let mut parts = Self { at: [None; Part::ALL.len()], of_column: vec![None; schema.columns.len()], hex_flags };
         // The common flow record's `bytes` counts both directions, and so may another table's that has both apart.
         let has_both = ["fwdbytes", "revbytes"].iter().all(|name| columns.contains_key(*name));
         let names = |names: &[&str]| -> Vec<(usize, f64)> {
@@ -271,12 +274,13 @@ impl<'a> Answers<'a> {
         Self { parts, table, states: texts.into_iter().flatten().map(State::of_text).collect() }
     }
 
-    /// By the state that the source gives, else by what came back; `None` where the source says neither.
+    /// By the state that flags tell or the source gives, else by what came back; `None` where the source says neither.
     #[must_use]
     pub fn is_answered(&self, row: u32) -> Option<bool> {
         let column = self.parts.column(Part::State).map(|at| &self.table.columns[at]);
         let state = column.and_then(|column| self.states[column.cells.at(row as usize).as_text()? as usize]);
-        match state {
+        let flags = self.parts.hex_flags.map(|at| at.map(|at| &self.table.columns[at]));
+        match state_of_hex(flags, row as usize).or(state) {
             Some(State::Established) => Some(true),
             Some(State::Attempted | State::Rejected) => Some(false),
             Some(State::Other) | None => {
@@ -285,6 +289,16 @@ impl<'a> Answers<'a> {
             }
         }
     }
+}
+
+/// What became of a flow by its TCP flags in hexadecimal digits, as in [`State::of_flags`]. Where all digits are decimal ones, they
+/// were read as a number.
+pub(super) fn state_of_hex(columns: [Option<&Column>; 2], row: usize) -> Option<State> {
+    let hex = |column: &Column| {
+        let text = cell_text(column, column.cells.at(row))?;
+        u8::from_str_radix(&text, 16).ok()
+    };
+    State::of_flags(hex(columns[0]?)?, columns[1].and_then(hex))
 }
 
 /// A cell as text; `None` where it is missing or was not kept.
@@ -395,7 +409,43 @@ mod tests {
                 (Packets, "10"),
             ],
         );
+        check(
+            "timestamp,flow_id,event_type,src_ip,src_port,dest_ip,dest_port,proto,app_proto,flow.pkts_toserver,flow.pkts_toclient,\
+             flow.bytes_toserver,flow.bytes_toclient,flow.start,flow.end,flow.age,flow.state,tcp.tcp_flags_ts,tcp.tcp_flags_tc\n\
+             2024-01-12T15:40:00.1+0000,1,flow,10.0.0.1,50000,10.0.0.2,443,TCP,tls,6,4,640,1360,2024-01-12T15:37:30.0+0000,\
+             2024-01-12T15:37:31.5+0000,1,closed,02,14\n",
+            &[
+                (Source, "10.0.0.1"),
+                (Destination, "10.0.0.2"),
+                (SourcePort, "50000"),
+                (DestinationPort, "443"),
+                (Protocol, "TCP"),
+                (Service, "tls"),
+                (State, "closed"),
+                (Time, "1705073850"),
+                (Sent, "640"),
+                (Received, "1360"),
+                (PacketsSent, "6"),
+                (PacketsReceived, "4"),
+                (Bytes, "2000"),
+                (Packets, "10"),
+            ],
+        );
         check("length,width\n1,2\n", &[]);
+    }
+
+    #[test]
+    fn flags_tell_more_than_that_a_connection_is_closed() {
+        let head = "src_ip,dest_ip,src_port,dest_port,proto,flow.bytes_toserver,flow.bytes_toclient,flow.state,tcp.tcp_flags_ts,\
+                    tcp.tcp_flags_tc";
+        let rows = ["TCP,60,60,closed,02,14", "TCP,60,60,closed,1b,1b", "TCP,60,60,closed,02,00", "UDP,60,60,new,,"];
+        let rows = rows.map(|row| format!("10.0.0.1,10.0.0.2,50000,443,{row}\n"));
+        let mut reader = Reader::new();
+        reader.push(format!("{head}\n{}", rows.concat()).as_bytes()).unwrap();
+        let ingested = reader.finish().unwrap();
+        let parts = Parts::of(&detect(&ingested.table, ingested.detected));
+        let answers = Answers::of(&parts, &ingested.table);
+        assert_eq!([0, 1, 2, 3].map(|row| answers.is_answered(row)), [false, true, false, false].map(Some));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Source {
     pub state: &'static [&'static str],
     /// TCP flags as a number: of both directions or the forward one, and of the reverse one.
     pub flags: [&'static [&'static str]; 2],
-    /// The same in hexadecimal digits.
+    /// The same in hexadecimal digits, which tell more than the state.
     pub hex_flags: [&'static [&'static str]; 2],
     /// Counts of packets with the flag RST.
     pub resets: &'static [&'static str],
@@ -249,13 +249,15 @@ const SOURCES: &[Source] = &[
         fwd_pkts: &[is(&["packets"])],
         ..NONE
     },
-    // The state of a connection that was reset is "closed", too. The age is in whole seconds, of which most flows have none.
+    // The state of a connection that was reset is "closed", too: flags tell more. The age is in whole seconds, of which most flows
+    // have none.
     Source {
         layouts: &[Layout::SuricataEve],
         proto: &["proto"],
         service: &["app_proto"],
         src_port: &["src_port"],
         dst_port: &["dest_port"],
+        state: &["flow.state"],
         hex_flags: [&["tcp.tcp_flags_ts", "tcp.tcp_flags"], &["tcp.tcp_flags_tc"]],
         fwd_bytes: &[is(&["flow.bytes_toserver"])],
         rev_bytes: &[is(&["flow.bytes_toclient"])],

@@ -2,6 +2,7 @@
 
 use crate::domain::FitReport;
 use crate::evaluate::Confusion;
+use crate::explain::brief;
 
 /// Keeps a number and its unit on one line.
 const SPACE: char = '\u{202f}';
@@ -169,9 +170,7 @@ pub fn drift_words(fit: &FitReport) -> String {
     if fit.accepted {
         return format!("This file is of the kind that {} knows: drift {drift}, within its limit of {limit}", fit.pack);
     }
-    // What stands in brackets behind a name explains its values, of which nothing is said here.
-    let name = |label: &'_ str| label.split_once(" (").map_or(label, |(name, _)| name).to_owned();
-    let most: Vec<String> = fit.columns.iter().take(DRIFTING).map(|column| name(&column.label)).collect();
+    let most: Vec<&str> = fit.columns.iter().take(DRIFTING).map(|column| brief(&column.label)).collect();
     let most = if most.is_empty() { String::new() } else { format!(", most in {}", most.join(", ")) };
     format!("This file is not of the kind that {} knows: drift {drift}, beyond its limit of {limit}{most}", fit.pack)
 }
@@ -281,7 +280,7 @@ mod tests {
     fn tells_whether_a_file_fits() {
         let column =
             |name: &str| ColumnFit { name: name.into(), label: name.into(), psi: 1.0, foreign: 0.0, missing: 0.0 };
-        let columns = vec![column("Balance of bytes (1 all sent, −1 all received)"), column("rate")];
+        let columns = vec![column("Balance of bytes (1 all sent, −1 all received)"), column("Rate (in)")];
         let fit = |accepted, drift| FitReport {
             pack: "p".into(),
             accepted,
@@ -297,7 +296,7 @@ mod tests {
         assert_eq!(
             drift_words(&fit(false, 1e9)),
             "This file is not of the kind that p knows: drift >\u{2009}100, beyond its limit of 0.50, most in Balance of \
-             bytes, rate"
+             bytes, Rate (in)"
         );
     }
 }

@@ -659,7 +659,7 @@ const AWS_VPC: &[KnownColumn] = &[
 // Suricata user guide, "EVE JSON format": flow events. Flags are hexadecimal, of all packets, those to the server and those to the
 // client; those that are set are said again one by one.
 const SURICATA_EVE: &[KnownColumn] = &[
-    column("timestamp", &[], Kind::Time),
+    never(category("timestamp", &[]), "when the event was written, not when the flow began"),
     column("flow_id", &[], Kind::Identifier),
     column("parent_id", &[], Kind::Identifier),
     column("community_id", &[], Kind::Identifier),
@@ -673,6 +673,8 @@ const SURICATA_EVE: &[KnownColumn] = &[
     column("dest_port", &[], Kind::Port),
     column("ether.src_mac", &[], Kind::Address),
     column("ether.dest_mac", &[], Kind::Address),
+    column("ether.src_macs", &[], Kind::Identifier),
+    column("ether.dest_macs", &[], Kind::Identifier),
     category("ip_v", &[]),
     category("proto", &[]),
     category("icmp_type", &[]),

@@ -3,7 +3,7 @@
 use super::due_after;
 use super::filter::{Chips, FilterBox, shown_words};
 use super::size::size_of;
-use crate::actions::{App, RECORD_TITLE, RECORDS_GRID, RECORDS_TITLE, use_app};
+use crate::actions::{App, RECORDS_GRID, RECORDS_TITLE, use_app};
 use crate::draw::icons::{Icon, icon};
 use crate::state::{CellCache, Outcome, Side, Sort};
 use gloo::timers::callback::Timeout;
@@ -14,6 +14,7 @@ use oddflow::schema::{Kind, Role};
 use oddflow::web::RowList;
 use std::ops::Range;
 use std::sync::Arc;
+use web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition};
 
 /// In pixels, as in `table.css`.
 const ROW_HEIGHT: f64 = 32.0;
@@ -27,10 +28,8 @@ const STAGE_WIDTH: f64 = 96.0;
 const WHY_WIDTH: f64 = 440.0;
 /// The reasons get half of the table, but no more than they need.
 const MOST_WHY_WIDTH: f64 = 680.0;
-/// Beside an open record, which has its reasons in full.
+/// Beside an open panel: a record has its reasons there in full.
 const WHY_WIDTH_BESIDE: f64 = 300.0;
-/// Between a record's row and its title, where that comes over the table.
-const ROOM_ABOVE_RECORD: f64 = 48.0;
 /// A file of a few records has a table of a few rows, with room for words where none is shown.
 const LEAST_ROWS: usize = 4;
 const SCROLLBAR_HEIGHT: f64 = 24.0;
@@ -198,12 +197,13 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
 
     // Without a network the score is the forest's.
     let leads = if outcome.has_network { vec![SCORE, WHY, RECORD, FOREST, NETWORK] } else { vec![SCORE, WHY, RECORD] };
-    // What a panel takes of the table is taken from the reasons: the columns behind them stay in view.
-    let is_beside = Memo::new(move |_| state.side.get() != Side::Closed);
     let table_width = Memo::new(move |before: Option<&f64>| {
         let now = size.get().0;
-        before.copied().filter(|&before| is_beside.get_untracked() && before > 0.0).unwrap_or(now)
+        let is_open = state.side.get_untracked() != Side::Closed;
+        before.copied().filter(|&before| is_open && before > 0.0).unwrap_or(now)
     });
+    // What a panel takes of the table is taken from the reasons: the columns behind them stay in view.
+    let is_beside = Memo::new(move |_| state.side.get() != Side::Closed && size.get().0 < table_width.get());
     let lead_widths = {
         let leads = leads.clone();
         Memo::new(move |_| {
@@ -271,6 +271,18 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         }
         now
     });
+    // Who looks at columns far behind the reasons goes on to look at them.
+    Effect::new(move |before: Option<f64>| {
+        let now = lead_width();
+        if let Some(before) = before.filter(|&before| before != now && left.get_untracked() >= before) {
+            request_animation_frame(move || {
+                if let Some(node) = node.get_untracked() {
+                    node.set_scroll_left(node.scroll_left() + (now - before) as i32);
+                }
+            });
+        }
+        now
+    });
     // A list that became shorter has no rows beyond its end.
     Effect::new(move |_| {
         let end = scroll.get().max_offset();
@@ -290,7 +302,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         if let Some(row) = listing.with_untracked(|listing| listing.order.get(place)) {
             cursor.set(Some(place));
             app.select(row);
-            request_animation_frame(move || uncover(&row_id(place)));
+            request_animation_frame(move || show(&row_id(place)));
         }
     };
     let keys = move |event: web_sys::KeyboardEvent| {
@@ -388,13 +400,12 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
     }
 }
 
-/// Scrolls the page where the open record covers its own row, as it does in narrow windows.
-fn uncover(row: &str) {
-    let rect = |id| gloo::utils::document().get_element_by_id(id).map(|element| element.get_bounding_client_rect());
-    let (Some(row), Some(grid), Some(title)) = (rect(row), rect(RECORDS_GRID), rect(RECORD_TITLE)) else { return };
-    let hidden = row.bottom() + ROOM_ABOVE_RECORD - title.top();
-    if hidden > 0.0 && title.left() < grid.right() {
-        window().scroll_by_with_x_and_y(0.0, hidden);
+/// Scrolls as little as brings a row into view, and above an open record that has come over the table.
+fn show(row: &str) {
+    if let Some(row) = gloo::utils::document().get_element_by_id(row) {
+        let options = ScrollIntoViewOptions::new();
+        options.set_block(ScrollLogicalPosition::Nearest);
+        row.scroll_into_view_with_scroll_into_view_options(&options);
     }
 }
 
