@@ -111,7 +111,8 @@ const DESTINATIONS: &[&str] = &[
     "destinationipv4address",
 ];
 /// Folded names of times that are no beginnings.
-const LATER_TIMES: &[&str] = &["ltime", "lasttime", "lastseen", "te", "tr", "received", "end", "flowendmilliseconds"];
+const LATER_TIMES: &[&str] =
+    &["ltime", "lasttime", "lastseen", "te", "tr", "received", "end", "flowend", "flowendmilliseconds"];
 /// Amounts of the common flow record.
 const TOTAL_BYTES: &[Term] = &[sources::is(&["bytes"])];
 const TOTAL_PACKETS: &[Term] = &[sources::is(&["pkts"])];
