@@ -7,8 +7,8 @@
 //!
 //! The page gives its worker hands: further workers, each joined to it by a port of a message channel, whose messages are
 //! arrays `[bytes, bulk, beside]`. A hand says `true` once it can hear. Which of the two a worker is to be, the page says by an
-//! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports. Where ports do not take Blobs,
-//! a file is lent to a hand by way of the page, by an array that begins with [`LEND`].
+//! array that begins with [`HIRE`] or [`SERVE`] and goes on with ports. Where ports do not take Blobs, a file is lent to a hand by way
+//! of the page, by an array that begins with [`LEND`].
 
 mod ahead;
 mod blobs;
@@ -339,7 +339,7 @@ impl WorkerPort {
         }
     }
 
-    /// Gives up a hand that serves nobody yet, with all that waits for it, and says whether it does not.
+    /// Gives up a hand, with all that waits for it; `false` if it serves already, and so cannot be spared.
     #[must_use]
     pub fn give_up(&self) -> bool {
         let mut stage = self.post.stage.borrow_mut();

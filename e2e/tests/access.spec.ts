@@ -161,7 +161,7 @@ test("a narrow table is mostly reasons, and a file of a few records has a table 
 test("an open record leaves room: for its own row in a narrow window, for more columns in a wide one", async ({ page }) => {
   await start(page);
   await analyse(page, text("flows.csv", someFlows()));
-  const right = async (of: Locator) => (await of.boundingBox().then((box) => box!.x + box!.width));
+  const right = (of: Locator) => of.boundingBox().then((box) => box!.x + box!.width);
   const top = records(page).getByRole("row").nth(1);
   for (const viewport of [WIDE, NARROW]) {
     await page.setViewportSize(viewport);

@@ -412,9 +412,9 @@ mod tests {
         );
         check(
             "timestamp,flow_id,event_type,src_ip,src_port,dest_ip,dest_port,proto,app_proto,flow.pkts_toserver,flow.pkts_toclient,\
-             flow.bytes_toserver,flow.bytes_toclient,flow.start,flow.end,flow.age,flow.state,tcp.tcp_flags_ts,tcp.tcp_flags_tc\n\
-             2024-01-12T15:40:00.1+0000,1,flow,10.0.0.1,50000,10.0.0.2,443,TCP,tls,6,4,640,1360,2024-01-12T15:37:30.0+0000,\
-             2024-01-12T15:37:31.5+0000,1,closed,02,14\n",
+             flow.bytes_toserver,flow.bytes_toclient,flow.end,flow.start,flow.age,flow.state,tcp.tcp_flags_ts,tcp.tcp_flags_tc\n\
+             2024-01-12T15:40:00.1+0000,1,flow,10.0.0.1,50000,10.0.0.2,443,TCP,tls,6,4,640,1360,2024-01-12T15:37:31.5+0000,\
+             2024-01-12T15:37:30.0+0000,1,closed,02,14\n",
             &[
                 (Source, "10.0.0.1"),
                 (Destination, "10.0.0.2"),
