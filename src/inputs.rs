@@ -14,6 +14,7 @@ use crate::features::Encoded;
 use crate::hybrid::Standardise;
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use serde::{Deserialize, Serialize};
+use wide::f32x4;
 
 /// Which features are given in pieces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -302,8 +303,7 @@ impl Folded {
                 }
                 // Of the features of a category, most are zero in all of some rows.
                 None if usual == 0.0 && column.is_none() => {}
-                None if values.iter().fold(true, |all, &x| all & (x == usual)) => {}
-                None => values.iter().zip(&mut *lists).for_each(|(&x, list)| list.push(feature, x - usual)),
+                None => for_each_unusual(values, usual, lists, |x, list| list.push(feature, x - usual)),
             }
         }
     }
@@ -313,7 +313,7 @@ impl Fine {
     /// Adds the feature of some rows to their lists; `find` gives the piece of a number within the pieces, and how much of it.
     fn gather(&self, values: &[f32], lists: &mut [Inputs], find: impl Fn(f32) -> (usize, f32)) {
         let (low, high) = (self.edges[0], self.edges[self.by_length.len()]);
-        for (&x, list) in values.iter().zip(lists) {
+        for_each_unusual(values, self.usual, lists, |x, list| {
             // What is beyond has no pieces, but counts by itself.
             let within = x.clamp(low, high);
             let (piece, part) = find(within);
@@ -324,8 +324,36 @@ impl Fine {
             if x != within {
                 list.push(self.feature, differs * (x - within));
             }
-        }
+        });
     }
+}
+
+/// Calls `push` for the values that are not the usual one, with the lists of their rows; for all of them where most are not, since
+/// it is quicker not to ask.
+fn for_each_unusual<T>(values: &[f32], usual: f32, lists: &mut [T], mut push: impl FnMut(f32, &mut T)) {
+    let mut unusual = unusual(values, usual);
+    if unusual.count_ones() as usize > TILE / 2 {
+        values.iter().zip(lists).for_each(|(&x, list)| push(x, list));
+        return;
+    }
+    while unusual != 0 {
+        let at = unusual.trailing_zeros() as usize;
+        push(values[at], &mut lists[at]);
+        unusual &= unusual - 1;
+    }
+}
+
+/// A bit for each of up to [`TILE`] values that is not the usual one.
+fn unusual(values: &[f32], usual: f32) -> u64 {
+    let (whole, rest) = values.as_chunks::<4>();
+    let mut bits = 0;
+    for (at, &four) in whole.iter().enumerate() {
+        bits |= u64::from(f32x4::new(four).simd_ne(f32x4::splat(usual)).to_bitmask()) << (4 * at);
+    }
+    for (at, &x) in rest.iter().enumerate() {
+        bits |= u64::from(x != usual) << (4 * whole.len() + at);
+    }
+    bits
 }
 
 #[cfg(test)]
@@ -470,6 +498,31 @@ mod tests {
                 all
             };
             assert_eq!(outputs(&known), outputs(&Encoded::of(known.view())));
+        }
+    }
+
+    #[test]
+    fn whatever_is_unusual_is_found_in_each_row() {
+        let mut rng = Rng::new(8);
+        for n in 0..=TILE {
+            for most in [0, 1, 2, 5, 9, 10] {
+                let mut draw = || match rng.below(10) < most {
+                    true => [1.5, f32::NAN, -f32::MIN_POSITIVE, f32::INFINITY][rng.below(4) as usize],
+                    false => 0.0,
+                };
+                let values: Vec<f32> = (0..n).map(|_| draw()).collect();
+                for usual in [0.0, 1.5, f32::INFINITY] {
+                    let (mut found, mut asked) = (vec![false; n], 0);
+                    for_each_unusual(&values, usual, &mut found, |x, found| {
+                        asked += 1;
+                        *found = x != usual;
+                    });
+                    let unusual: Vec<bool> = values.iter().map(|&x| x != usual).collect();
+                    assert_eq!(found, unusual, "{values:?} but for {usual}");
+                    let n_unusual = unusual.iter().filter(|&&is| is).count();
+                    assert_eq!(asked, if n_unusual > TILE / 2 { n } else { n_unusual });
+                }
+            }
         }
     }
 
