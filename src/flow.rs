@@ -17,7 +17,7 @@ mod parts;
 mod sources;
 
 pub use names::{is_icmp, protocol_name, state_meaning, unknown_service};
-pub use parts::{Answers, Part, Parts, cell_text, seconds};
+pub use parts::{Answers, Part, Parts, cell_text, cell_time, seconds};
 
 use crate::error::{Error, Result};
 use crate::schema::{ANOMALY, ColumnSpec, Kind, NORMAL, Role, Schema, fold, labels};

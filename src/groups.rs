@@ -106,7 +106,9 @@ pub fn without_lane_terms(filter: &str, lanes: GroupKind, schema: &Schema) -> Op
         _ => false,
     };
     let is_own = |term: &Term| match &term.condition {
-        Condition::Is(Field::Time, values) => !term.negated && matches!(values[..], [Value::Range { .. }]),
+        Condition::Is(Field::Time(at), values) => {
+            !term.negated && Some(*at) == schema.time_column() && matches!(values[..], [Value::Range { .. }])
+        }
         Condition::Is(Field::Column(at), values) => {
             !term.negated && Some(*at) == entities && matches!(&values[..], [value] if is_one(value))
         }

@@ -65,7 +65,8 @@ pub enum Field {
     Column(usize),
     /// A part of a flow in seconds, bytes or packets.
     Amount(Part),
-    Time,
+    /// A column of times.
+    Time(usize),
     Score,
     Forest,
     Network,
@@ -87,8 +88,9 @@ pub fn of_value(name: &str, value: &str, schema: &Schema) -> Option<String> {
     }
     let query = format!("{name}:{}", quote(value));
     let read = parse(&query, schema).ok()?;
-    let is_it =
-        |term: &Term| !term.negated && matches!(term.condition, Condition::Is(Field::Column(of), _) if of == at);
+    let is_it = |term: &Term| {
+        !term.negated && matches!(term.condition, Condition::Is(Field::Column(of) | Field::Time(of), _) if of == at)
+    };
     matches!(&read.terms[..], [term] if is_it(term)).then_some(query)
 }
 
@@ -286,7 +288,7 @@ const NAMES: &[(&str, Named, &str)] = &[
     ("received", Named::Amount(Part::Received), "bytes received by the source"),
     ("packets", Named::Amount(Part::Packets), "packets in both directions"),
     ("duration", Named::Amount(Part::Duration), "how long the flow lasted"),
-    ("time", Named::Field(Field::Time), "when the flow began"),
+    ("time", Named::Time, "when the flow began"),
     ("score", Named::Field(Field::Score), "the score"),
     ("forest", Named::Field(Field::Forest), "the forest's score"),
     ("network", Named::Field(Field::Network), "the network's probability"),
@@ -303,6 +305,7 @@ const NAMES: &[(&str, Named, &str)] = &[
 enum Named {
     Part(Part),
     Amount(Part),
+    Time,
     Field(Field),
     Attack,
 }
@@ -326,12 +329,12 @@ impl<'a> Names<'a> {
         let found = match named {
             Named::Part(part) => self.parts.column(*part).map(Field::Column),
             Named::Amount(part) => self.has_amount(*part).then_some(Field::Amount(*part)),
+            Named::Time => self.schema.time_column().map(Field::Time),
             Named::Attack => self.schema.attack_column().map(Field::Column),
             Named::Field(Field::Address) => self.has_any(&[Part::Source, Part::Destination]).then_some(Field::Address),
             Named::Field(Field::Port) => {
                 self.has_any(&[Part::SourcePort, Part::DestinationPort]).then_some(Field::Port)
             }
-            Named::Field(Field::Time) => self.has_any(&[Part::Time]).then_some(Field::Time),
             Named::Field(field) => Some(field.clone()),
         };
         let lacking = || format!("field `{known}`, which this file has no column for ({what}),");
@@ -360,10 +363,10 @@ impl<'a> Names<'a> {
     }
 
     fn of_column(&self, at: usize) -> Field {
-        if self.schema.columns[at].kind == Kind::Time && self.parts.column(Part::Time) == Some(at) {
-            return Field::Time;
+        match self.schema.columns[at].kind {
+            Kind::Time => Field::Time(at),
+            _ => Field::Column(at),
         }
-        Field::Column(at)
     }
 
     fn did_you_mean(&self, name: &str) -> String {

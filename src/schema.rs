@@ -159,16 +159,37 @@ pub fn detect_with(table: &Table, summaries: &[Summary], detected: Option<Layout
     schema
 }
 
+/// Folded names of times that are no beginnings.
+const LATER_TIMES: [&str; 9] =
+    ["ltime", "lasttime", "lastseen", "te", "tr", "received", "end", "flowend", "flowendmilliseconds"];
+
 impl Schema {
     /// The inputs of the models.
     pub fn feature_columns(&self) -> impl Iterator<Item = usize> {
         self.columns.iter().enumerate().filter(|(_, column)| column.role == Role::Feature).map(|(at, _)| at)
     }
 
-    /// The first column of times.
+    /// The columns of times, those of beginnings first. A label is no time, whatever is in it.
+    pub fn time_columns(&self) -> impl Iterator<Item = usize> {
+        let is_time =
+            |spec: &ColumnSpec| spec.kind == Kind::Time && !matches!(spec.role, Role::Label | Role::AttackName);
+        let of = move |is_later: bool| {
+            let columns = self.columns.iter().enumerate().filter(move |(_, spec)| is_time(spec));
+            columns.filter(move |(_, spec)| self.is_later(spec) == is_later).map(|(at, _)| at)
+        };
+        of(false).chain(of(true))
+    }
+
+    /// The column that says when something began, or else another one of times.
     #[must_use]
     pub fn time_column(&self) -> Option<usize> {
-        self.columns.iter().position(|column| column.kind == Kind::Time)
+        self.time_columns().next()
+    }
+
+    /// Whether a column of times has something else than beginnings. Suricata's `timestamp` is when it wrote the event.
+    fn is_later(&self, column: &ColumnSpec) -> bool {
+        let is_of_event = self.layout == Some(Layout::SuricataEve) && column.canonical == "timestamp";
+        is_of_event || LATER_TIMES.contains(&fold(&column.canonical).as_str())
     }
 
     /// Whether the other table's columns have the same names, in the same order.

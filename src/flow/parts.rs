@@ -110,9 +110,6 @@ const DESTINATIONS: &[&str] = &[
     "resphost",
     "destinationipv4address",
 ];
-/// Folded names of times that are no beginnings.
-const LATER_TIMES: &[&str] =
-    &["ltime", "lasttime", "lastseen", "te", "tr", "received", "end", "flowend", "flowendmilliseconds"];
 /// Amounts of the common flow record.
 const TOTAL_BYTES: &[Term] = &[sources::is(&["bytes"])];
 const TOTAL_PACKETS: &[Term] = &[sources::is(&["pkts"])];
@@ -164,13 +161,7 @@ impl Parts {
         parts.take(Part::PacketsReceived, terms(source.rev_pkts));
         parts.take(Part::Bytes, terms(source.bytes));
         parts.take(Part::Packets, terms(source.pkts));
-        let is_time = |later: bool| {
-            schema.columns.iter().enumerate().filter_map(move |(at, spec)| {
-                let is_later = LATER_TIMES.contains(&fold(&spec.canonical).as_str());
-                (spec.kind == Kind::Time && is_later == later).then_some((at, 1.0))
-            })
-        };
-        parts.take(Part::Time, is_time(false).chain(is_time(true)).collect());
+        parts.take(Part::Time, schema.time_columns().map(|at| (at, 1.0)).collect());
         for (at, spec) in schema.columns.iter().enumerate() {
             // A label is nothing that was measured, whatever its name.
             if matches!(spec.role, Role::Label | Role::AttackName) {
@@ -252,11 +243,7 @@ impl Parts {
     #[must_use]
     pub fn time(&self, table: &Table, row: u32) -> Option<f64> {
         let column = &table.columns[self.column(Part::Time)?];
-        match column.cells.at(row as usize).value() {
-            Value::Number(x) => seconds(x),
-            Value::Text(code) => time::parse(column.dictionary.text(code)).map(|moment| moment.start),
-            Value::Missing | Value::UnkeptText => None,
-        }
+        cell_time(column, column.cells.at(row as usize))
     }
 }
 
@@ -300,6 +287,16 @@ pub(super) fn state_of_hex(columns: [Option<&Column>; 2], row: usize) -> Option<
         u8::from_str_radix(&text, 16).ok()
     };
     State::of_flags(hex(columns[0]?)?, columns[1].and_then(hex))
+}
+
+/// A cell of a column of times, in seconds since 1970, or since whatever the file counts from.
+#[must_use]
+pub fn cell_time(column: &Column, cell: Cell) -> Option<f64> {
+    match cell.value() {
+        Value::Number(x) => seconds(x),
+        Value::Text(code) => time::parse(column.dictionary.text(code)).map(|moment| moment.start),
+        Value::Missing | Value::UnkeptText => None,
+    }
 }
 
 /// A cell as text; `None` where it is missing or was not kept.
@@ -433,6 +430,28 @@ mod tests {
             ],
         );
         check("length,width\n1,2\n", &[]);
+    }
+
+    #[test]
+    fn a_time_that_is_no_beginning_is_better_than_none() {
+        let time_of = |names: &str, cells: &str| {
+            let text = format!(
+                "src_ip,dest_ip,dest_port,proto,flow.bytes_toserver,flow.bytes_toclient,event_type,flow.state,{names}\n\
+                                10.0.0.1,10.0.0.2,443,TCP,1,1,flow,closed,{cells}\n"
+            );
+            let mut reader = Reader::new();
+            reader.push(text.as_bytes()).unwrap();
+            let ingested = reader.finish().unwrap();
+            let schema = detect(&ingested.table, ingested.detected);
+            let parts = Parts::of(&schema);
+            assert_eq!(parts.column(Part::Time), schema.time_column());
+            parts.time(&ingested.table, 0)
+        };
+        let (event, end, start) =
+            ("2024-01-12T15:40:00.1+0000", "2024-01-12T15:39:00.0+0000", "2024-01-12T15:37:30.0+0000");
+        let begun = time_of("timestamp,flow.end,flow.start", &[event, end, start].join(","));
+        assert_eq!(begun, Some(1_705_073_850.0));
+        assert_eq!(time_of("timestamp", event), Some(1_705_074_000.1));
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn values_of(field: &Field, schema: &Schema, background: Option<&Background>) ->
             };
             values.map(value).collect()
         }
-        Field::Port | Field::Time | Field::Row | Field::Note => Vec::new(),
+        Field::Port | Field::Time(_) | Field::Row | Field::Note => Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::values::{MISSING, Value, number_of};
 use super::{Condition, Field, Query};
-use crate::flow::{Part, Parts, protocol_name};
+use crate::flow::{Part, Parts, cell_text, cell_time, protocol_name};
 use crate::schema::Schema;
 use crate::schema::{ANOMALY, NORMAL};
 use crate::table::{self, Cell, Table};
@@ -28,8 +28,6 @@ pub struct RowFacts<'a> {
     pub reasons: &'a [&'a str],
     /// The record as it stands in the file; needed only where the query [needs text](Needs).
     pub record: &'a [u8],
-    /// A field of the record, for texts that the table did not keep.
-    pub field: &'a dyn Fn(usize) -> Option<String>,
 }
 
 impl Default for RowFacts<'_> {
@@ -45,7 +43,6 @@ impl Default for RowFacts<'_> {
             note: "",
             reasons: &[],
             record: &[],
-            field: &|_| None,
         }
     }
 }
@@ -53,7 +50,7 @@ impl Default for RowFacts<'_> {
 /// Of [`RowFacts`], what takes time to find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// [`RowFacts::record`] and [`RowFacts::field`].
+    /// [`RowFacts::record`].
     pub text: bool,
     pub reasons: bool,
     pub label: bool,
@@ -125,7 +122,6 @@ impl Query {
                         bound.needs.label |= *field == Field::Label;
                         Bound::Fact(field.clone(), values.clone())
                     } else {
-                        bound.needs.text |= columns.iter().any(|&at| table.columns[at].dictionary.overflowed);
                         let protocol = bound.parts.column(Part::Protocol);
                         let cells = |at| Cells::new(table, at, values, protocol == Some(at));
                         Bound::Cells(columns.into_iter().map(cells).collect())
@@ -155,13 +151,9 @@ impl BoundQuery<'_> {
         let mut may = vec![true; self.table.n_rows()];
         for (negated, condition) in &self.terms {
             let Bound::Cells(columns) = condition else { continue };
-            let stored = |cells: &Cells| &self.table.columns[cells.column];
-            if columns.iter().any(|cells| stored(cells).dictionary.overflowed) {
-                continue;
-            }
             let mut holds = vec![false; may.len()];
             for cells in columns {
-                stored(cells).cells.find(&may, |cell| cells.hold(cell, || None), &mut holds);
+                self.table.columns[cells.column].cells.find(&may, |cell| cells.hold(cell), &mut holds);
             }
             may.iter_mut().zip(holds).for_each(|(may, holds)| *may &= holds != *negated);
         }
@@ -182,7 +174,7 @@ impl BoundQuery<'_> {
                 Bound::Contains(finder) => finder.find(&self.lower).is_some(),
                 Bound::Cells(columns) => columns.iter().any(|cells| {
                     let cell = self.table.columns[cells.column].cells.at(row as usize);
-                    cells.hold(cell, || (facts.field)(cells.column))
+                    cells.hold(cell)
                 }),
                 Bound::Fact(field, values) => values.iter().any(|value| self.fact_is(field, value, row, facts)),
             };
@@ -202,7 +194,15 @@ impl BoundQuery<'_> {
             Field::Amount(Part::Bytes) => number(self.parts.bytes(self.table, row)),
             Field::Amount(Part::Packets) => number(self.parts.packets(self.table, row)),
             Field::Amount(part) => number(self.parts.amount(*part, self.table, row)),
-            Field::Time => number(self.parts.time(self.table, row)),
+            Field::Time(at) => {
+                let column = &self.table.columns[*at];
+                let cell = column.cells.at(row as usize);
+                match value {
+                    // Of times that cannot be read, texts can still be told apart.
+                    Value::Text(_) => cell_text(column, cell).is_some_and(|text| is_text(value, &text)),
+                    _ => number(cell_time(column, cell)),
+                }
+            }
             Field::Score => is_score(value, facts.score),
             Field::Forest => is_score(value, facts.forest),
             Field::Network => is_score(value, facts.network),
@@ -238,8 +238,8 @@ impl Cells {
         Self { column, texts, values: values.to_vec(), by_text, is_protocol }
     }
 
-    /// Whether a cell of the column has one of the values; `field` is what the record has there.
-    fn hold(&self, cell: Cell, field: impl FnOnce() -> Option<String>) -> bool {
+    /// Whether a cell of the column has one of the values.
+    fn hold(&self, cell: Cell) -> bool {
         match cell.value() {
             table::Value::Text(code) => self.texts[code as usize],
             table::Value::Number(x) => {
@@ -251,7 +251,8 @@ impl Cells {
                 self.values.iter().any(|value| is_number(value, x)) || self.by_text && is_text()
             }
             table::Value::Missing => self.values.contains(&Value::Missing),
-            table::Value::UnkeptText => field().is_some_and(|text| is_any(&self.values, text.trim())),
+            // The tables of chunks, of which records are shown, keep all texts.
+            table::Value::UnkeptText => false,
         }
     }
 }

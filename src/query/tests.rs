@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ingest::Reader;
-use crate::schema::{ANOMALY, detect};
+use crate::schema::{ANOMALY, ColumnSpec, detect};
 use crate::table::Table;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -168,6 +168,39 @@ fn queries_find_what_they_say() {
     ] {
         assert_eq!(passing(query), expected, "{query}");
     }
+}
+
+#[test]
+fn any_column_of_times_is_asked_for_a_time() {
+    let (table, schema) = read(
+        "flow_end,flow_start,end_of_month\n\
+         2024-04-19 08:31:10.5,2024-04-19 08:30:00,30/04/2024 08:00\n\
+         2024-04-19 08:41:10.5,2024-04-19 08:40:00,30/04/2024 09:00\n\
+         2024-04-20 08:31:10.5,2024-04-19 08:50:00,31/05/2024 08:00\n",
+    );
+    let schema = Schema {
+        columns: schema.columns.into_iter().map(|spec| ColumnSpec { kind: Kind::Time, ..spec }).collect(),
+        ..schema
+    };
+    for (query, expected) in [
+        // That of the beginning, though it is not the first.
+        ("time:2024-04-19T08:40..", &[1, 2][..]),
+        ("flow_end:2024-04-19", &[0, 1]),
+        ("flow_end:>2024-04-19T09:00", &[2]),
+        // With a space in it, for which it is quoted.
+        ("time:\"2024-04-19 08:40\"", &[1]),
+        ("flow_end:\"2024-04-19 08:41:10.5\"", &[1]),
+        // What cannot be read as a time is a text.
+        ("end_of_month:\"30/04/2024 09:00\"", &[1]),
+        ("end_of_month:missing", &[0, 1, 2]),
+    ] {
+        let read = parse(query, &schema).unwrap();
+        let mut bound = read.bind(&table, &schema);
+        let found: Vec<u32> = (0..3).filter(|&row| bound.matches(row, &RowFacts::default())).collect();
+        assert_eq!(found, expected, "{query}");
+    }
+    let only = |name: &str, value: &str| of_value(name, value, &schema);
+    assert_eq!(only("flow_end", "2024-04-20 08:31:10.5").as_deref(), Some("flow_end:\"2024-04-20 08:31:10.5\""));
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn type_of(field: &Field, schema: &Schema) -> Type {
         }
         Field::Amount(Part::Duration) => Type::Number(Some(1.0)),
         Field::Amount(_) | Field::Score | Field::Forest | Field::Network | Field::Row => Type::Number(None),
-        Field::Time => Type::Time,
+        Field::Time(_) => Type::Time,
         Field::Flagged => Type::Truth,
         Field::Reason | Field::Note | Field::Verdict | Field::Label => Type::Text,
     }
@@ -77,7 +77,9 @@ pub(super) fn read(raw: &RawValue, field: &Field, schema: &Schema) -> Result<Val
         return wrong("empty value", "give a value behind the colon");
     }
     if raw.quoted {
-        return Ok(Value::Text(raw.text.to_lowercase()));
+        // There may be a space in a time.
+        let time = if of == Type::Time { numbers(text, of) } else { None };
+        return Ok(time.unwrap_or_else(|| Value::Text(raw.text.to_lowercase())));
     }
     if MISSING.contains(&text.to_ascii_lowercase().as_str()) && !matches!(of, Type::Truth) {
         return Ok(Value::Missing);

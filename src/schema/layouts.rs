@@ -659,7 +659,7 @@ const AWS_VPC: &[KnownColumn] = &[
 // Suricata user guide, "EVE JSON format": flow events. Flags are hexadecimal, of all packets, those to the server and those to the
 // client; those that are set are said again one by one.
 const SURICATA_EVE: &[KnownColumn] = &[
-    never(column("timestamp", &[], Kind::Identifier), "when the event was written, not when the flow began"),
+    never(column("timestamp", &[], Kind::Time), "when the event was written, not when the flow began"),
     column("flow_id", &[], Kind::Identifier),
     column("parent_id", &[], Kind::Identifier),
     column("community_id", &[], Kind::Identifier),
