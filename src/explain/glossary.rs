@@ -1,7 +1,7 @@
 //! What the columns of the research sets mean, where their names do not tell: after the task description of KDD Cup 1999 and the
-//! feature list of UNSW-NB15 (Moustafa and Slay, 2015).
+//! feature list of UNSW-NB15 (Moustafa and Slay, 2015). And which columns hold TCP flags, of which nobody knows the numbers by heart.
 //!
-//! The names of other sources are what their users call the columns, and stay as they are.
+//! The other names of other sources are what their users call the columns, and stay as they are.
 
 use super::words::Unit;
 use crate::schema::Layout;
@@ -15,6 +15,9 @@ pub fn find(layout: Option<Layout>, canonical: &str) -> Option<(&'static str, Un
     let entries = match layout? {
         Layout::NslKdd => NSL_KDD,
         Layout::UnswNb15 | Layout::UnswNb15Raw => UNSW,
+        Layout::NetFlow => NETFLOW,
+        Layout::AwsVpc => AWS_VPC,
+        Layout::SuricataEve => SURICATA_EVE,
         _ => return None,
     };
     entries.iter().find(|(name, ..)| *name == canonical).map(|&(_, label, unit)| (label, unit))
@@ -103,6 +106,22 @@ const UNSW: &[Entry] = &[
     ("rate", "Packets in all per second", Unit::None),
 ];
 
+const NETFLOW: &[Entry] = &[
+    ("tcp_flags", "TCP flags", Unit::TcpFlags(10)),
+    ("client_tcp_flags", "TCP flags of the source", Unit::TcpFlags(10)),
+    ("server_tcp_flags", "TCP flags of the destination", Unit::TcpFlags(10)),
+];
+
+const AWS_VPC: &[Entry] = &[("tcp-flags", "TCP flags", Unit::TcpFlags(10))];
+
+const SURICATA_EVE: &[Entry] = &[
+    ("flow.reason", "Ended by", Unit::None),
+    ("tcp.tcp_flags", "TCP flags", Unit::TcpFlags(16)),
+    ("tcp.tcp_flags_ts", "TCP flags of the source", Unit::TcpFlags(16)),
+    ("tcp.tcp_flags_tc", "TCP flags of the destination", Unit::TcpFlags(16)),
+    ("tcp.state", "TCP state", Unit::None),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,10 +132,14 @@ mod tests {
 
     #[test]
     fn every_entry_is_a_column_of_its_layout() {
-        for (layout, entries, others) in
-            [(Layout::NslKdd, NSL_KDD, ["src_bytes", "dst_bytes"]), (Layout::UnswNb15, UNSW, ["sbytes", "dbytes"])]
-        {
-            let names: Vec<&str> = entries.iter().map(|(name, ..)| *name).chain(others).collect();
+        for (layout, entries, others) in [
+            (Layout::NslKdd, NSL_KDD, "src_bytes dst_bytes"),
+            (Layout::UnswNb15, UNSW, "sbytes dbytes"),
+            (Layout::NetFlow, NETFLOW, "in_bytes out_bytes l4_dst_port in_pkts out_pkts"),
+            (Layout::AwsVpc, AWS_VPC, "srcaddr dstaddr srcport dstport protocol packets bytes start action log-status"),
+            (Layout::SuricataEve, SURICATA_EVE, "flow.bytes_toserver flow.bytes_toclient flow.state"),
+        ] {
+            let names: Vec<&str> = entries.iter().map(|(name, ..)| *name).chain(others.split(' ')).collect();
             let mut reader = Reader::new();
             reader.push(format!("{}\n{}", names.join(","), "1,".repeat(names.len() - 1) + "1\n").as_bytes()).unwrap();
             let ingested = reader.finish().unwrap();

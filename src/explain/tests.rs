@@ -161,6 +161,31 @@ fn reasons_read_as_an_analyst_would_put_it() {
 }
 
 #[test]
+fn tcp_flags_are_told_by_their_names() {
+    let check = |names: &str, row: &str, usual: &[&str], odd: &str, expected: &str| {
+        let rows: String = (0..200).map(|k| row.replace("FLAGS", usual[k % usual.len()]) + "\n").collect();
+        let (table, schema) = read(&format!("{names}\n{rows}{}\n", row.replace("FLAGS", odd)));
+        let parts = Parts::of(&schema);
+        let background = Background::fit(&table, &schema, &table.good_rows(), 201);
+        let column = schema.columns.iter().position(|spec| spec.canonical.contains("flags")).unwrap();
+        let at = background.find(&schema.columns[column].canonical).unwrap().bind(&table.columns[column], 201);
+        let reason = Wording::of(&schema, &parts, column).reason(&at, 200, "flows", true);
+        assert!(reason.starts_with(expected), "{reason}");
+    };
+    let eve =
+        "src_ip,dest_ip,src_port,dest_port,proto,flow.bytes_toserver,flow.bytes_toclient,flow.state,tcp.tcp_flags_ts";
+    let row = "10.0.0.1,10.0.0.2,50000,443,TCP,60,60,closed,FLAGS";
+    // Digits of the base 16, whether they were read as numbers or as texts.
+    check(eve, row, &["02"], "1e", "TCP flags of the source: SYN+RST+PSH+ACK (typical SYN, 99.50");
+    check(eve, row, &["1b", "00"], "16", "TCP flags of the source: SYN+RST+ACK (most often FIN+SYN+PSH+ACK,");
+    let netflow =
+        "L4_DST_PORT,PROTOCOL,IN_BYTES,IN_PKTS,OUT_BYTES,OUT_PKTS,TCP_FLAGS,FLOW_DURATION_MILLISECONDS,L7_PROTO";
+    let row = "443,6,640,6,1360,4,FLAGS,1500,91";
+    check(netflow, row, &["27"], "0", "TCP flags: none (typical FIN+SYN+PSH+ACK, 99.50");
+    check(netflow, row, &["27"], "9999", "TCP flags: 9999 (typical");
+}
+
+#[test]
 fn bars_add_up_to_what_is_explained() {
     let explanation = explained("10.0.0.3,41000,10.1.0.1,6667,tcp,irc,14400,48000000,3000,S0,5,6,0\n");
     let sum: f64 = explanation.bars.iter().map(|bar| bar.forest).sum();

@@ -3,7 +3,7 @@
 
 use super::background::{BoundBackground, ColumnBackground};
 use super::glossary;
-use crate::flow::{Part, Parts, protocol_name, state_meaning, unknown_service};
+use crate::flow::{Part, Parts, flag_names, protocol_name, state_meaning, unknown_service};
 use crate::report::{bytes, count, share_of_one};
 use crate::schema::{ColumnSpec, Schema};
 use crate::table::{Cell, Value};
@@ -25,6 +25,8 @@ pub enum Unit {
     Flag,
     /// From 0 to 1.
     Share,
+    /// Categories that are TCP flags, written in digits of this base.
+    TcpFlags(u32),
     Bytes,
     BytesPerSecond,
     BitsPerSecond,
@@ -183,6 +185,11 @@ impl Wording {
 
     /// A category as people call it.
     fn category(&self, text: &str) -> String {
+        if let Unit::TcpFlags(base) = self.unit
+            && let Some(names) = u16::from_str_radix(text, base).ok().and_then(flag_names)
+        {
+            return names;
+        }
         let name = match self.part {
             Some(Part::Protocol) => protocol_name(text),
             Some(Part::Service) => unknown_service(text),
@@ -225,7 +232,7 @@ impl Wording {
             Unit::Time(per_second) => span(x / per_second),
             Unit::Flag => if x == 0.0 { "no" } else { "yes" }.into(),
             Unit::Share if (0.0..=1.0).contains(&x) => share_of_one(x),
-            Unit::Share | Unit::BytesPerSecond | Unit::BitsPerSecond | Unit::None => plain(x),
+            Unit::Share | Unit::BytesPerSecond | Unit::BitsPerSecond | Unit::TcpFlags(_) | Unit::None => plain(x),
         }
     }
 }

@@ -321,6 +321,18 @@ impl State {
     }
 }
 
+/// The names of TCP flags (RFC 9293, section 3.1; RFC 3168), from the lowest bit up; `None` where there are other bits, too.
+#[must_use]
+pub fn flag_names(bits: u16) -> Option<String> {
+    const NAMES: [&str; 8] = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
+    if bits >> NAMES.len() != 0 {
+        return None;
+    }
+    let set: Vec<&str> =
+        NAMES.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| *name).collect();
+    Some(if set.is_empty() { "none".into() } else { set.join("+") })
+}
+
 fn flags(letters: &str) -> u8 {
     let bit = |letter| match letter {
         'F' => FIN,

@@ -421,6 +421,7 @@ mod tests {
                 (Service, "tls"),
                 (State, "closed"),
                 (Time, "1705073850"),
+                (Duration, "1"),
                 (Sent, "640"),
                 (Received, "1360"),
                 (PacketsSent, "6"),

@@ -49,6 +49,8 @@ pub enum Of {
     Product(&'static [&'static str]),
     /// The first without the second.
     Difference(&'static [&'static str; 2]),
+    /// Seconds from the first time to the second, both written out.
+    Between(&'static [&'static str; 2]),
 }
 
 const fn product(names: &'static [&'static str], per_unit: f64) -> Term {
@@ -65,6 +67,10 @@ const fn payload(names: &'static [&'static str], per_unit: f64) -> Term {
 
 const fn difference(names: &'static [&'static str; 2], per_unit: f64) -> Term {
     Term { of: Of::Difference(names), ..product(&[], per_unit) }
+}
+
+const fn between(names: &'static [&'static str; 2]) -> Term {
+    Term { of: Of::Between(names), ..product(&[], 1.0) }
 }
 
 const fn unless_zero(names: &'static [&'static str; 1]) -> Term {
@@ -250,7 +256,7 @@ const SOURCES: &[Source] = &[
         ..NONE
     },
     // The state of a connection that was reset is "closed", too: flags tell more. The age is in whole seconds, of which most flows
-    // have none.
+    // have none. Bytes are those of whole packets, up to 14 more each than those of the IP layer.
     Source {
         layouts: &[Layout::SuricataEve],
         proto: &["proto"],
@@ -259,6 +265,7 @@ const SOURCES: &[Source] = &[
         dst_port: &["dest_port"],
         state: &["flow.state"],
         hex_flags: [&["tcp.tcp_flags_ts", "tcp.tcp_flags"], &["tcp.tcp_flags_tc"]],
+        duration: &[between(&["flow.start", "flow.end"]), is(&["flow.age"])],
         fwd_bytes: &[is(&["flow.bytes_toserver"])],
         rev_bytes: &[is(&["flow.bytes_toclient"])],
         fwd_pkts: &[is(&["flow.pkts_toserver"])],

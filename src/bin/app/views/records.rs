@@ -60,6 +60,8 @@ pub fn Records(outcome: RwSignal<Option<Arc<Outcome>>>) -> impl IntoView {
     // yet to compile what draws.
     let [table_is_due, rows_are_due] = [1, 2].map(due_after);
     let n_rows = move || state.opened.with(|opened| opened.as_ref().map_or(0, |opened| opened.n_rows));
+    // Another result comes with another table, perhaps beside an open panel.
+    let width_alone = StoredValue::new(0.0);
     view! {
         <section class="records" aria-labelledby=RECORDS_TITLE>
             <div class="toolbar">
@@ -79,7 +81,7 @@ pub fn Records(outcome: RwSignal<Option<Arc<Outcome>>>) -> impl IntoView {
             </div>
             <Chips/>
             <div class="table-and-side">
-                {move || outcome.get().filter(|_| table_is_due.get()).map(|outcome| view! { <Grid outcome listing rows_are_due/> }.into_any())}
+                {move || outcome.get().filter(|_| table_is_due.get()).map(|outcome| view! { <Grid outcome listing rows_are_due width_alone/> }.into_any())}
                 {move || match state.side.get() {
                     Side::Closed => ().into_any(),
                     Side::Record => view! { <super::record::RecordPanel/> }.into_any(),
@@ -183,8 +185,14 @@ impl Lead {
     }
 }
 
+/// `width_alone` is that of the table when no panel was open.
 #[component]
-fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<bool>) -> impl IntoView {
+fn Grid(
+    outcome: Arc<Outcome>,
+    listing: Memo<Listing>,
+    rows_are_due: ReadSignal<bool>,
+    width_alone: StoredValue<f64>,
+) -> impl IntoView {
     let app = use_app();
     let state = app.state;
     let node = NodeRef::<html::Div>::new();
@@ -197,10 +205,12 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
 
     // Without a network the score is the forest's.
     let leads = if outcome.has_network { vec![SCORE, WHY, RECORD, FOREST, NETWORK] } else { vec![SCORE, WHY, RECORD] };
-    let table_width = Memo::new(move |before: Option<&f64>| {
-        let now = size.get().0;
+    let table_width = Memo::new(move |_| {
+        let (now, alone) = (size.get().0, width_alone.get_value());
         let is_open = state.side.get_untracked() != Side::Closed;
-        before.copied().filter(|&before| is_open && before > 0.0).unwrap_or(now)
+        let width = if is_open && alone > 0.0 { alone } else { now };
+        width_alone.set_value(width);
+        width
     });
     // What a panel takes of the table is taken from the reasons: the columns behind them stay in view.
     let is_beside = Memo::new(move |_| state.side.get() != Side::Closed && size.get().0 < table_width.get());
@@ -298,10 +308,19 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
     });
     fetch_visible(app, window, listing);
 
+    let reveal = move |place: usize| {
+        let here = offset.get_untracked();
+        let to = scroll.get_untracked().reveal(here, place);
+        if to != here {
+            go_to(to);
+        }
+    };
     let select = move |place: usize| {
         if let Some(row) = listing.with_untracked(|listing| listing.order.get(place)) {
             cursor.set(Some(place));
             app.select(row);
+            // Not left to the browser, which knows nothing of rows beyond its track.
+            reveal(place);
             request_animation_frame(move || show(&row_id(place)));
         }
     };
@@ -334,10 +353,7 @@ fn Grid(outcome: Arc<Outcome>, listing: Memo<Listing>, rows_are_due: ReadSignal<
         event.prevent_default();
         let to = to.min(n - 1);
         cursor.set(Some(to));
-        let revealed = scroll.get_untracked().reveal(offset.get_untracked(), to);
-        if revealed != offset.get_untracked() {
-            go_to(revealed);
-        }
+        reveal(to);
         // An open panel follows the cursor.
         if state.side.get_untracked() == Side::Record {
             select(to);
