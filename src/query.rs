@@ -9,8 +9,8 @@
 //!
 //! A name is a part of a flow (`src`, `dport`, `bytes`, …), something that was found (`score`, `reason`, `verdict`, …), or a
 //! column of the file. Texts are compared whole, whatever the case, with `*` for any characters; in double quotes they stand as
-//! they are. Numbers may have a unit: `k M G`, `KB MB GB`, `ms s m h d`. A query without names, quotes and minuses is one text
-//! that the record has to contain, spaces and all.
+//! they are, but for times: `time:"2024-04-19 08:30"` has them for its space. Numbers may have a unit: `k M G`, `KB MB GB`,
+//! `ms s m h d`. A query without names, quotes and minuses is one text that the record has to contain, spaces and all.
 //!
 //! A query is checked against a schema when it is read; what is wrong is told with its place and a way out. Nothing in it is
 //! ever run, and no pattern takes longer than the length of the text times that of the pattern.

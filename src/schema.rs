@@ -160,8 +160,20 @@ pub fn detect_with(table: &Table, summaries: &[Summary], detected: Option<Layout
 }
 
 /// Folded names of times that are no beginnings.
-const LATER_TIMES: [&str; 9] =
-    ["ltime", "lasttime", "lastseen", "te", "tr", "received", "end", "flowend", "flowendmilliseconds"];
+const LATER_TIMES: [&str; 12] = [
+    "ltime",
+    "lasttime",
+    "lastseen",
+    "te",
+    "tr",
+    "received",
+    "end",
+    "endtime",
+    "endtimestamp",
+    "flowend",
+    "flowendtime",
+    "flowendmilliseconds",
+];
 
 impl Schema {
     /// The inputs of the models.
@@ -170,26 +182,28 @@ impl Schema {
     }
 
     /// The columns of times, those of beginnings first. A label is no time, whatever is in it.
-    pub fn time_columns(&self) -> impl Iterator<Item = usize> {
+    #[must_use]
+    pub fn time_columns(&self) -> Vec<usize> {
         let is_time =
             |spec: &ColumnSpec| spec.kind == Kind::Time && !matches!(spec.role, Role::Label | Role::AttackName);
-        let of = move |is_later: bool| {
-            let columns = self.columns.iter().enumerate().filter(move |(_, spec)| is_time(spec));
-            columns.filter(move |(_, spec)| self.is_later(spec) == is_later).map(|(at, _)| at)
-        };
-        of(false).chain(of(true))
+        let mut columns: Vec<usize> = (0..self.columns.len()).filter(|&at| is_time(&self.columns[at])).collect();
+        columns.sort_by_key(|&at| self.lateness(&self.columns[at]));
+        columns
     }
 
     /// The column that says when something began, or else another one of times.
     #[must_use]
     pub fn time_column(&self) -> Option<usize> {
-        self.time_columns().next()
+        self.time_columns().first().copied()
     }
 
-    /// Whether a column of times has something else than beginnings. Suricata's `timestamp` is when it wrote the event.
-    fn is_later(&self, column: &ColumnSpec) -> bool {
-        let is_of_event = self.layout == Some(Layout::SuricataEve) && column.canonical == "timestamp";
-        is_of_event || LATER_TIMES.contains(&fold(&column.canonical).as_str())
+    /// How far a column of times is from telling when something began.
+    fn lateness(&self, column: &ColumnSpec) -> u8 {
+        match column.canonical.as_str() {
+            // When Suricata wrote the event.
+            "timestamp" if self.layout == Some(Layout::SuricataEve) => 2,
+            canonical => u8::from(LATER_TIMES.contains(&fold(canonical).as_str())),
+        }
     }
 
     /// Whether the other table's columns have the same names, in the same order.

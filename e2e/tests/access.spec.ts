@@ -189,6 +189,14 @@ test("an open record leaves room: for its own row in a narrow window, for more c
     } else {
       const shown = records(page).getByRole("columnheader", { name: "bytes" });
       expect(await right(shown)).toBeLessThanOrEqual(sheet.x);
+      // Another result beside the open record, too.
+      const place = (await shown.boundingBox())!.x;
+      await page.getByRole("button", { name: "File and settings" }).click();
+      await page.getByLabel("Seed").fill("1");
+      await page.getByRole("button", { name: "Run again" }).click();
+      await expect(page.getByRole("form", { name: "Settings" })).toBeHidden();
+      await expect(record.getByRole("row").first()).toBeVisible();
+      await expect.poll(async () => (await shown.boundingBox())?.x).toBe(place);
     }
     await page.getByRole("button", { name: "Close record" }).click();
   }

@@ -208,7 +208,7 @@ fn shared_features(reference: &Schema, open: &Schema) -> Schema {
     shared
 }
 
-/// A time window on the file's first column of times. A record is in it if its time is; an end that stands for a whole
+/// A time window on the file's column of times. A record is in it if its time is; an end that stands for a whole
 /// day or minute includes all of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Window {

@@ -125,7 +125,7 @@ pub(super) struct Counts {
     attacks: BTreeMap<String, (u64, u64)>,
 }
 
-/// The clock of a file, by its first column of times.
+/// The clock of a file, by its column of times.
 fn clock_of(schema: &Schema, dataset: &Dataset) -> Option<(usize, Clock)> {
     let at = schema.time_column()?;
     Some((at, Clock::of(&dataset.sample.columns[at])?))

@@ -138,6 +138,8 @@ impl Parts {
             };
             terms.iter().filter_map(column).collect()
         };
+        // Whatever its name, a column of times plays no other part.
+        parts.take(Part::Time, schema.time_columns().into_iter().map(|at| (at, 1.0)).collect());
         if has_both {
             parts.take(Part::Bytes, terms(TOTAL_BYTES));
             parts.take(Part::Packets, terms(TOTAL_PACKETS));
@@ -155,13 +157,13 @@ impl Parts {
         parts.take(Part::Service, names(source.service));
         parts.take(Part::State, names(source.state));
         parts.take(Part::Duration, terms(source.duration));
+        parts.take(Part::Duration, terms(source.age));
         parts.take(Part::Sent, terms(source.fwd_bytes));
         parts.take(Part::Received, terms(source.rev_bytes));
         parts.take(Part::PacketsSent, terms(source.fwd_pkts));
         parts.take(Part::PacketsReceived, terms(source.rev_pkts));
         parts.take(Part::Bytes, terms(source.bytes));
         parts.take(Part::Packets, terms(source.pkts));
-        parts.take(Part::Time, schema.time_columns().map(|at| (at, 1.0)).collect());
         for (at, spec) in schema.columns.iter().enumerate() {
             // A label is nothing that was measured, whatever its name.
             if matches!(spec.role, Role::Label | Role::AttackName) {
@@ -452,6 +454,7 @@ mod tests {
             ("2024-01-12T15:40:00.1+0000", "2024-01-12T15:39:00.0+0000", "2024-01-12T15:37:30.0+0000");
         let begun = time_of("timestamp,flow.end,flow.start", &[event, end, start].join(","));
         assert_eq!(begun, Some(1_705_073_850.0));
+        assert_eq!(time_of("timestamp,flow.end", &[event, end].join(",")), Some(1_705_073_940.0));
         assert_eq!(time_of("timestamp", event), Some(1_705_074_000.1));
     }
 

@@ -23,6 +23,8 @@ pub struct Source {
     pub resets: &'static [&'static str],
     /// In seconds.
     pub duration: &'static [Term],
+    /// The same in whole seconds: enough for people, too coarse for models.
+    pub age: &'static [Term],
     pub fwd_bytes: &'static [Term],
     pub rev_bytes: &'static [Term],
     pub fwd_pkts: &'static [Term],
@@ -49,8 +51,6 @@ pub enum Of {
     Product(&'static [&'static str]),
     /// The first without the second.
     Difference(&'static [&'static str; 2]),
-    /// Seconds from the first time to the second, both written out.
-    Between(&'static [&'static str; 2]),
 }
 
 const fn product(names: &'static [&'static str], per_unit: f64) -> Term {
@@ -67,10 +67,6 @@ const fn payload(names: &'static [&'static str], per_unit: f64) -> Term {
 
 const fn difference(names: &'static [&'static str; 2], per_unit: f64) -> Term {
     Term { of: Of::Difference(names), ..product(&[], per_unit) }
-}
-
-const fn between(names: &'static [&'static str; 2]) -> Term {
-    Term { of: Of::Between(names), ..product(&[], 1.0) }
 }
 
 const fn unless_zero(names: &'static [&'static str; 1]) -> Term {
@@ -98,6 +94,7 @@ const NONE: Source = Source {
     hex_flags: [&[], &[]],
     resets: &[],
     duration: &[],
+    age: &[],
     fwd_bytes: &[],
     rev_bytes: &[],
     fwd_pkts: &[],
@@ -255,8 +252,8 @@ const SOURCES: &[Source] = &[
         fwd_pkts: &[is(&["packets"])],
         ..NONE
     },
-    // The state of a connection that was reset is "closed", too: flags tell more. The age is in whole seconds, of which most flows
-    // have none. Bytes are those of whole packets, up to 14 more each than those of the IP layer.
+    // The state of a connection that was reset is "closed", too: flags tell more. Of the age in whole seconds most flows have
+    // none. Bytes are those of whole packets, up to 14 more each than those of the IP layer.
     Source {
         layouts: &[Layout::SuricataEve],
         proto: &["proto"],
@@ -265,7 +262,7 @@ const SOURCES: &[Source] = &[
         dst_port: &["dest_port"],
         state: &["flow.state"],
         hex_flags: [&["tcp.tcp_flags_ts", "tcp.tcp_flags"], &["tcp.tcp_flags_tc"]],
-        duration: &[between(&["flow.start", "flow.end"]), is(&["flow.age"])],
+        age: &[is(&["flow.age"])],
         fwd_bytes: &[is(&["flow.bytes_toserver"])],
         rev_bytes: &[is(&["flow.bytes_toclient"])],
         fwd_pkts: &[is(&["flow.pkts_toserver"])],
@@ -319,6 +316,7 @@ pub const ANY: Source = Source {
     flags: [&["clienttcpflags", "tcpflags", "tcpcontrolbits", "flags"], &["servertcpflags"]],
     hex_flags: [&[], &[]],
     resets: &["rstflagcount", "rstflagcnt", "rstcount", "bidirectionalrstpackets"],
+    age: &[],
     // CICFlowMeter gave `flow duration` its name, and its unit.
     duration: &[
         is(&["duration"]),

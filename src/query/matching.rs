@@ -198,9 +198,12 @@ impl BoundQuery<'_> {
                 let column = &self.table.columns[*at];
                 let cell = column.cells.at(row as usize);
                 match value {
+                    Value::Missing => cell == Cell::MISSING,
                     // Of times that cannot be read, texts can still be told apart.
-                    Value::Text(_) => cell_text(column, cell).is_some_and(|text| is_text(value, &text)),
-                    _ => number(cell_time(column, cell)),
+                    Value::Text(_) | Value::Wildcard(_) => {
+                        cell_text(column, cell).is_some_and(|text| is_text(value, &text))
+                    }
+                    _ => cell_time(column, cell).is_some_and(|x| is_number(value, x)),
                 }
             }
             Field::Score => is_score(value, facts.score),

@@ -78,8 +78,9 @@ pub(super) fn read(raw: &RawValue, field: &Field, schema: &Schema) -> Result<Val
     }
     if raw.quoted {
         // There may be a space in a time.
-        let time = if of == Type::Time { numbers(text, of) } else { None };
-        return Ok(time.unwrap_or_else(|| Value::Text(raw.text.to_lowercase())));
+        let time = one(text, of).filter(|_| of == Type::Time);
+        let exactly = |(low, high)| Value::Range { low, high, low_open: false, high_open: false };
+        return Ok(time.map_or_else(|| Value::Text(raw.text.to_lowercase()), exactly));
     }
     if MISSING.contains(&text.to_ascii_lowercase().as_str()) && !matches!(of, Type::Truth) {
         return Ok(Value::Missing);
@@ -108,7 +109,7 @@ pub(super) fn read(raw: &RawValue, field: &Field, schema: &Schema) -> Result<Val
         (None, Type::Number(_)) => {
             wrong(&format!("number `{text}`"), "write it as 443, >=0.9, 10k..1M, 5m or \"text\"")
         }
-        (None, Type::Time) => {
+        (None, Type::Time) if !may_be_written_otherwise(text) => {
             wrong(&format!("time `{text}`"), "write it as 2024-04-19, 2024-04-19T08:30..2024-04-19T09:00 or seconds")
         }
         _ => Ok(text_value(text)),
@@ -122,6 +123,13 @@ fn text_value(text: &str) -> Value {
     } else {
         Value::Text(text)
     }
+}
+
+/// Whether a text that cannot be read as a time may be how a file writes one all the same, such as `30/04/2024`: a file of such
+/// times is asked for their texts. What begins with a year is a slip.
+fn may_be_written_otherwise(text: &str) -> bool {
+    let n_digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    text.contains('*') || (1..4).contains(&n_digits) && !is_comparison(text)
 }
 
 fn is_comparison(text: &str) -> bool {

@@ -56,23 +56,14 @@ impl Clock {
         unit.map_or(Self::Own, |per_second| Self::Since1970 { per_second })
     }
 
-    /// The seconds that a cell stands for. Text that the table did not keep has to be read again, by
-    /// [`Clock::seconds_of_text`].
+    /// The seconds that a cell stands for.
     #[must_use]
     pub fn seconds(self, column: &Column, row: u32) -> Option<f64> {
         match (self, column.cells.at(row as usize).value()) {
-            (_, Value::Text(code)) => self.seconds_of_text(column.dictionary.text(code)),
+            (Self::Written, Value::Text(code)) => time::parse(column.dictionary.text(code)).map(|moment| moment.start),
             (Self::Since1970 { per_second }, Value::Number(x)) => Some(x / per_second).filter(|x| x.is_finite()),
             (Self::Own, Value::Number(x)) => Some(x).filter(|x| x.is_finite()),
             _ => None,
-        }
-    }
-
-    #[must_use]
-    pub fn seconds_of_text(self, text: &str) -> Option<f64> {
-        match self {
-            Self::Written => time::parse(text).map(|moment| moment.start),
-            Self::Since1970 { .. } | Self::Own => None,
         }
     }
 

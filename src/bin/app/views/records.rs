@@ -208,7 +208,8 @@ fn Grid(
     let table_width = Memo::new(move |_| {
         let (now, alone) = (size.get().0, width_alone.get_value());
         let is_open = state.side.get_untracked() != Side::Closed;
-        let width = if is_open && alone > 0.0 { alone } else { now };
+        // Where there is room for more by now, that was of another window.
+        let width = if is_open { alone.max(now) } else { now };
         width_alone.set_value(width);
         width
     });
