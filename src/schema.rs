@@ -159,6 +159,8 @@ pub fn detect_with(table: &Table, summaries: &[Summary], detected: Option<Layout
     schema
 }
 
+/// Of times that say nothing of the flow itself.
+const LATEST: u8 = 2;
 /// Folded names of times that are no beginnings.
 const LATER_TIMES: [&str; 12] = [
     "ltime",
@@ -184,11 +186,11 @@ impl Schema {
     /// The columns of times, those of beginnings first. A label is no time, whatever is in it.
     #[must_use]
     pub fn time_columns(&self) -> Vec<usize> {
-        let is_time =
-            |spec: &ColumnSpec| spec.kind == Kind::Time && !matches!(spec.role, Role::Label | Role::AttackName);
-        let mut columns: Vec<usize> = (0..self.columns.len()).filter(|&at| is_time(&self.columns[at])).collect();
-        columns.sort_by_key(|&at| self.lateness(&self.columns[at]));
-        columns
+        let mut found = Vec::new();
+        for lateness in 0..=LATEST {
+            found.extend((0..self.columns.len()).filter(|&at| self.lateness(&self.columns[at]) == Some(lateness)));
+        }
+        found
     }
 
     /// The column that says when something began, or else another one of times.
@@ -197,13 +199,16 @@ impl Schema {
         self.time_columns().first().copied()
     }
 
-    /// How far a column of times is from telling when something began.
-    fn lateness(&self, column: &ColumnSpec) -> u8 {
-        match column.canonical.as_str() {
-            // When Suricata wrote the event.
-            "timestamp" if self.layout == Some(Layout::SuricataEve) => 2,
-            canonical => u8::from(LATER_TIMES.contains(&fold(canonical).as_str())),
+    /// How far a column of times is from telling when something began, up to [`LATEST`]; `None` for others.
+    fn lateness(&self, column: &ColumnSpec) -> Option<u8> {
+        if column.kind != Kind::Time || matches!(column.role, Role::Label | Role::AttackName) {
+            return None;
         }
+        Some(match column.canonical.as_str() {
+            // When Suricata wrote the event.
+            "timestamp" if self.layout == Some(Layout::SuricataEve) => LATEST,
+            canonical => u8::from(LATER_TIMES.contains(&fold(canonical).as_str())),
+        })
     }
 
     /// Whether the other table's columns have the same names, in the same order.

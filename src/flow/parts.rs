@@ -139,7 +139,7 @@ impl Parts {
             terms.iter().filter_map(column).collect()
         };
         // Whatever its name, a column of times plays no other part.
-        parts.take(Part::Time, schema.time_columns().into_iter().map(|at| (at, 1.0)).collect());
+        schema.time_columns().into_iter().for_each(|at| parts.take(Part::Time, vec![(at, 1.0)]));
         if has_both {
             parts.take(Part::Bytes, terms(TOTAL_BYTES));
             parts.take(Part::Packets, terms(TOTAL_PACKETS));
