@@ -86,7 +86,9 @@ pub fn of_value(name: &str, value: &str, schema: &Schema) -> Option<String> {
     if schema.attack_column() == Some(at) {
         return Some(format!("attack:{}", quote(value)));
     }
-    let query = format!("{name}:{}", quote(value));
+    // A time that is written in another way than ours is a text in any case.
+    let is_time = schema.columns[at].kind == Kind::Time;
+    let query = format!("{name}:{}", if is_time { in_quotes(value) } else { quote(value) });
     let read = parse(&query, schema).ok()?;
     let is_it = |term: &Term| {
         !term.negated && matches!(term.condition, Condition::Is(Field::Column(of) | Field::Time(of), _) if of == at)
@@ -174,7 +176,11 @@ pub fn quote(text: &str) -> String {
         && !text.starts_with('-')
         && !text.contains("..")
         && !values::MISSING.contains(&text.to_ascii_lowercase().as_str());
-    if plain { text.to_owned() } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
+    if plain { text.to_owned() } else { in_quotes(text) }
+}
+
+fn in_quotes(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn error(what: impl Into<String>, start: usize, end: usize, advice: Option<String>) -> QueryError {

@@ -161,21 +161,13 @@ pub fn detect_with(table: &Table, summaries: &[Summary], detected: Option<Layout
 
 /// Of times that say nothing of the flow itself.
 const LATEST: u8 = 2;
-/// Folded names of times that are no beginnings.
-const LATER_TIMES: [&str; 12] = [
-    "ltime",
-    "lasttime",
-    "lastseen",
-    "te",
-    "tr",
-    "received",
-    "end",
-    "endtime",
-    "endtimestamp",
-    "flowend",
-    "flowendtime",
-    "flowendmilliseconds",
-];
+/// Words in names of times that are no beginnings.
+const LATER: [&str; 6] = ["end", "last", "stop", "te", "tr", "received"];
+/// Folded names of such times, whose words are not apart.
+const LATER_TIMES: [&str; 8] =
+    ["ltime", "lasttime", "lastseen", "endtime", "endtimestamp", "flowend", "flowendtime", "flowendmilliseconds"];
+/// Words in names of how long something took, which some write like a time of the day.
+const LONG: [&str; 2] = ["duration", "dur"];
 
 impl Schema {
     /// The inputs of the models.
@@ -204,10 +196,13 @@ impl Schema {
         if column.kind != Kind::Time || matches!(column.role, Role::Label | Role::AttackName) {
             return None;
         }
-        Some(match column.canonical.as_str() {
-            // When Suricata wrote the event.
-            "timestamp" if self.layout == Some(Layout::SuricataEve) => LATEST,
-            canonical => u8::from(LATER_TIMES.contains(&fold(canonical).as_str())),
+        let words = words(&column.name);
+        let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+        // When Suricata wrote the event.
+        let is_of_event = self.layout == Some(Layout::SuricataEve) && column.canonical == "timestamp";
+        Some(match () {
+            () if is_of_event || has(&LONG) => LATEST,
+            () => u8::from(has(&LATER) || LATER_TIMES.contains(&fold(&column.name).as_str())),
         })
     }
 

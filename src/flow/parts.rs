@@ -459,6 +459,31 @@ mod tests {
     }
 
     #[test]
+    fn beginnings_are_known_by_their_names() {
+        for (later, first) in [
+            ("event.end", "event.start"),
+            ("flowEndSeconds", "flowStartSeconds"),
+            ("LAST_SWITCHED", "FIRST_SWITCHED"),
+            ("Ltime", "Stime"),
+            ("te", "ts"),
+            ("EndTime", "StartTime"),
+            ("duration", "timestamp"),
+        ] {
+            let time = if later == "duration" { "00:01:30" } else { "2024-01-12 15:40:00" };
+            let row = format!("{time},2024-01-12 15:37:30,10.0.0.1,10.0.0.2\n");
+            let mut reader = Reader::new();
+            reader.push(format!("{later},{first},src_ip,dst_ip\n{row}{row}").as_bytes()).unwrap();
+            let schema = detect(&reader.finish().unwrap().table, None);
+            assert_eq!([0, 1].map(|at| schema.columns[at].kind), [Kind::Time; 2], "{later}");
+            assert_eq!(
+                (schema.time_columns(), Parts::of(&schema).column(Part::Time)),
+                (vec![1, 0], Some(1)),
+                "{later}"
+            );
+        }
+    }
+
+    #[test]
     fn flags_tell_more_than_that_a_connection_is_closed() {
         let head = "src_ip,dest_ip,src_port,dest_port,proto,flow.bytes_toserver,flow.bytes_toclient,flow.state,tcp.tcp_flags_ts,\
                     tcp.tcp_flags_tc";

@@ -23,7 +23,7 @@ pub struct Source {
     pub resets: &'static [&'static str],
     /// In seconds.
     pub duration: &'static [Term],
-    /// The same in whole seconds: enough for people, too coarse for models.
+    /// The same in whole seconds: enough for people, too coarse for the common record.
     pub age: &'static [Term],
     pub fwd_bytes: &'static [Term],
     pub rev_bytes: &'static [Term],
@@ -252,8 +252,8 @@ const SOURCES: &[Source] = &[
         fwd_pkts: &[is(&["packets"])],
         ..NONE
     },
-    // The state of a connection that was reset is "closed", too: flags tell more. Of the age in whole seconds most flows have
-    // none. Bytes are those of whole packets, up to 14 more each than those of the IP layer.
+    // The state of a connection that was reset is "closed", too: flags tell more. The age is in whole seconds, 0 for most
+    // flows. Bytes are those of whole packets, up to 14 more each than those of the IP layer.
     Source {
         layouts: &[Layout::SuricataEve],
         proto: &["proto"],

@@ -198,12 +198,10 @@ impl BoundQuery<'_> {
                 let column = &self.table.columns[*at];
                 let cell = column.cells.at(row as usize);
                 match value {
-                    Value::Missing => cell == Cell::MISSING,
+                    Value::Range { .. } => cell_time(column, cell).is_some_and(|x| is_number(value, x)),
+                    Value::Missing if cell == Cell::MISSING => true,
                     // Of times that cannot be read, texts can still be told apart.
-                    Value::Text(_) | Value::Wildcard(_) => {
-                        cell_text(column, cell).is_some_and(|text| is_text(value, &text))
-                    }
-                    _ => cell_time(column, cell).is_some_and(|x| is_number(value, x)),
+                    _ => cell_text(column, cell).is_some_and(|text| is_text(value, &text)),
                 }
             }
             Field::Score => is_score(value, facts.score),

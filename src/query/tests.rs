@@ -190,6 +190,8 @@ fn any_column_of_times_is_asked_for_a_time() {
         // With a space in it, for which it is quoted.
         ("time:\"2024-04-19 08:40\"", &[1]),
         ("flow_end:\"2024-04-19 08:41:10.5\"", &[1]),
+        ("time:>=\"2024-04-19 08:45\"", &[2]),
+        ("time:\"2024-04-19 08:35\"..\"2024-04-19 08:45\"", &[1]),
         // What cannot be read as a time is a text.
         ("end_of_month:\"30/04/2024 09:00\"", &[1]),
         ("end_of_month:30/04/2024*", &[0, 1]),
@@ -204,7 +206,7 @@ fn any_column_of_times_is_asked_for_a_time() {
     }
     let only = |name: &str, value: &str| of_value(name, value, &schema);
     assert_eq!(only("flow_end", "2024-04-20 08:31:10.5").as_deref(), Some("flow_end:\"2024-04-20 08:31:10.5\""));
-    assert_eq!(only("end_of_month", "1/1/1970").as_deref(), Some("end_of_month:1/1/1970"));
+    assert_eq!(only("end_of_month", "1/1/1970").as_deref(), Some("end_of_month:\"1/1/1970\""));
 }
 
 #[test]
@@ -223,6 +225,9 @@ fn what_is_wrong_is_told_with_its_place_and_a_way_out() {
         ("\"open", "open quote at 1: close it"),
         ("time:yesterday", "time `yesterday` at 6"),
         ("time:2024-13-45", "time `2024-13-45` at 6"),
+        ("time:>=2024-04-1*", "time `>=2024-04-1*` at 6"),
+        ("time:>\"last night\"", "time `>last night` at 6"),
+        ("time:5m", "time `5m` at 6"),
         ("packets:5", "field `packets`, which this file has no column for"),
     ] {
         let error = parse(query, &schema).err().map(|error| error.to_string()).unwrap_or_default();

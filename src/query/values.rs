@@ -76,13 +76,10 @@ pub(super) fn read(raw: &RawValue, field: &Field, schema: &Schema) -> Result<Val
     if text.is_empty() && !raw.quoted {
         return wrong("empty value", "give a value behind the colon");
     }
-    if raw.quoted {
-        // There may be a space in a time.
-        let time = one(text, of).filter(|_| of == Type::Time);
-        let exactly = |(low, high)| Value::Range { low, high, low_open: false, high_open: false };
-        return Ok(time.map_or_else(|| Value::Text(raw.text.to_lowercase()), exactly));
+    if raw.quoted && of != Type::Time {
+        return Ok(Value::Text(raw.text.to_lowercase()));
     }
-    if MISSING.contains(&text.to_ascii_lowercase().as_str()) && !matches!(of, Type::Truth) {
+    if MISSING.contains(&text.to_ascii_lowercase().as_str()) && !raw.quoted && !matches!(of, Type::Truth) {
         return Ok(Value::Missing);
     }
     let range = match of {
@@ -100,6 +97,8 @@ pub(super) fn read(raw: &RawValue, field: &Field, schema: &Schema) -> Result<Val
     };
     match (range, of) {
         (Some(value), _) => Ok(value),
+        // A time has quotes for the space in it, also where it is compared with.
+        (None, Type::Time) if raw.quoted && !is_comparison(text) => Ok(Value::Text(raw.text.to_lowercase())),
         (None, Type::Text | Type::Address | Type::Port) if is_comparison(text) && text.contains(['<', '>']) => {
             wrong(&format!("comparison `{text}`"), "compare with a number")
         }
@@ -125,11 +124,12 @@ fn text_value(text: &str) -> Value {
     }
 }
 
-/// Whether a text that cannot be read as a time may be how a file writes one all the same, such as `30/04/2024`: a file of such
-/// times is asked for their texts. What begins with a year is a slip.
+/// Whether a text that cannot be read as a time may be how a file writes one all the same, such as `30/04/2024`, or a part of that
+/// with a `*`: a file of such times is asked for their texts. What begins with a year is a slip.
 fn may_be_written_otherwise(text: &str) -> bool {
-    let n_digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    text.contains('*') || (1..4).contains(&n_digits) && !is_comparison(text)
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_cut = (1..4).contains(&(text.len() - rest.len())) && rest.starts_with(['/', '-', '.', ':']);
+    !is_comparison(text) && (is_cut || text.contains('*'))
 }
 
 fn is_comparison(text: &str) -> bool {

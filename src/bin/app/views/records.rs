@@ -185,7 +185,7 @@ impl Lead {
     }
 }
 
-/// `width_alone` is that of the table when no panel was open.
+/// `width_alone` is that of the table when no panel was open, or what it has grown to since.
 #[component]
 fn Grid(
     outcome: Arc<Outcome>,
