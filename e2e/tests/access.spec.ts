@@ -193,6 +193,7 @@ test("an open record leaves room: for its own row in a narrow window, for more c
       const place = (await shown.boundingBox())!.x;
       await page.getByRole("button", { name: "File and settings" }).click();
       await page.getByLabel("Seed").fill("1");
+      await page.getByLabel("Seed").press("Tab");
       await page.getByRole("button", { name: "Run again" }).click();
       await expect(page.getByRole("form", { name: "Settings" })).toBeHidden();
       await expect(record.getByRole("row").first()).toBeVisible();
