@@ -318,6 +318,7 @@ impl Fine {
             let within = x.clamp(low, high);
             let (piece, part) = find(within);
             let row = self.row + 2 * piece as u32;
+            // Where most rows differ, the others come here, too, and add nothing.
             let differs = f32::from(x != self.usual);
             list.push(row, differs);
             list.push(row + 1, differs * part);

@@ -45,8 +45,8 @@ pub enum Reference {
     Label,
     /// Those whose text contains this, whatever the case.
     Filter(String),
-    /// Those of a time window, its ends included: numbers or dates as the file's [column of times](Schema::time_column) holds them; a
-    /// blank end is open.
+    /// Those of a time window, its ends included: numbers or dates as the file's [column of times](Schema::time_column) holds
+    /// them; a blank end is open.
     Time { from: String, to: String },
     /// Those of the file that [`Request::OpenReference`] has read.
     File,
