@@ -251,17 +251,28 @@ pub fn ends(scores: &[f32]) -> (f32, f32) {
 /// The rows by falling score, ties by row, NaN last.
 #[must_use]
 pub fn best_order(scores: &[f32]) -> Vec<u32> {
-    let (mut order, ends) = in_blocks(scores.iter().map(|&score| falling_key(score)).zip(0..));
+    order(scores, MANY)
+}
+
+/// The same, where so many keys would take too much memory.
+fn order(scores: &[f32], many: usize) -> Vec<u32> {
     let key = |row: u32| falling_key(scores[row as usize]);
+    let keyed = |row: u32| u64::from(key(row)) << 32 | u64::from(row);
+    if scores.len() < many {
+        let mut keys: Vec<u64> = (0..scores.len() as u32).map(keyed).collect();
+        sort_by_bits(&mut keys, 32..64, |&key| key);
+        return keys.into_iter().map(|key| key as u32).collect();
+    }
+    let (mut order, ends) = in_blocks(scores.iter().map(|&score| falling_key(score)).zip(0..));
     let mut keys: Vec<u64> = Vec::new();
     for block in blocks(&mut order, ends) {
         // The rows of a block are in the order of the file already.
         if block.windows(2).all(|rows| key(rows[0]) == key(rows[1])) {
             continue;
         }
-        if block.len() < MANY {
+        if block.len() < many {
             keys.clear();
-            keys.extend(block.iter().map(|&row| u64::from(key(row)) << 32 | u64::from(row)));
+            keys.extend(block.iter().map(|&row| keyed(row)));
             sort_by_bits(&mut keys, 32..32 + HALF, |&key| key);
             block.iter_mut().zip(&keys).for_each(|(row, &key)| *row = key as u32);
         } else {
@@ -272,13 +283,11 @@ pub fn best_order(scores: &[f32]) -> Vec<u32> {
     order
 }
 
-/// The upper halves of keys say which rows stand together; each such block is then sorted by itself. All at once, with their keys
-/// beside them, they would take several times the memory.
+/// Of many rows, the upper halves of keys say which stand together; each such block is then sorted by itself. All at once, with their
+/// keys beside them, they would take several times the memory.
 const HALF: u32 = 16;
-/// Rows of a block whose keys would take too much memory beside them, though that is faster.
+/// Rows whose keys would take too much memory beside them, though that is faster.
 const MANY: usize = 1 << 21;
-/// Fewer keys are sorted faster by comparing them.
-const FEW: usize = 1 << 16;
 
 /// The values of keys by the upper halves of these, and where each block ends.
 fn in_blocks(keyed: impl Iterator<Item = (u32, u32)> + Clone) -> (Vec<u32>, Vec<usize>) {
@@ -376,17 +385,22 @@ struct Sorted {
 
 impl Sorted {
     fn new(scores: &[f32], labels: &[u8]) -> Self {
+        Self::with(scores, labels, MANY)
+    }
+
+    /// The same, where so many keys would take too much memory.
+    fn with(scores: &[f32], labels: &[u8], many: usize) -> Self {
         let mut scratch = Vec::new();
         let mut of = |wanted: u8| {
             let known = keys_of(scores, labels, wanted);
-            if scores.len() < FEW {
+            if scores.len() < many {
                 let mut keys: Vec<u32> = known.collect();
-                keys.sort_unstable();
+                sort_by_bits(&mut keys, 0..32, |&key| u64::from(key));
                 return keys;
             }
             let (mut keys, ends) = in_blocks(known.map(|key| (key, key)));
             for block in blocks(&mut keys, ends) {
-                if block.len() < MANY {
+                if block.len() < many {
                     scratch.clear();
                     scratch.extend_from_slice(block);
                     sort_by_bits(&mut scratch, 0..HALF, |&key| u64::from(key));
@@ -611,18 +625,20 @@ mod tests {
         // All but a few in one block.
         let mut rng = Rng::new(4);
         let alike = |at: usize| if at.is_multiple_of(1000) { at as f32 } else { 0.5 + rng.below(9000) as f32 * 1e-7 };
-        let many: Vec<f32> = (0..MANY + MANY / 64).map(alike).collect();
+        let many: Vec<f32> = (0..90_000).map(alike).collect();
         for scores in [some, many] {
             let mut expected: Vec<u32> = (0..scores.len() as u32).collect();
             expected.sort_by_key(|&row| falling_key(scores[row as usize]));
             assert!(best_order(&scores) == expected);
+            // In blocks, of which none is too large, one is, all are.
+            assert!([80_000, 9000, 1].map(|many| order(&scores, many) == expected) == [true; 3]);
         }
     }
 
     #[test]
     fn many_rows_are_judged_as_in_the_order_that_they_have() {
         let mut rng = Rng::new(6);
-        let scores: Vec<f32> = (0..FEW + 5000)
+        let scores: Vec<f32> = (0..70_000)
             .map(|_| match rng.below(9) {
                 0 => NAN,
                 1 => rng.below(40) as f32 - 20.0,
@@ -634,7 +650,11 @@ mod tests {
         rows.sort_by_key(|&row| falling_key(scores[row]));
         let falling: Vec<f32> = rows.iter().map(|&row| scores[row]).collect();
         let in_order: Vec<u8> = rows.iter().map(|&row| labels[row]).collect();
-        assert!(areas_and_curve(&scores, &labels) == areas_and_curve_of_falling(&falling, &in_order));
+        let expected = areas_and_curve_of_falling(&falling, &in_order);
+        assert!(areas_and_curve(&scores, &labels) == expected);
+        for many in [20_000, 1000] {
+            assert!(areas_and_curve_of(&Sorted::with(&scores, &labels, many)) == expected);
+        }
     }
 
     #[test]

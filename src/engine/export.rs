@@ -18,6 +18,7 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io::Write;
+use std::ops::Range;
 use wide::u8x16;
 
 /// The columns that are written behind the file's own: what was found, what a person said about it, and why a record is not
@@ -161,13 +162,16 @@ impl Work for Export {
 /// decimals where it is an integer.
 fn write_number(x: f32, buffer: &mut zmij::Buffer, out: &mut Vec<u8>) {
     let text = buffer.format(x);
-    // Byte by byte: to look for characters takes as long as to find the digits.
-    if text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+    // To look for an exponent takes as long as to find the digits.
+    if !PLAIN.contains(&x.abs()) && text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
         write!(out, "{x}").expect("a Vec takes every byte");
     } else {
         out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
     }
 }
+
+/// Numbers of such a size are written without an exponent.
+const PLAIN: Range<f32> = 1e-3..1e6;
 
 /// The names of the appended columns, with a number where the file was scored before and has such columns.
 fn appended_names(names: &[String]) -> [String; 8] {
@@ -319,6 +323,25 @@ mod tests {
         let mut out = Vec::new();
         write_record(dialect, n_columns, record.as_bytes(), None, &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_written_with_the_fewest_digits_and_without_an_exponent() {
+        let mut rng = Rng::new(7);
+        let mut buffer = zmij::Buffer::new();
+        let ends = [PLAIN.start, PLAIN.end].into_iter().flat_map(|end| [end.next_down(), end, end.next_up()]);
+        let special = [0.0, 1.0, 1e-45, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY];
+        let some = (0..20_000).map(|_| f32::from_bits(rng.next_u64() as u32));
+        let whole = (0..2000).flat_map(|k| [k as f32, k as f32 * 1000.0, k as f32 / 1000.0]);
+        for x in ends.chain(special).chain(some).chain(whole).flat_map(|x| [x, -x]) {
+            let mut out = Vec::new();
+            write_number(x, &mut buffer, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            // Where two numbers of as many digits are as close, either will do.
+            assert!(text.parse::<f32>().unwrap() == x || x.is_nan(), "{text} was {x}");
+            let is_plain = !x.is_finite() || text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
+            assert!(is_plain && !text.ends_with(".0") && text.len() == x.to_string().len(), "{text} was {x}");
+        }
     }
 
     #[test]

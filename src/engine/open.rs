@@ -255,6 +255,8 @@ impl Reading {
     }
 
     /// Takes in the next chunk, after making sure that it begins where the last one ends.
+    // Not inlined: a browser would compile the whole of a large function for the sake of these loops.
+    #[inline(never)]
     fn take(&mut self, engine: &mut Engine, found: Found) -> Result<()> {
         let Found { number, mut by, finding: Finding::Read(mut read), mut bulk, .. } = found else {
             return Err(Error::new("A worker gave another answer than it was asked for"));

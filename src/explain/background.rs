@@ -214,8 +214,7 @@ fn numbers(column: &Column, rows: &[u32]) -> ColumnBackground {
         return ColumnBackground { missing: 1.0, ..ColumnBackground::default() };
     }
     let median = sorted[n / 2];
-    let mut distances: Vec<f64> = sorted.iter().map(|x| (x - median).abs()).collect();
-    let deviation = *distances.select_nth_unstable_by(n / 2, f64::total_cmp).1;
+    let deviation = median_distance(&sorted, median);
     let starts: Vec<usize> = (0..n).filter(|&at| at == 0 || sorted[at - 1] < sorted[at]).collect();
     let knot = |run: usize| {
         let end = starts.get(run + 1).copied().unwrap_or(n);
@@ -235,7 +234,7 @@ fn numbers(column: &Column, rows: &[u32]) -> ColumnBackground {
     chosen.dedup();
     ColumnBackground {
         missing: 1.0 - n as f64 / rows.len() as f64,
-        zeros: sorted.iter().filter(|&&x| x == 0.0).count() as f64 / n as f64,
+        zeros: (sorted.partition_point(|&x| x <= 0.0) - sorted.partition_point(|&x| x < 0.0)) as f64 / n as f64,
         median,
         deviation,
         low: sorted[n / 100],
@@ -243,6 +242,14 @@ fn numbers(column: &Column, rows: &[u32]) -> ColumnBackground {
         knots: chosen.into_iter().map(knot).collect(),
         ..ColumnBackground::default()
     }
+}
+
+/// The median of the distances of sorted numbers from their median. Those that are closest to it are next to one another: it is the
+/// least distance within which there is a half of them.
+fn median_distance(sorted: &[f64], median: f64) -> f64 {
+    let half = sorted.len() / 2;
+    let ends = sorted.iter().zip(&sorted[half..]);
+    ends.map(|(low, high)| (median - low).max(high - median)).fold(f64::INFINITY, f64::min)
 }
 
 fn values(column: &Column, rows: &[u32]) -> ColumnBackground {
@@ -272,5 +279,28 @@ fn values(column: &Column, rows: &[u32]) -> ColumnBackground {
         values: listed.map(|((text, count), as_rare)| ValueShare { text, share: count as f64 / n, as_rare }).collect(),
         others: unlisted as f64 / n,
         ..ColumnBackground::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn the_median_distance_is_that_of_all_distances() {
+        let mut rng = Rng::new(11);
+        for n in 1..400 {
+            let few = rng.below(2) == 0;
+            let mut number = || if few { f64::from(rng.below(9)) } else { rng.normal() };
+            let mut sorted: Vec<f64> = (0..n).map(|_| number()).collect();
+            sorted.sort_unstable_by(f64::total_cmp);
+            let median = sorted[n / 2];
+            let mut distances: Vec<f64> = sorted.iter().map(|x| (x - median).abs()).collect();
+            distances.sort_unstable_by(f64::total_cmp);
+            assert_eq!(median_distance(&sorted, median), distances[n / 2]);
+        }
     }
 }

@@ -273,32 +273,39 @@ impl Cells {
     /// many cells for the values that there can be of their width.
     #[must_use]
     pub fn counts(&self) -> Option<Vec<(Cell, usize, u32)>> {
-        fn counts<T: Narrow>(cells: &[T], of: impl Fn(T) -> Cell) -> Vec<(Cell, usize, u32)> {
-            let mut counts = vec![0_u32; (T::MOST - T::LEAST) as usize + 3];
-            let mut found = Vec::new();
-            let mut add = |row, cell: T, n| {
-                let count = &mut counts[cell.place()];
-                if *count == 0 {
-                    found.push((cell, row));
-                }
-                *count += n;
-            };
+        /// With so many counts for each value, taken in turn: a single one has each cell wait for the one before where these are alike.
+        fn counts<const PARTS: usize, T: Narrow>(cells: &[T], of: impl Fn(T) -> Cell) -> Vec<(Cell, usize, u32)> {
+            let mut counts = vec![[0_u32; PARTS]; (T::MOST - T::LEAST) as usize + 3];
             let (many, rest) = cells.as_chunks::<BLOCK>();
-            for (block, some) in many.iter().enumerate() {
-                // One count that is raised again and again has each wait for the one before.
+            for some in many {
+                // What is the same all the time is counted at once.
                 if *some == [some[0]; BLOCK] {
-                    add(block * BLOCK, some[0], BLOCK as u32);
+                    counts[some[0].place()][0] += BLOCK as u32;
                 } else {
-                    (block * BLOCK..).zip(some).for_each(|(row, &cell)| add(row, cell, 1));
+                    some.iter().enumerate().for_each(|(at, cell)| counts[cell.place()][at % PARTS] += 1);
                 }
             }
-            (many.len() * BLOCK..).zip(rest).for_each(|(row, &cell)| add(row, cell, 1));
-            found.into_iter().map(|(cell, row)| (of(cell), row, counts[cell.place()])).collect()
+            rest.iter().for_each(|cell| counts[cell.place()][0] += 1);
+            let n = counts.iter().filter(|count| **count != [0; PARTS]).count();
+            let mut found = Vec::with_capacity(n);
+            for (row, &cell) in cells.iter().enumerate() {
+                if found.len() == n {
+                    break;
+                }
+                let count = std::mem::replace(&mut counts[cell.place()], [0; PARTS]);
+                if count != [0; PARTS] {
+                    found.push((of(cell), row, count.iter().sum()));
+                }
+            }
+            found
         }
         let of = |digits| cell(self.kind, digits);
         match &self.store {
-            Store::I8(cells) => Some(counts(cells, |cell| of(cell.digits()))),
-            Store::I16(cells) if cells.len() >= MOST_COUNTED / 4 => Some(counts(cells, |cell| of(cell.digits()))),
+            Store::I8(cells) => Some(counts::<4, _>(cells, |cell| of(cell.digits()))),
+            // More counts would not stay in a near cache.
+            Store::I16(cells) if cells.len() >= MOST_COUNTED / 4 => {
+                Some(counts::<1, _>(cells, |cell| of(cell.digits())))
+            }
             Store::I16(_) | Store::I32(_) | Store::Any(_) => None,
         }
     }
