@@ -254,7 +254,7 @@ pub fn best_order(scores: &[f32]) -> Vec<u32> {
     order(scores, MANY)
 }
 
-/// The same, where so many keys would take too much memory.
+/// The same; of so many rows, or more, in blocks.
 fn order(scores: &[f32], many: usize) -> Vec<u32> {
     let key = |row: u32| falling_key(scores[row as usize]);
     let keyed = |row: u32| u64::from(key(row)) << 32 | u64::from(row);
@@ -388,7 +388,7 @@ impl Sorted {
         Self::with(scores, labels, MANY)
     }
 
-    /// The same, where so many keys would take too much memory.
+    /// The same; of so many rows, or more, in blocks.
     fn with(scores: &[f32], labels: &[u8], many: usize) -> Self {
         let mut scratch = Vec::new();
         let mut of = |wanted: u8| {
@@ -631,7 +631,7 @@ mod tests {
             expected.sort_by_key(|&row| falling_key(scores[row as usize]));
             assert!(best_order(&scores) == expected);
             // In blocks, of which none is too large, one is, all are.
-            assert!([80_000, 9000, 1].map(|many| order(&scores, many) == expected) == [true; 3]);
+            assert!([scores.len(), 9000, 1].map(|many| order(&scores, many) == expected) == [true; 3]);
         }
     }
 

@@ -446,6 +446,18 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_a_short_file_overlap() {
+        let end = END as usize;
+        for n in [0, 1, 10, end - 1, end, end + 1, 2 * end - 1, 2 * end, 2 * end + 1, 5 * end] {
+            let bytes: Vec<u8> = (0..n as u32).map(|at| (at % 251) as u8).collect();
+            let digest = |end: &[u8]| Sha256::digest(end).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let file = FileIdentity::of("a", &bytes).unwrap();
+            assert_eq!((file.bytes, file.head), (n as u64, digest(&bytes[..n.min(end)])));
+            assert_eq!(file.tail, digest(&bytes[n.saturating_sub(end)..]), "{n}");
+        }
+    }
+
+    #[test]
     fn a_file_is_known_again() {
         let bytes: Vec<u8> = (0..300_000_u32).map(|i| (i % 251) as u8).collect();
         let of = |name: &str, bytes: &[u8]| FileIdentity::of(name, &bytes.to_vec()).unwrap();

@@ -77,6 +77,9 @@ impl Analyze {
     }
 
     /// Chooses or fits the detector.
+    // Not inlined, nor is what comes last: a browser would compile them with what is called for each chunk, and take a twentieth of a
+    // second for it while records are scored.
+    #[inline(never)]
     fn prepare(&self, engine: &mut Engine, normal: Normal) -> Result<Scoring> {
         let dataset = engine.dataset()?;
         let schema = dataset.schema_with(&self.roles)?;
@@ -141,6 +144,7 @@ impl Analyze {
     }
 
     /// `judged` are all stages but the one that decides.
+    #[inline(never)]
     fn finish(&self, scoring: Scoring, ranked: Ranked, mut judged: Vec<StageQuality>) -> Result<(Run, Vec<Bulk>)> {
         let Ranked { order, threshold, ranking, quality } = ranked;
         let quality = scoring.label_column().zip(quality).map(|(name, of_score)| {

@@ -170,7 +170,7 @@ fn write_number(x: f32, buffer: &mut zmij::Buffer, out: &mut Vec<u8>) {
     }
 }
 
-/// Numbers of such a size are written without an exponent.
+/// Numbers of such a size zmij writes without an exponent.
 const PLAIN: Range<f32> = 1e-3..1e6;
 
 /// The names of the appended columns, with a number where the file was scored before and has such columns.

@@ -60,7 +60,7 @@ const ROWS_PER_STEP: usize = 8192;
 /// Bytes that an open file may take in all crews, if nobody says otherwise. Columns that do not fit are read again when needed.
 pub const MEMORY_LIMIT: u64 = 1 << 30;
 /// Bytes that a record takes at most, whatever its columns: 19 for its place, three scores, its label and its rank; and, while the
-/// records are ranked, some nine more.
+/// records are ranked, some nine more, or sixteen where they are so few that it does not matter.
 const RECORD_BYTES: u64 = 32;
 /// The part of the limit that columns have in any case: with less, every sweep would read all of the file.
 const LEAST_FOR_COLUMNS: u64 = 8;

@@ -1,16 +1,14 @@
 //! What a worker does while nobody wants anything of it: it reads, scores, surveys and writes generated records, for nobody. A
 //! browser compiles a function well only once it has run for some time, and the first file is not to wait for that.
 
-use super::{Answered, Engine, Hand, Heard, Job, Outcome, Pool, Step, Work, judge};
+use super::{Engine, Job, Outcome, Step, Work, judge};
 use crate::bundle::Pack;
 use crate::error::Result;
 use crate::evaluate;
 use crate::generate::like::Likeness;
-use crate::protocol::{Bulk, Lens, Reply, Request, Settings};
+use crate::protocol::{Lens, Reply, Request, Settings};
 use crate::report::Ranking;
 use crate::rng::Rng;
-use crate::store::Store;
-use std::cell::Cell;
 use std::hint::black_box;
 use std::rc::Rc;
 
@@ -27,72 +25,33 @@ const JUDGED: usize = 1 << 16;
 
 #[derive(Default)]
 pub(super) struct Rehearsal {
-    /// An engine and a hand of its own, with the packs of the engine that people talk to, and what it is at.
+    /// An engine of its own, with the packs of the one that people talk to, and what it is at.
     scene: Option<(Engine, Job)>,
-    is_survey: Rc<Cell<bool>>,
     /// How often it has begun.
     times: u64,
     /// Through what the records are looked at.
     lens: Option<Lens>,
 }
 
-/// A hand in the very worker: what workers say to one another has to be compiled, too. It surveys; the rest is done without it, as
-/// by the engine's own crew.
-struct Understudy {
-    hand: Hand,
-    acts: Rc<Cell<bool>>,
-}
-
-impl Pool for Understudy {
-    fn n(&self) -> usize {
-        1
-    }
-
-    fn is_ready(&self, _: usize) -> bool {
-        self.acts.get()
-    }
-
-    fn send(&mut self, _: usize, message: &[u8], bulk: Vec<Bulk>, store: Option<&dyn Store>) -> Result<()> {
-        let copy = |store: &dyn Store| -> Result<Box<dyn Store>> {
-            let mut bytes = Vec::new();
-            store.read(0, store.size() as usize, &mut bytes)?;
-            Ok(Box::new(bytes))
-        };
-        self.hand.hear(message, bulk, store.map(copy).transpose()?)
-    }
-
-    fn receive(&mut self) -> Option<Heard> {
-        // An answer that cannot be read has the job fail.
-        let answer = self.hand.work().unwrap_or_else(|_| Some(Answered::default()))?;
-        Some(Heard { from: 0, answer })
-    }
-
-    fn wait(&mut self) -> Result<()> {
-        Ok(())
-    }
-}
-
 impl Work for Rehearsal {
     fn step(&mut self, engine: &mut Engine) -> Result<Step> {
-        if self.scene.is_none() {
-            let mut own = Engine { packs: engine.packs.clone(), ..Engine::new(engine.new_spool) };
-            own.hire(Box::new(Understudy { hand: Hand::default(), acts: self.is_survey.clone() }))?;
+        let (own, job) = self.scene.get_or_insert_with(|| {
+            let own = Engine { packs: engine.packs.clone(), ..Engine::new(engine.new_spool) };
             self.times = 1;
             let job = open(&own, 1);
-            self.scene = Some((own, job));
-        }
-        let (own, job) = self.scene.as_mut().expect("it was set just now");
+            (own, job)
+        });
         loop {
             let reply = match own.step(job) {
                 Ok(Step::Done(Outcome { reply, .. })) => Some(reply),
-                // The understudy has done by the next step what it is waited for.
-                Ok(Step::Working(progress) | Step::Waiting(progress)) => return Ok(Step::Working(progress)),
+                Ok(step) => return Ok(step),
                 // Who then wants the same in earnest is told.
                 Err(_) => None,
             };
             let next = match (reply, self.lens.take()) {
                 (Some(Reply::Opened(_)), _) => {
                     judge_scores(self.times);
+                    open_pack(own, self.times);
                     let settings = Settings { contamination: Some(FLAGGED), ..Settings::default() };
                     Request::Analyze { settings, roles: Vec::new() }
                 }
@@ -103,13 +62,11 @@ impl Work for Rehearsal {
                 (Some(Reply::Surveyed(_)), Some(lens)) => Request::Export { lens },
                 _ if self.times < TIMES => {
                     self.times += 1;
-                    self.is_survey.set(false);
                     *job = open(own, self.times);
                     continue;
                 }
                 _ => return Ok(Step::Done(Reply::Rehearsed.into())),
             };
-            self.is_survey.set(matches!(next, Request::Survey { .. }));
             *job = own.start(next, Vec::new(), None);
         }
     }
@@ -129,6 +86,14 @@ fn open(engine: &Engine, time: u64) -> Job {
             engine.start(request, Vec::new(), Some(Box::new(bytes)))
         }
         None => engine.start(Request::OpenSample { rows: ROWS, seed: time }, Vec::new(), None),
+    }
+}
+
+/// Opens one of the packs anew, as every other worker does with the one that is chosen.
+fn open_pack(engine: &Engine, time: u64) {
+    let at = (time as usize).checked_rem(engine.packs.len());
+    if let Some([manifest, forest, dnn]) = at.map(|at| engine.packs[at].files()) {
+        let _ = black_box(Pack::open(manifest, forest, dnn));
     }
 }
 

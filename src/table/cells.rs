@@ -273,7 +273,7 @@ impl Cells {
     /// many cells for the values that there can be of their width.
     #[must_use]
     pub fn counts(&self) -> Option<Vec<(Cell, usize, u32)>> {
-        /// With so many counts for each value, taken in turn: a single one has each cell wait for the one before where these are alike.
+        /// Each value has some counts that are raised in turn: where cells are alike, each would wait for the one before.
         fn counts<const PARTS: usize, T: Narrow>(cells: &[T], of: impl Fn(T) -> Cell) -> Vec<(Cell, usize, u32)> {
             let mut counts = vec![[0_u32; PARTS]; (T::MOST - T::LEAST) as usize + 3];
             let (many, rest) = cells.as_chunks::<BLOCK>();
@@ -760,7 +760,11 @@ mod tests {
             stored.sorted(&rows).iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
             finite.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()
         );
-        for (cell, row, count) in stored.counts().unwrap_or_default() {
+        let counts = stored.counts();
+        let n_counted = counts.iter().flatten().map(|&(.., count)| count as usize).sum::<usize>();
+        assert!(counts.is_none() || n_counted == cells.len());
+        assert!(counts.iter().flatten().is_sorted_by_key(|(_, row, _)| row));
+        for (cell, row, count) in counts.unwrap_or_default() {
             assert_eq!(cells.iter().position(|other| *other == cell), Some(row));
             assert_eq!(cells.iter().filter(|other| **other == cell).count(), count as usize);
         }

@@ -280,7 +280,7 @@ fn build_stages() -> Result<()> {
     run(bind.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(&out).arg(built))?;
     let module = out.join("bench-stages_bg.wasm");
     // As index.html has Trunk call it.
-    let optimize = ["-Oz", "--low-memory-unused", "-o"];
+    let optimize = ["-Oz", "--low-memory-unused", "--one-caller-inline-max-function-size=1500", "-o"];
     run(Command::new(binaryen.join("wasm-opt")).args(optimize).args([&module, &module]))
 }
 
