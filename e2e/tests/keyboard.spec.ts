@@ -74,6 +74,7 @@ test("threshold, tabs, lanes, menus and sliders are moved by keys", async ({ pag
   await expect(filter).toHaveValue(/^dst:/);
   // The list of what is left has the group alone, and pressed once more it lets go.
   await expect(groups.getByRole("button", { pressed: true }).nth(1)).toBeVisible();
+  await expect(groups.getByRole("row")).toHaveCount(2);
   await press(page, group, "Enter");
   await expect(filter).toHaveValue("");
 
