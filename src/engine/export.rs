@@ -158,8 +158,7 @@ impl Work for Export {
     }
 }
 
-/// The shortest digits that stand for this number and no other, as [`std::fmt`] writes them: without an exponent, and without
-/// decimals where it is an integer.
+/// The shortest digits that stand for this number and no other, without an exponent, and without decimals where it is an integer.
 fn write_number(x: f32, buffer: &mut zmij::Buffer, out: &mut Vec<u8>) {
     let text = buffer.format(x);
     // To look for an exponent takes as long as to find the digits.

@@ -279,9 +279,16 @@ fn build_stages() -> Result<()> {
     let mut bind = Command::new(bindgen.join("wasm-bindgen"));
     run(bind.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(&out).arg(built))?;
     let module = out.join("bench-stages_bg.wasm");
-    // As index.html has Trunk call it.
-    let optimize = ["-Oz", "--low-memory-unused", "--one-caller-inline-max-function-size=1500", "-o"];
-    run(Command::new(binaryen.join("wasm-opt")).args(optimize).args([&module, &module]))
+    let index = fs::read_to_string(root().join("index.html")).map_err(|error| format!("index.html: {error}"))?;
+    let optimize = worker_optimization(&index).ok_or("index.html does not say how the worker is made")?;
+    run(Command::new(binaryen.join("wasm-opt")).arg("-Oz").args(optimize).arg("-o").args([&module, &module]))
+}
+
+/// What index.html has Trunk tell wasm-opt about the worker, beside how small it is to be.
+fn worker_optimization(index: &str) -> Option<impl Iterator<Item = &str>> {
+    let (_, worker) = index.split_once(r#"data-bin="worker""#)?;
+    let (_, parameters) = worker.split_once(r#"data-wasm-opt-params=""#)?;
+    Some(parameters.split_once('"')?.0.split(' '))
 }
 
 fn oddflow() -> Command {
@@ -328,4 +335,18 @@ fn machine() -> Value {
         "cores": std::thread::available_parallelism().map(usize::from).ok(),
         "memory": about("/proc/meminfo", "MemTotal"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worker_is_made_as_the_page_has_it() {
+        let index = r#"<link data-bin="app" data-wasm-opt-params="--of-app"> <link data-bin="worker" data-wasm-opt-params="--a --b=1">"#;
+        assert_eq!(worker_optimization(index).unwrap().collect::<Vec<_>>(), ["--a", "--b=1"]);
+        assert!(worker_optimization("<link>").is_none());
+        let index = fs::read_to_string(root().join("index.html")).unwrap();
+        assert!(worker_optimization(&index).unwrap().all(|parameter| parameter.starts_with("--")));
+    }
 }
